@@ -1,0 +1,169 @@
+# Cohort. `make help` lists the targets; MODE=release|debug|asan|tsan|cov picks the build.
+MODE ?= release
+CC ?= cc
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+# ---- where things go: release in build/, other modes beside it
+O := $(if $(filter release,$(MODE)),build,build/$(MODE))
+BIN := $(O)/bin
+VERSION := $(shell sed -n 's/^\#define COHORT_VERSION "\(.*\)"/\1/p' base/version.h 2>/dev/null)
+
+# ---- flags
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection=full
+endif
+CPPFLAGS_ALL := -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
+# -ffp-contract=off: no fused multiply-add behind our back, so gcc and clang round alike
+CFLAGS_ALL := -std=c17 -g -fPIE -ffp-contract=off $(WARNINGS) $(if $(WERROR),-Werror)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifeq ($(MODE),release)
+CFLAGS_ALL += -O2 -ftree-vectorize $(HARDEN)
+else ifeq ($(MODE),debug)
+CFLAGS_ALL += -O0
+else ifeq ($(MODE),asan)
+CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS_ALL += -fsanitize=address,undefined
+else ifeq ($(MODE),tsan)
+CFLAGS_ALL += -O1 -fsanitize=thread
+LDFLAGS_ALL += -fsanitize=thread
+else ifeq ($(MODE),cov)
+CFLAGS_ALL += -O0 --coverage
+LDFLAGS_ALL += --coverage
+else ifeq ($(MODE),fuzz)
+CFLAGS_ALL += -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS_ALL += -fsanitize=fuzzer,address,undefined
+CC := clang
+else
+$(error MODE must be release, debug, asan, tsan, cov or fuzz)
+endif
+CFLAGS_ALL += $(CFLAGS)
+LDFLAGS_ALL += $(LDFLAGS)
+
+# ---- rooms: every .c but the programs' main.c goes into its floor's archive
+ROOMS := base crypto privacy model data net protocol coordinator client certs
+room_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+room_objects = $(patsubst %.c,$(O)/obj/%.o,$(call room_sources,$(1)))
+archive = $(O)/lib/lib$(1).a
+archives = $(foreach r,$(1),$(if $(call room_sources,$(r)),$(call archive,$(r))))
+
+LIBS_BASE := -ljansson -lyaml -lsodium -lcrypto -lpthread -lm
+LIBS_NET := -levent -levent_openssl -levent_pthreads -lssl -lcurl
+LIBS_MODEL := -lopenblas
+LIBS_DATA := -lz
+LIBS_STORE := -lsqlite3
+
+# What each program is made of. The coordinator never links OpenBLAS (a test reads its dynamic section).
+PROGRAMS := $(foreach p,coordinator:cohort-coordinator client:cohort-client certs:cohort-ca,\
+	$(if $(wildcard $(firstword $(subst :, ,$(p)))/main.c),$(BIN)/$(lastword $(subst :, ,$(p)))))
+coordinator_ROOMS := coordinator protocol net data model privacy crypto base
+coordinator_LIBS := -levent -levent_openssl -levent_pthreads -lssl $(LIBS_STORE) $(LIBS_BASE)
+client_ROOMS := client protocol net data model privacy crypto base
+client_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
+certs_ROOMS := certs net protocol data model privacy crypto base
+certs_LIBS := -lssl $(LIBS_BASE)
+ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
+
+TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
+TEST_SUPPORT := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/support/*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
+
+.PHONY: all test check demo bench fuzz layers format format-check install clean help deps
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS) ## build the programs into build/bin
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sort | column -t -s '|'
+
+deps: ## install what is missing from Debian's packages
+	$(Q)packaging/deps
+
+test: deps ## install what is missing, build, run every test
+	$(Q)$(MAKE) --no-print-directory check
+
+check: $(PROGRAMS) $(TESTS) ## build and run every test, nothing is installed
+	$(Q)tests/run $(O)
+
+# `make check-NAME` runs tests/test_NAME.c alone
+check-%: $(O)/tests/test_%
+	$(Q)COHORT_BUILD=$(O) $<
+
+demo: deps ## five hospitals train one model over mutual TLS on this machine
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)examples/breast-cancer/demo
+
+bench: deps ## measure; writes build/bench.json
+	$(Q)$(MAKE) --no-print-directory bench-run
+
+bench-run: $(PROGRAMS) $(BENCHES)
+	$(Q)tests/bench/run $(O)
+
+fuzz: ## run every fuzzer for FUZZ_SECONDS (30) each, two at a time
+	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
+
+fuzz-run: $(FUZZERS)
+	$(Q)tests/fuzz/run $(O)
+
+layers: ## check that includes point down and third-party headers stay in their rooms
+	$(Q)tests/layers
+
+format: ## lay the code out by .clang-format
+	$(Q)clang-format -i $(FORMATTED)
+
+format-check:
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+install: all ## install programs, units, manual and examples; DESTDIR= and PREFIX= are honoured
+	$(Q)packaging/install "$(DESTDIR)" "$(PREFIX)" "$(BIN)"
+
+clean: ## remove build/
+	$(Q)rm -rf build
+
+# ---- how things are made
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(call archive,$(1)): $(call room_objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(if $(Q),@echo "  AR    $$@")
+	$(Q)ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+define program_rule
+$(BIN)/$(2): $(O)/obj/$(1)/main.o $(call archives,$($(1)_ROOMS))
+	@mkdir -p $$(@D)
+	$(if $(Q),@echo "  LD    $$@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $($(1)_LIBS)
+endef
+$(eval $(call program_rule,coordinator,cohort-coordinator))
+$(eval $(call program_rule,client,cohort-client))
+$(eval $(call program_rule,certs,cohort-ca))
+
+$(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,coordinator client certs protocol net data model privacy crypto base)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
+
+$(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,coordinator client certs protocol net data model privacy crypto base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
+
+$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(call archives,coordinator client certs protocol net data model privacy crypto base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
+
+.SECONDARY:
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,34 @@
+/*
+ * The flat vector: the currency between the rooms of the house.
+ *
+ *   (float *, n)      parameters, gradients, updates
+ *   (uint32_t *, n)   their fixed-point twin on the wire, two's complement in Z_{2^32}
+ *   (int64_t *, n)    a sum of fixed-point vectors (2^32 sites of 32 bits fit)
+ *
+ * Memory is aligned for vector instructions. Loops are plain C, so that the compiler vectorises them for
+ * the machine at hand and the same source gives the same bits everywhere.
+ */
+#ifndef COHORT_BASE_VEC_H
+#define COHORT_BASE_VEC_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VEC_ALIGN 64 /* a cache line and the widest vector register */
+
+/* Zeroed, aligned; freed with free(). Out of memory ends the process (mem_alloc). */
+float *vec_f32(size_t n);
+uint32_t *vec_u32(size_t n);
+int64_t *vec_i64(size_t n);
+
+void vec_zero(float *x, size_t n);
+void vec_copy(float *y, const float *x, size_t n);
+void vec_add_scaled(float *y, float a, const float *x, size_t n); /* y += a x */
+bool vec_finite(const float *x, size_t n); /* no NaN, no infinity */
+
+/* sum[i] += (int32_t)x[i], x as little-endian octets just as they came from the wire. */
+void vec_sum_octets(int64_t *sum, const uint8_t *x, size_t n);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * The model's specification: from the study's text of layers to slices of one flat vector of parameters.
+ *
+ *   layers: [dense 128, relu, dense 64, relu, dense 1]   on 30 inputs
+ *
+ *   parameters  | W0 128x30 | b0 128 | W1 64x128 | b1 64 | W2 1x64 | b2 1 |      row-major [out, in], float
+ *
+ * Only dense layers have parameters; they are numbered 0, 1, ... in the exported file's tensor names
+ * (`layer.N.weight`, `layer.N.bias`). Layers end with the logits: loss and link follow from the label, so a last sigmoid is an error.
+ * Layers are a closed set: nothing received is ever executed.
+ */
+#ifndef COHORT_MODEL_SPEC_H
+#define COHORT_MODEL_SPEC_H
+
+#include "base/err.h"
+#include "base/limits.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum layer_kind { LAYER_DENSE, LAYER_RELU, LAYER_SIGMOID };
+
+struct layer {
+	enum layer_kind kind;
+	uint32_t inputs, outputs; /* equal for activations */
+	size_t weight, bias; /* offsets in the flat vector (dense) */
+};
+
+enum loss_kind { LOSS_BINARY_CROSS_ENTROPY, LOSS_SOFTMAX_CROSS_ENTROPY };
+enum init_kind { INIT_HE, INIT_ZERO, INIT_FILE };
+
+struct model_spec {
+	struct layer layers[MODEL_LAYERS_MAX];
+	uint32_t layer_count;
+	uint32_t inputs, outputs;
+	uint32_t width_max; /* the widest layer, inputs included: sizes the activations */
+	size_t parameters; /* length of the flat vector */
+	enum loss_kind loss;
+};
+
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_MOMENTUM, OPTIMIZER_ADAM };
+
+/* How a site trains within one round (the study's training.local). Exactly one of epochs and steps is not 0. */
+struct local_training {
+	uint32_t epochs, steps;
+	uint32_t batch; /* rows; the last batch of an epoch may be smaller */
+	enum optimizer_kind optimizer;
+	double learning_rate;
+	double momentum; /* momentum only */
+	double beta1, beta2, epsilon; /* Adam only */
+	double weight_decay; /* L2: added to the gradient as weight_decay * w; 0 = none */
+};
+
+void spec_begin(struct model_spec *s, uint32_t inputs);
+
+/* One layer's text: "dense 128", "relu", "sigmoid". ERR_DATA names the nearest known layer, says "not built yet" for
+ * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
+enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
+
+/* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
+enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST_USE;
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The contribution on the wire: a list of segments of fixed-point numbers, one vector of 32-bit words.
+ *
+ *   | segment 0 | segment 1 | ...          word i = octets 4i .. 4i+3, little-endian, two's complement
+ *
+ * Both sides compute the same layout from the study, the number of invited sites n and the kind of round; it is never
+ * taken from the other side. The coordinator adds words (int64 in clear, Z_{2^32} under masks) and decodes the sum once, so
+ * order, threads and restarts change no bit.
+ *
+ * A value x becomes the integer nearest to x / grid (ties to even), grid a power of two, after clamping to +- bound.
+ *   narrow  one word.   grid = the smallest power of two with n * (bound / grid + 1) < 2^31
+ *   count   one word.   grid = 1; refused when n * bound >= 2^31
+ *   wide    two words.  the integer q = hi * 2^L + lo, 0 <= lo < 2^L, L = 30 - ceil(log2 n), |q| < 2^(2L-1): n sites add
+ *                       without losing a carry, for sums that need more than 31 bits
+ * A NaN is refused (ERR_DATA), never encoded.
+ */
+#ifndef COHORT_PROTOCOL_VECTOR_H
+#define COHORT_PROTOCOL_VECTOR_H
+
+#include "base/bytes.h"
+
+#include <stdint.h>
+
+enum segment_kind {
+	SEGMENT_STATISTICS, /* wide: data/standardize.h gives the order */
+	SEGMENT_UPDATE, /* narrow: (weight / cap) * (local - global), bound update_range */
+	SEGMENT_WEIGHT, /* count: the site's weight in patients (1 when weights are equal), bound cap */
+	SEGMENT_LOSS, /* wide: loss sums, validation then test */
+	SEGMENT_COUNTS, /* count: metric counts, validation then test: model/metrics.h gives the order */
+	SEGMENT_KIND_COUNT
+};
+
+enum segment_coding { CODING_NARROW, CODING_COUNT, CODING_WIDE };
+
+struct segment {
+	enum segment_kind kind;
+	enum segment_coding coding;
+	uint32_t items; /* values */
+	uint32_t first; /* word offset in the vector */
+	uint32_t words; /* items, or 2 * items when wide */
+	double bound, grid;
+};
+
+struct layout {
+	uint32_t sites; /* n, invited */
+	uint32_t wide_bits; /* L */
+	struct segment segments[SEGMENT_KIND_COUNT];
+	uint32_t count;
+	uint32_t words; /* d, the length of the vector */
+};
+
+void layout_begin(struct layout *l, uint32_t sites);
+
+/* ERR_LIMIT when n sites could overflow ("the sum of 5000 sites with 1000000 patients each does not fit 31 bits"). */
+enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_coding coding, uint32_t items, double bound,
+                    struct diag *why) MUST_USE;
+
+const struct segment *layout_find(const struct layout *l, enum segment_kind kind); /* NULL when not part of it */
+size_t layout_octets(const struct layout *l); /* 4 * words */
+
+/* Encodes the segment's `items` values into `octets`, the whole vector's buffer of layout_octets() bytes. `saturated` is
+ * increased by the number of values beyond +- bound. ERR_DATA on NaN (infinity saturates). */
+enum err segment_encode(uint8_t *octets, const struct segment *s, const struct layout *l, const double *values,
+                        uint64_t *saturated, struct diag *why) MUST_USE;
+
+/* The same for a float vector, each value multiplied by `scale` after clamping the value itself to +- bound (scale in
+ * [0, 1]): the update, without a copy in double. */
+enum err segment_encode_scaled(uint8_t *octets, const struct segment *s, const struct layout *l, const float *values,
+                               double scale, uint64_t *saturated, struct diag *why) MUST_USE;
+
+/* The sum's values: sums is the whole vector's word sums. values[i] = integer * grid. */
+void segment_decode(double *values, const struct segment *s, const struct layout *l, const int64_t *sums);
+
+#endif
