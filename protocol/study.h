@@ -1,0 +1,87 @@
+/*
+ * The study: the contract that a coordinator proposes and every hospital approves.
+ *
+ *   study.yaml --study_load--> canonical JSON --hash--> what is approved, sent, stored; never serialised again
+ *                                    |
+ *                                    +--study_from_canonical--> struct study (both sides, the simulator, any later version)
+ *
+ * The canonical bytes write out every default, keys in the order of the rule table, numbers as %.17g: a later version's
+ * defaults break no approval. The study's hash is BLAKE2b-256 of these bytes; the SHA-256 names them as content.
+ * A change of any term is a new revision and a new approval.
+ */
+#ifndef COHORT_PROTOCOL_STUDY_H
+#define COHORT_PROTOCOL_STUDY_H
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "crypto/plan.h"
+#include "data/schema.h"
+#include "model/spec.h"
+#include "privacy/plan.h"
+
+#define STUDY_FORMAT 1 /* `cohort: 1`; its defaults are frozen */
+
+enum strategy_kind { STRATEGY_FEDAVG };
+enum weights_rule { WEIGHTS_BY_PATIENTS, WEIGHTS_EQUAL };
+enum evaluation_release { EVALUATION_MASKED, EVALUATION_NOISED, EVALUATION_NONE };
+enum select_metric { SELECT_AUC, SELECT_ACCURACY, SELECT_LOSS, SELECT_F1 };
+
+struct study {
+	struct json *tree; /* owns every string below */
+	struct buf canonical; /* the bytes that were hashed */
+	struct hash hash; /* BLAKE2b-256 of canonical: what is approved */
+	struct hash sha256; /* SHA-256 of canonical */
+
+	const char *name; /* [a-z0-9-]{1,64} */
+	uint32_t revision;
+	const char *purpose;
+	const char *contact, *ethics, *results; /* "" when not given */
+	const char *expires; /* YYYY-MM-DD: the last day on which a site answers; "" when not given */
+
+	struct schema schema;
+	struct model_spec model;
+	enum init_kind init;
+	const char *init_file; /* INIT_FILE: a path beside the study, used by the coordinator alone */
+	struct hash init_sha256;
+
+	enum strategy_kind strategy;
+	uint32_t rounds; /* training rounds */
+	struct local_training local;
+	double server_learning_rate;
+	enum weights_rule weights;
+	double weight_cap; /* patients; a site above it refuses. 1 when weights are equal */
+	double update_range; /* |coordinate of local - global| beyond it saturates */
+	uint32_t evaluate_every; /* training rounds; 0: only the last model */
+
+	enum evaluation_release evaluation;
+	uint32_t bins; /* score histogram, binary label */
+	enum select_metric select; /* best model, by validation sums */
+
+	struct sites_rule sites;
+	const char **members; /* invited names; NULL: everyone on the roster */
+	uint32_t member_count;
+	struct privacy_plan privacy;
+};
+
+/* Reads a person's file. `expires` may be missing only when `simulation`. ERR_DATA and friends with file, line and column. */
+enum err study_load(struct study *out, const char *path, bool simulation, struct diag *why) MUST_USE;
+
+/* The same from text; `file` names it in messages. */
+enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation, struct diag *why) MUST_USE;
+
+/* From the bytes of a contract as received or stored. Strict: what study_parse would not have written is refused. */
+enum err study_from_canonical(struct study *out, struct bytes canonical, struct diag *why) MUST_USE;
+
+void study_free(struct study *s); /* accepts a zeroed one */
+
+/* The day after `expires`, as seconds since 1970 UTC: from then on no site answers. INT64_MAX when not given. */
+int64_t study_expires_s(const struct study *s);
+
+bool study_invites(const struct study *s, const char *site); /* on the list of members, or the list is the roster */
+
+/* Site names: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; study names: [a-z0-9-]{1,64}. */
+bool name_is_site(const char *name);
+bool name_is_study(const char *name);
+
+#endif
