@@ -8,6 +8,8 @@
  * Parsing refuses: duplicate keys, trailing bytes, invalid UTF-8, NUL in strings, nesting deeper than
  * JSON_DEPTH_MAX, and texts beyond the caller's bound. Reading goes through a struct json_reader whose failure is
  * sticky and whose end checks that no key was left unread: an unknown key is an error and is named.
+ *
+ * Names keep clear of jansson's own symbols (json_object, json_copy ...): a program's symbol would replace the library's.
  */
 #ifndef COHORT_BASE_JSON_H
 #define COHORT_BASE_JSON_H
@@ -21,16 +23,24 @@
 
 struct json; /* a node; owned by its root */
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+	JSON_IS_NULL,
+	JSON_IS_BOOL,
+	JSON_IS_INTEGER,
+	JSON_IS_REAL,
+	JSON_IS_STRING,
+	JSON_IS_ARRAY,
+	JSON_IS_OBJECT
+};
 
 /* ---- building. Each returns a new root that json_free releases, until json_set or json_add takes it over. */
-struct json *json_null(void);
-struct json *json_bool(bool v);
-struct json *json_integer(int64_t v);
-struct json *json_real(double v); /* NaN and infinity become null: JSON has none */
-struct json *json_string(const char *utf8); /* invalid UTF-8 bytes become '?' */
-struct json *json_array(void);
-struct json *json_object(void);
+struct json *json_new_null(void);
+struct json *json_new_bool(bool v);
+struct json *json_new_integer(int64_t v);
+struct json *json_new_real(double v); /* NaN and infinity become null: JSON has none */
+struct json *json_new_string(const char *utf8); /* invalid UTF-8 bytes become '?' */
+struct json *json_new_array(void);
+struct json *json_new_object(void);
 void json_free(struct json *root); /* accepts NULL */
 
 void json_set(struct json *object, const char *key, struct json *value); /* takes value; replaces in place */
@@ -45,7 +55,7 @@ void json_add(struct json *array, struct json *value); /* takes value */
 void json_write(struct buf *out, const struct json *root, bool pretty);
 
 /* ---- looking. Borrowed from the root. */
-enum json_type json_type(const struct json *node);
+enum json_kind json_kind(const struct json *node);
 const struct json *json_get(const struct json *object, const char *key); /* NULL when absent or no object */
 size_t json_count(const struct json *array_or_object); /* 0 for others */
 const struct json *json_at(const struct json *array, size_t index);
@@ -54,7 +64,7 @@ bool json_as_bool(const struct json *node); /* CHECK on the type, as the next th
 int64_t json_as_integer(const struct json *node);
 double json_as_real(const struct json *node); /* integer or real */
 const char *json_as_string(const struct json *node);
-struct json *json_copy(const struct json *node); /* deep */
+struct json *json_clone(const struct json *node); /* deep */
 
 /* ---- parsing. `what` names the text in messages ("message from st-mary"). ERR_DATA with the place, ERR_LIMIT when
  * text.len > max. */

@@ -49,7 +49,7 @@ struct yaml_document;
 /* `file` names the text in messages. ERR_DATA with a place; ERR_LIMIT beyond YAML_TEXT_MAX. */
 enum err yaml_parse(struct yaml_document **out, struct bytes text, const char *file, const struct yaml_rule *rules,
                     size_t count, struct diag *why) MUST_USE;
-void yaml_free(struct yaml_document *d); /* accepts NULL */
+void yaml_close(struct yaml_document *d); /* accepts NULL; not yaml_free, which is libyaml's own symbol */
 
 const struct json *yaml_tree(const struct yaml_document *d); /* borrowed */
 struct json *yaml_take_tree(struct yaml_document *d); /* owned by the caller from now on */
