@@ -76,6 +76,10 @@ uint32_t schema_inputs(const struct schema *s); /* the model's input width */
 uint32_t schema_classes(const struct schema *s); /* 2 for a binary label, else the number of levels */
 uint32_t schema_outputs(const struct schema *s); /* logits: 1 for binary, else the number of levels */
 
+/* Length of the statistics vector (data/standardize.h gives its order): a numeric feature has 3 sums, a binary one 2 levels
+ * and missing, a categorical one its levels and missing, the label its classes. */
+uint32_t schema_statistics_length(const struct schema *s);
+
 /* A cell matches a code as text after trimming blanks, or when both are numbers and equal ("4" is "4.0"). */
 bool schema_cell_matches(const char *cell, size_t len, const char *code);
 

@@ -60,4 +60,8 @@ enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why
 /* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
 enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST_USE;
 
+/* Length of the metric counts of one part (model/metrics.h gives their order): two score histograms of `bins` for a binary
+ * label, otherwise the confusion matrix, outputs x outputs. */
+uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
+
 #endif

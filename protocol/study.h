@@ -68,7 +68,8 @@ struct study {
 enum err study_load(struct study *out, const char *path, bool simulation, struct diag *why) MUST_USE;
 
 /* The same from text; `file` names it in messages. */
-enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation, struct diag *why) MUST_USE;
+enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation,
+                     struct diag *why) MUST_USE;
 
 /* From the bytes of a contract as received or stored. Strict: what study_parse would not have written is refused. */
 enum err study_from_canonical(struct study *out, struct bytes canonical, struct diag *why) MUST_USE;

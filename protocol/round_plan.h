@@ -1,0 +1,57 @@
+/*
+ * The round plan: what one round asks of its sites, in terms that each site checks against the study it approved.
+ *
+ * A study runs through these rounds; `step` counts training rounds from 1:
+ *
+ *     round      asks                    step       the model it names
+ *     1          statistics              0          none
+ *     2          train                   1          the first model (initial parameters + scaling)
+ *     3          train, evaluate         2          the model that step 1 made, evaluated on the way
+ *     ...
+ *     R+1        train, evaluate         R
+ *     R+2        evaluate                R+1        the last model
+ *
+ * so an evaluation costs no round of its own but the last. A round that is given up takes the next round number and asks
+ * the same again. Plan, model and invited sites are the same in all attempts of one round.
+ */
+#ifndef COHORT_PROTOCOL_ROUND_PLAN_H
+#define COHORT_PROTOCOL_ROUND_PLAN_H
+
+#include "protocol/study.h"
+#include "protocol/vector.h"
+
+enum ask { ASK_STATISTICS = 1, ASK_TRAIN = 2, ASK_EVALUATE = 4 };
+
+struct round_plan {
+	struct hash study_hash;
+	uint64_t round; /* from 1, never reused within a study's revision */
+	uint32_t attempt; /* from 1 within a round */
+	uint32_t step;
+	unsigned asks;
+	struct hash model; /* SHA-256 of its file; zero when no model is named */
+	uint64_t model_octets;
+	uint32_t *sites; /* invited site numbers, ascending; owned */
+	uint32_t site_count;
+};
+
+void round_plan_free(struct round_plan *p); /* accepts a zeroed one */
+void round_plan_copy(struct round_plan *to, const struct round_plan *from); /* `to` is freed first */
+
+/* What step `step` of a study asks: statistics at 0, training up to study->rounds, the last evaluation after them. 0 when the
+ * study is over. */
+unsigned round_plan_asks(const struct study *s, uint32_t step);
+
+/* The layout of the contribution, which coordinator and sites compute for themselves. ERR_LIMIT when n sites could overflow it. */
+enum err round_plan_layout(struct layout *out, const struct study *s, unsigned asks, uint32_t sites,
+                           struct diag *why) MUST_USE;
+
+/* What a site checks before it does anything: hash is the approved study's, asks are what the step's rule gives, sites are
+ * ascending, at least the quorum, and hold `self`. ERR_PROTOCOL says which does not hold. */
+enum err round_plan_check(const struct round_plan *p, const struct study *s, uint32_t self, struct diag *why) MUST_USE;
+
+/* H("COHRTpln", study_hash, round, step, asks, model, model_octets, sites): the same for all attempts of a round. */
+void round_plan_hash(struct hash *out, const struct round_plan *p);
+
+bool round_plan_invites(const struct round_plan *p, uint32_t site);
+
+#endif
