@@ -33,7 +33,7 @@ struct buf {
 	bool failed; /* sticky: some append did not fit */
 };
 
-/* `max` bounds what it may ever hold. buf_free accepts a zeroed one. */
+/* `max` bounds what it may ever hold, and is not allocated ahead. buf_free accepts a zeroed one. */
 void buf_init(struct buf *b, size_t max);
 void buf_free(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory; clears `failed` */
@@ -41,7 +41,7 @@ struct bytes buf_bytes(const struct buf *b); /* borrowed until the next change o
 
 /* Room for `n` more bytes; NULL (and `failed`) when `max` would be passed. The caller fills them all. */
 uint8_t *buf_extend(struct buf *b, size_t n);
-void buf_put(struct buf *b, struct bytes data);
+void buf_put(struct buf *b, struct bytes data); /* `data` must not lie inside `b` */
 void buf_put_text(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_put_u8(struct buf *b, uint8_t v);
@@ -69,7 +69,7 @@ bool reader_done(const struct reader *r); /* nothing failed and nothing is left 
 
 /* Lower-case hexadecimal. `out` has room for 2 * data.len + 1. */
 void hex_encode(char *out, struct bytes data);
-/* Exactly 2 * n characters of [0-9a-f] (upper case is refused: one spelling per value). */
+/* Exactly 2 * n characters of [0-9a-f] (upper case is refused: one spelling per value). False leaves `out` undefined. */
 bool hex_decode(uint8_t *out, size_t n, const char *text);
 
 /* Little-endian stores and loads for code that lays out its own arrays. */
@@ -77,20 +77,5 @@ void store_u32(uint8_t *p, uint32_t v);
 void store_u64(uint8_t *p, uint64_t v);
 uint32_t load_u32(const uint8_t *p);
 uint64_t load_u64(const uint8_t *p);
-
-/* Strict numbers from text that need not be NUL-terminated: the whole text or nothing. No blanks, no
- * leading '+', no leading zeros but "0" itself (integers), no hex, NaN or infinity; `decimal` is '.' or
- * ','. Doubles accept an exponent and are independent of the locale; overflow to infinity is refused. */
-bool parse_u64(uint64_t *out, struct bytes text);
-bool parse_i64(int64_t *out, struct bytes text);
-bool parse_f64(double *out, struct bytes text, char decimal);
-
-/* Reads a whole regular file of at most `max` bytes into `out` (initialised here, freed by the caller even on
- * failure). ERR_NO_INPUT, ERR_LIMIT (names the size and the bound), ERR_IO. */
-enum err file_read(struct buf *out, const char *path, size_t max, struct diag *why) MUST_USE;
-
-/* Writes so that a crash leaves the old file or the whole new one: temporary file in the same folder,
- * fsync, rename, fsync of the folder. `mode` such as 0600 is set before any byte is written. */
-enum err file_replace(const char *path, struct bytes data, unsigned mode, struct diag *why) MUST_USE;
 
 #endif

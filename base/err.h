@@ -14,6 +14,7 @@
 #ifndef COHORT_BASE_ERR_H
 #define COHORT_BASE_ERR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -71,11 +72,17 @@ struct diag {
 };
 
 /* Writes the line (cut at DIAG_MAX, never in the middle of a UTF-8 sequence; control characters
- * become '?') and returns `e`, so that a failing function says `return diag_set(why, ERR_DATA, ...)`. */
+ * and bytes that are not UTF-8 become '?', so no terminal obeys them) and returns `e`, so that a failing function says `return diag_set(why, ERR_DATA, ...)`. */
 enum err diag_set(struct diag *why, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "prefix: " before what is there already; `e` is handed through. */
 enum err diag_prefix(struct diag *why, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* diag_set with errno's words at the end ("FMT: No space left on device"); returns err_errno(errnum). */
+enum err diag_errno(struct diag *why, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The cleaned line alone, from a va_list: for the log. `line` must not be NULL. */
+void diag_format(struct diag *line, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 
 _Noreturn void check_failed(const char *file, int line, const char *condition);
 

@@ -26,13 +26,13 @@ bool hash_is_zero(const struct hash *h);
 void hash_hex(char out[HASH_HEX_SIZE], const struct hash *h);
 bool hash_from_hex(struct hash *out, const char *hex); /* 64 characters [0-9a-f] */
 
-/* H and KD over `count` fields. `key` NULL: unkeyed. */
+/* H and KD over `count` fields. `key`: 32 bytes, or NULL for unkeyed. A field has less than 2^32 bytes. */
 void hash_fields(struct hash *out, const uint8_t *key, const char *tag, const struct bytes *fields, size_t count);
 
 /* Plain BLAKE2b-256 of the bytes (the study's hash). */
 void hash_blake2b(struct hash *out, struct bytes data);
 
-/* SHA-256, at once and incrementally. sha256_free accepts a zeroed one; the state is owned. */
+/* SHA-256, at once and incrementally. Zero the struct before the first sha256_init; sha256_free accepts a zeroed one. */
 struct sha256 {
 	void *md; /* EVP_MD_CTX, hidden so that only hash.c knows libcrypto */
 };
