@@ -18,6 +18,7 @@
 
 /* ---- data */
 #define CSV_FILE_MAX (4ull << 30) /* inflated bytes read from one extract: 10^7 patients x 400 bytes */
+#define CSV_RECORD_MAX (16u << 20) /* one row: CSV_COLUMNS_MAX cells of 1 KiB; what a reader may hold */
 #define CSV_COLUMNS_MAX 16384 /* wide omics extracts */
 #define CSV_ROWS_MAX 20000000 /* as CSV_FILE_MAX */
 #define FEATURES_MAX 4096

@@ -80,6 +80,9 @@ uint32_t schema_outputs(const struct schema *s); /* logits: 1 for binary, else t
  * and missing, a categorical one its levels and missing, the label its classes. */
 uint32_t schema_statistics_length(const struct schema *s);
 
+/* What input `input` is called in exports: "age", "sex", "cp=2", and "age missing" for an indicator. Cut at `size`. */
+void schema_input_name(char *out, size_t size, const struct schema *s, uint32_t input);
+
 /* A cell matches a code as text after trimming blanks, or when both are numbers and equal ("4" is "4.0"). */
 bool schema_cell_matches(const char *cell, size_t len, const char *code);
 

@@ -1,0 +1,28 @@
+/*
+ * Encoding: from the table's rows to the model's inputs (order: schema.h, arithmetic: standardize.h).
+ *
+ *   table, one part  --scaling-->  inputs [rows, width] float, ready for the first layer; classes [rows]
+ *
+ * The arithmetic is in double and rounded to float once.
+ */
+#ifndef COHORT_DATA_ENCODE_H
+#define COHORT_DATA_ENCODE_H
+
+#include "data/standardize.h"
+#include "data/table.h"
+
+struct examples {
+	uint32_t rows, width; /* width = schema_inputs */
+	float *inputs; /* [rows, width], aligned as base/vec.h */
+	uint32_t *classes; /* [rows]; for a binary label 1 = positive */
+	uint32_t *table_rows; /* [rows]: the row of the table each came from */
+};
+
+/* One row: out[schema_inputs] from cells[feature_count] as a table holds them. */
+void encode_row(float *out, const struct schema *s, const struct scaling *scaling, const float *cells);
+
+/* All rows of one part, in the table's order. `out` owns its arrays; the table may be dropped afterwards. */
+void examples_encode(struct examples *out, const struct table *t, enum split_part part, const struct scaling *scaling);
+void examples_free(struct examples *e); /* accepts a zeroed one */
+
+#endif
