@@ -81,8 +81,4 @@ int64_t study_expires_s(const struct study *s);
 
 bool study_invites(const struct study *s, const char *site); /* on the list of members, or the list is the roster */
 
-/* Site names: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; study names: [a-z0-9-]{1,64}. */
-bool name_is_site(const char *name);
-bool name_is_study(const char *name);
-
 #endif
