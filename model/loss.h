@@ -1,0 +1,31 @@
+/*
+ * Losses, of logits: the link function is part of the loss, so that nothing overflows and no probability of 0 meets a
+ * logarithm.
+ *
+ *   binary cross-entropy    l = softplus(z) - y z = max(z, 0) - y z + log(1 + exp(-|z|))      dl/dz = sigmoid(z) - y
+ *   softmax cross-entropy   l = log sum_k exp(z_k) - z_label                                dl/dz_k = softmax(z)_k -
+ *   [k = label]
+ *
+ * softmax is taken after subtracting the row's largest logit. Losses are summed in double, gradients are `real`.
+ * A NaN logit gives a NaN loss and gradient: it fails closed where parameters are checked (model/train.h).
+ */
+#ifndef COHORT_MODEL_LOSS_H
+#define COHORT_MODEL_LOSS_H
+
+#include "model/real.h"
+#include "model/spec.h"
+
+#include <stdint.h>
+
+/* One row's loss, >= 0. z[outputs]; binary: outputs is 1 and label 0 or 1; otherwise label < outputs (CHECK). */
+double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, uint32_t label);
+
+/* Sum over rows of the loss of z[rows, outputs]. */
+double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels, uint32_t rows);
+
+/* dz[rows, outputs] = derivative of that sum by z, row by row (divide by rows for the mean: the optimizer's or
+ * network_gradient's scale does). Returns loss_forward's sum. dz == z is allowed. */
+double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels,
+                     uint32_t rows);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * Metrics from sums that can be added over sites: a loss sum and a vector of counts. No score of a patient leaves.
+ *
+ *   binary        counts = | negatives: bins | positives: bins |          rows by bin of their score
+ *   categorical   counts = | truth 0: classes | truth 1: classes | ...    rows by truth and prediction (argmax, first
+ *   of equals)
+ *
+ * The score of a logit z is sigmoid(z / 2), bin = floor(bins * score), the last bin takes 1. Half the logit, because
+ * a trained model's probabilities crowd at 0 and 1: with sigmoid(z) and 16 bins everything beyond |z| = 2.7 is one
+ * bin and their order is lost, with z / 2 the outer bins begin at |z| = 5.4 (16 bins) and 15.2 (2,048 bins), while
+ * near z = 0 a bin is only twice as wide (0.5 logit, 0.004 logit). Bins are even in number, so z = 0 (probability one
+ * half) is an edge: z < 0 lies below it and z >= 0 above, and confusion counts at one half are exact, not
+ * interpolated. AUC from b bins ties what shares a bin (half counted): with 2,048 bins it differs from the exact one
+ * by about 1e-4.
+ */
+#ifndef COHORT_MODEL_METRICS_H
+#define COHORT_MODEL_METRICS_H
+
+#include "model/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A row's loss is cut here, so that a sum of n rows is at most 32 n and fits fixed point: -log(p) = 32 is p = 1e-14,
+ * beyond what float logits of a sane model reach. */
+#define METRICS_LOSS_MAX 32.0
+
+struct metrics_shape {
+	uint32_t classes; /* 2: binary, one logit; more: one logit per class */
+	uint32_t bins; /* binary: even, 2 .. BINS_MAX; else unused */
+};
+
+/* Undefined ones are NAN: no rows (all), one class missing (auc, recall), nothing predicted positive (precision),
+ * more than two classes (auc). For more than two classes precision, recall and f1 are macro averages over the classes
+ * that occur as truth or prediction, an undefined ratio counting 0 there (as scikit-learn does). */
+struct metrics {
+	double rows;
+	double loss, accuracy, precision, recall, f1, auc;
+};
+
+struct roc_point {
+	double false_positive_rate, true_positive_rate;
+	double threshold; /* probability: rows with at least this one are called positive; the first point has INFINITY */
+};
+
+size_t metrics_counts_length(struct metrics_shape shape); /* 2 * bins, or classes^2 */
+uint32_t metrics_outputs(struct metrics_shape shape); /* logits per row: 1 for binary, else classes */
+
+/* Adds rows: *loss_sum += sum of min(loss, METRICS_LOSS_MAX), counts[i] += 1 each. logits[rows, metrics_outputs],
+ * labels < classes (CHECK). A NaN logit costs METRICS_LOSS_MAX and lies in the lowest bin. */
+void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
+                 const uint32_t *labels, uint32_t rows);
+
+/* The figures of any sum of such vectors. */
+void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts);
+
+/* ROC curve of a binary label, from the highest threshold (0,0) to the lowest (1,1): bins + 1 points. False, and
+ * nothing written, when a class is missing. */
+bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const double *counts);
+
+/* Is `a` strictly better than `b` in "auc", "accuracy", "f1" (larger) or "loss" (smaller)? Any number is better than
+ * NAN; NAN is better than nothing. Another name is a CHECK: metrics_is_name tells. */
+bool metrics_better(const struct metrics *a, const struct metrics *b, const char *name);
+bool metrics_is_name(const char *name);
+
+#endif

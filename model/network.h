@@ -1,0 +1,58 @@
+/*
+ * The network: forward and backward over the spec's layers with memory laid out once.
+ *
+ *   layer l       outputs[l] = A [rows, outputs of l]       gradients[l] = dL/dA, same shape
+ *   input x[rows, inputs] is borrowed from the caller
+ *
+ *   x -> dense -> relu -> dense -> ... -> logits            network_forward: fills outputs
+ *                                            | loss_backward writes network_logit_gradient
+ *   gradients <- ... <------------------- dL/dlogits        network_backward: fills gradients
+ *   sum over rows of gradients[l]^T A[l-1]                  network_gradient: fills a flat vector
+ *
+ * An activation right behind a dense layer works in the dense layer's two arrays (outputs[l] == outputs[l-1]):
+ * backward needs only its result. So gradients[l] of a dense layer l ends as G[B,O], the derivative by what the dense
+ * layer itself put out, and network_input(l) is A[B,I], what it read. These two stay until the next forward: a row's
+ * gradient norm is sqrt(sum_l |G_l row|^2 (|A_l row|^2 + 1)) without any row's gradient ever made (Goodfellow 2015),
+ * and scaling the rows of G between network_backward and network_gradient weights the rows. That is why these are two
+ * calls.
+ */
+#ifndef COHORT_MODEL_NETWORK_H
+#define COHORT_MODEL_NETWORK_H
+
+#include "model/real.h"
+#include "model/spec.h"
+
+/* Rows processed at once: beyond it sgemm gains nothing, and memory stays 2 * 1,024 * (sum of widths) floats at most.
+ * Larger batches are sums over blocks. */
+#define NETWORK_ROWS_MAX 1024
+
+struct network {
+	struct model_spec spec;
+	uint32_t rows_max, rows; /* room for; of the last forward */
+	const real *input; /* x of the last forward, borrowed until network_gradient */
+	real *outputs[MODEL_LAYERS_MAX];
+	real *gradients[MODEL_LAYERS_MAX];
+	real *memory; /* holds all of them */
+};
+
+/* rows_max in 1 .. NETWORK_ROWS_MAX. The spec is copied. */
+void network_init(struct network *n, const struct model_spec *spec, uint32_t rows_max);
+void network_free(struct network *n); /* accepts a zeroed one */
+
+/* logits[rows, spec.outputs] of x[rows, spec.inputs], rows <= rows_max; borrowed until the next forward. `parameters`
+ * is the flat vector of spec.parameters. */
+const real *network_forward(struct network *n, const real *parameters, const real *x, uint32_t rows);
+
+/* Where the derivative of the loss by the logits goes before network_backward: [rows, spec.outputs]. */
+real *network_logit_gradient(struct network *n);
+
+/* From there down to gradients[l] of every dense layer. `parameters` as in the forward call. */
+void network_backward(struct network *n, const real *parameters);
+
+/* target = beta * target + alpha * (sum over rows of the gradient by the parameters), flat. beta 0 does not read
+ * the target. The target may be the parameters themselves: alpha = -learning rate / rows, beta = 1 is plain SGD. */
+void network_gradient(const struct network *n, real *target, real alpha, real beta);
+
+const real *network_input(const struct network *n, uint32_t layer); /* what layer l read: A[rows, inputs of l] */
+
+#endif
