@@ -3,10 +3,10 @@
  *
  *   | u64 length of header | header: JSON, blanks up to a multiple of 8 | tensors: float32 little-endian |
  *
- *   {"__metadata__": {"format": "cohort/1", "study": ..., "study_hash": ..., "round": "30", "layers": "[\"dense
- *   128\", ...]",
- *                     "link": "sigmoid", "label": "<JSON>", "inputs": "[{\"name\", \"mean\", \"deviation\",
- *    \"fill\"}, ...]"}, "layer.0.weight": {"dtype": "F32", "shape": [128, 30], "data_offsets": [0, 15360]},
+ *   {"__metadata__": {"format": "cohort/1", "study": ..., "study_hash": ..., "round": "30",
+ *                     "layers": "[\"dense 128\", ...]", "link": "sigmoid", "label": "<JSON>",
+ *                     "inputs": "[{\"name\", \"mean\", \"deviation\", \"fill\"}, ...]"},
+ *    "layer.0.weight": {"dtype": "F32", "shape": [128, 30], "data_offsets": [0, 15360]},
  *    "layer.0.bias": ...}
  *
  * The format's own rules (github.com/huggingface/safetensors, "Format"): metadata maps text to text, no duplicate
@@ -35,8 +35,8 @@ struct checkpoint_about {
 	const char *study_hash; /* hex */
 	uint32_t round; /* training rounds behind it; 0: as initialised */
 	const char *label; /* JSON text: name and coding */
-	const struct checkpoint_input
-		*inputs; /* in the order of the model's inputs; spec->inputs of them, or 0 before they are known */
+	/* In the order of the model's inputs: spec->inputs of them, or none before they are known. */
+	const struct checkpoint_input *inputs;
 	uint32_t input_count;
 };
 

@@ -2,8 +2,7 @@
  * Metrics from sums that can be added over sites: a loss sum and a vector of counts. No score of a patient leaves.
  *
  *   binary        counts = | negatives: bins | positives: bins |          rows by bin of their score
- *   categorical   counts = | truth 0: classes | truth 1: classes | ...    rows by truth and prediction (argmax, first
- *   of equals)
+ *   categorical   counts = | truth 0: classes | truth 1: classes | ...    rows by truth and prediction (argmax)
  *
  * The score of a logit z is sigmoid(z / 2), bin = floor(bins * score), the last bin takes 1. Half the logit, because
  * a trained model's probabilities crowd at 0 and 1: with sigmoid(z) and 16 bins everything beyond |z| = 2.7 is one

@@ -22,9 +22,11 @@
 #include "model/real.h"
 #include "model/spec.h"
 
-/* Rows processed at once: beyond it sgemm gains nothing, and memory stays 2 * 1,024 * (sum of widths) floats at most.
- * Larger batches are sums over blocks. */
+/* Rows processed at once: beyond it sgemm gains nothing. Larger batches are sums over blocks. */
 #define NETWORK_ROWS_MAX 1024
+
+/* Floats of all outputs and gradients together, 256 MiB as MODEL_PARAMETERS_MAX; a single row may pass it. */
+#define NETWORK_MEMORY_MAX ((size_t)64 << 20)
 
 struct network {
 	struct model_spec spec;
@@ -35,8 +37,8 @@ struct network {
 	real *memory; /* holds all of them */
 };
 
-/* rows_max in 1 .. NETWORK_ROWS_MAX. The spec is copied. */
-void network_init(struct network *n, const struct model_spec *spec, uint32_t rows_max);
+/* Room for `rows` rows at once, or for fewer where the two bounds above say so: n->rows_max tells. The spec is copied. */
+void network_init(struct network *n, const struct model_spec *spec, uint32_t rows);
 void network_free(struct network *n); /* accepts a zeroed one */
 
 /* logits[rows, spec.outputs] of x[rows, spec.inputs], rows <= rows_max; borrowed until the next forward. `parameters`

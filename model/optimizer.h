@@ -2,11 +2,9 @@
  * Optimizers on the flat vector. g = scale * gradient + weight_decay * w, step t = 1, 2, ...
  *
  *   sgd        w -= rate g
- *   momentum   v = mu v + g;  w -= rate v                                                (Polyak 1964, heavy ball as
- *   in PyTorch)
+ *   momentum   v = mu v + g;  w -= rate v                         (Polyak 1964, heavy ball; as in PyTorch)
  *   adam       m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
- *              w -= rate (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon)                  (Kingma and Ba 2015,
- *              Algorithm 1)
+ *              w -= rate (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon)      (Kingma and Ba 2015, Algorithm 1)
  *
  * State begins at zero; a site's state never outlives a round. The same state machine serves sites and the server.
  */

@@ -54,8 +54,7 @@ struct local_training {
 void spec_begin(struct model_spec *s, uint32_t inputs);
 
 /* One layer's text: "dense 128", "relu", "sigmoid". ERR_DATA names the nearest known layer, says "not built yet" for
- * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX.
- *  */
+ * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
 
 /* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
@@ -64,6 +63,7 @@ enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST
 /* Length of the metric counts of one part (model/metrics.h gives their order): two score histograms of `bins` for a
  * binary label, otherwise the confusion matrix, outputs x outputs. */
 uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
+
 /* The layer as spec_add_layer reads it: "dense 128". */
 #define SPEC_LAYER_TEXT_SIZE 32
 void spec_layer_text(char out[SPEC_LAYER_TEXT_SIZE], const struct layer *l);

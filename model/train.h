@@ -1,12 +1,10 @@
 /*
- * Local training of one round: epochs or steps over a source of rows, from the global parameters, in place.
+ * Local training of one round, in place on the global parameters: one optimizer step on the mean gradient of every batch
+ * that the source has. Epochs or steps, order and sizes of batches are the source's (data/batches.h).
  *
- *   batch = up to settings.batch rows, the last of an epoch may be smaller; one optimizer step per batch on the mean
- *   gradient epochs: the source's epochs; steps: exactly that many steps, going on into further epochs
- *
- * Optimizer state starts at zero at each run: sites are stateless between rounds. A batch larger than
- * NETWORK_ROWS_MAX is the sum of blocks, so memory does not grow with it. Same source, settings and parameters: same
- * bits, whatever ran before.
+ * Optimizer state starts at zero at each run: sites are stateless between rounds. A batch larger than a block of the
+ * network is the sum over blocks, so memory does not grow with it. Same source, settings and parameters: same bits,
+ * whatever ran before.
  */
 #ifndef COHORT_MODEL_TRAIN_H
 #define COHORT_MODEL_TRAIN_H
@@ -16,15 +14,13 @@
 #include "model/source.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 
 struct trainer {
 	struct network network;
 	struct optimizer optimizer;
 	float *gradient; /* flat, spec.parameters */
-	float *x; /* one block of rows [block, inputs] */
+	float *x; /* one block of rows [network.rows_max, inputs] */
 	uint32_t *labels;
-	uint32_t block; /* rows */
 };
 
 struct train_report {
@@ -32,13 +28,14 @@ struct train_report {
 	double loss; /* mean over these rows, each before its step; NAN without rows */
 };
 
-/* Memory for this spec and these settings, to be used for any number of runs (one thread at a time). */
+/* Memory for this spec and these settings, for any number of runs, one at a time. settings->batch is what it is sized
+ * for; other sizes work too. Epochs and steps are not looked at. */
 void trainer_init(struct trainer *t, const struct model_spec *spec, const struct local_training *settings);
 void trainer_free(struct trainer *t); /* accepts a zeroed one */
 
-/* Trains parameters[spec.parameters] in place. `cancel` (may be NULL) is looked at before every step.
- * ERR_CANCELLED; ERR_DATA when the source has no row or a parameter is no longer finite (names the learning rate).
- * After an error the parameters must be thrown away. `report` may be NULL. */
+/* Trains parameters[spec.parameters] until the source has no more batches; a source without any changes nothing. `cancel`
+ * (may be NULL) is looked at before every step. ERR_CANCELLED; ERR_DATA when a parameter is no longer finite (names the
+ * learning rate). After an error the parameters must be thrown away. `report` may be NULL. */
 enum err trainer_run(struct trainer *t, float *parameters, struct train_report *report, struct row_source source,
                      const atomic_bool *cancel, struct diag *why) MUST_USE;
 
