@@ -208,7 +208,7 @@ void check_failed(const char *file, int line, const char *condition)
 }
 
 /* _exit: handlers of atexit may allocate, or wait for a thread that waits for this one. */
-static _Noreturn void out_of_memory(size_t count, size_t size)
+void mem_exhausted(size_t count, size_t size)
 {
 	fprintf(stderr, "out of memory: %zu x %zu bytes wanted\n", count, size);
 	_exit(err_exit(ERR_MEMORY));
@@ -220,7 +220,7 @@ void *mem_array(size_t count, size_t size)
 	bool empty = count == 0 || size == 0;
 	void *p = empty ? calloc(1, 1) : calloc(count, size); /* calloc(0) may be NULL, which callers need not expect */
 	if (!p)
-		out_of_memory(count, size);
+		mem_exhausted(count, size);
 	return p;
 }
 
@@ -235,7 +235,7 @@ void *mem_resize(void *p, size_t count, size_t size)
 	size_t bytes = count * size;
 	void *q = realloc(p, bytes ? bytes : 1); /* realloc(p, 0) may free p and give NULL */
 	if (!q)
-		out_of_memory(count, size);
+		mem_exhausted(count, size);
 	return q;
 }
 

@@ -96,4 +96,7 @@ void *mem_array(size_t count, size_t size); /* zeroed; overflow of count * size 
 void *mem_resize(void *p, size_t count, size_t size); /* the new part is not zeroed */
 char *mem_copy_text(const char *s);
 
+/* The end that they share, for other allocators (aligned, locked memory). */
+_Noreturn void mem_exhausted(size_t count, size_t size);
+
 #endif

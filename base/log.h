@@ -1,7 +1,8 @@
 /*
  * The log: one line per event, to stderr. On a terminal plain words, otherwise with journald's "<N>" priority
  * prefix (sd-daemon(3)), so systemd shows it right. Never a patient's value, never a secret: callers pass
- * names, counts, states and hashes only. Control characters from outside are shown as '?'.
+ * names, counts, states and hashes only. Lines are cleaned and cut as struct diag is. Any thread may log: a line is one
+ * write, so lines never mix; errno is kept.
  */
 #ifndef COHORT_BASE_LOG_H
 #define COHORT_BASE_LOG_H
@@ -16,10 +17,11 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7
 };
 
-/* `program` is put before each line on a terminal. Lines above `max_level` are dropped. */
+/* `program` is put before each line on a terminal (borrowed for good; NULL for none). Lines above `max_level` are
+ * dropped. Without a call: no name, LOG_LEVEL_INFO. */
 void log_init(const char *program, enum log_level max_level);
 
-/* Sends the lines to a function instead (tests). NULL restores stderr. */
+/* Sends the lines to a function instead (tests), one call at a time; it must not log. NULL restores stderr. */
 void log_capture(void (*sink)(void *context, enum log_level level, const char *line), void *context);
 
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -27,15 +27,17 @@ struct rng {
 };
 
 /* `seed` is 32 bytes, or use rng_seeded for a number from a command line. The label names the purpose
- * ("init", "order"); different labels are independent streams. */
+ * ("init", "order"); different labels are independent streams. rng_seeded takes the number as the first 8 bytes
+ * of the seed (little-endian), the others zero. */
 void rng_init(struct rng *r, const uint8_t seed[32], const char *label);
 void rng_seeded(struct rng *r, uint64_t seed, const char *label);
 
+/* The next octets of the stream, little-endian. A stream ends after 256 GiB (a CHECK). */
 uint32_t rng_u32(struct rng *r);
 uint64_t rng_u64(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t bound); /* uniform in [0, bound), unbiased by rejection; bound >= 1 */
 double rng_unit(struct rng *r); /* uniform in [0, 1), 53 bits */
-double rng_normal(struct rng *r); /* standard normal (Marsaglia's polar method). Never privacy noise. */
+double rng_normal(struct rng *r); /* standard normal (Marsaglia's polar method), |x| < 13. Never privacy noise. */
 void rng_shuffle(struct rng *r, uint32_t *items, size_t count); /* Fisher-Yates */
 
 struct entropy {

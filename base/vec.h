@@ -18,17 +18,19 @@
 
 #define VEC_ALIGN 64 /* a cache line and the widest vector register */
 
-/* Zeroed, aligned; freed with free(). Out of memory ends the process (mem_alloc). */
+/* Zeroed, aligned; freed with free(). Out of memory ends the process (mem_exhausted). */
 float *vec_f32(size_t n);
 uint32_t *vec_u32(size_t n);
 int64_t *vec_i64(size_t n);
 
 void vec_zero(float *x, size_t n);
 void vec_copy(float *y, const float *x, size_t n);
-void vec_add_scaled(float *y, float a, const float *x, size_t n); /* y += a x */
+/* y += a x. `x` and `y` must not overlap. */
+void vec_add_scaled(float *restrict y, float a, const float *restrict x, size_t n);
+
 bool vec_finite(const float *x, size_t n); /* no NaN, no infinity */
 
 /* sum[i] += (int32_t)x[i], x as little-endian octets just as they came from the wire. */
-void vec_sum_octets(int64_t *sum, const uint8_t *x, size_t n);
+void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, size_t n);
 
 #endif

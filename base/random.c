@@ -1,0 +1,152 @@
+/*
+ * The seeded stream and what is drawn from it. Every draw takes whole octets of the stream in order, so the numbers
+ * depend on the seed, the label and the sequence of calls alone. Only operations that IEEE 754 rounds
+ * exactly are used (no log() of a C library, whose last bit depends on version and processor), which keeps initial
+ * weights equal on every machine.
+ */
+#include "base/random.h"
+
+#include "base/hash.h"
+
+#include <math.h>
+#include <sodium.h>
+#include <string.h>
+
+#define CHACHA_BLOCK 64
+#define BLOCKS_PER_REFILL (RNG_BLOCK / CHACHA_BLOCK)
+#define LN2 0x1.62e42fefa39efp-1
+#define SQRT_HALF 0x1.6a09e667f3bcdp-1
+
+void rng_init(struct rng *r, const uint8_t seed[32], const char *label)
+{
+	struct bytes field = bytes_text(label);
+	struct hash key;
+
+	hash_fields(&key, seed, "COHRTrng", &field, 1);
+	*r = (struct rng){.used = RNG_BLOCK};
+	memcpy(r->key, key.b, sizeof r->key);
+}
+
+void rng_seeded(struct rng *r, uint64_t seed, const char *label)
+{
+	uint8_t octets[32] = {0};
+
+	store_u64(octets, seed);
+	rng_init(r, octets, label);
+}
+
+static void refill(struct rng *r)
+{
+	static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
+
+	CHECK(r->counter <= UINT32_MAX - BLOCKS_PER_REFILL); /* a wrapped counter would repeat the stream */
+	memset(r->block, 0, sizeof r->block);
+	crypto_stream_chacha20_ietf_xor_ic(r->block, r->block, sizeof r->block, nonce, r->counter, r->key);
+	r->counter += BLOCKS_PER_REFILL;
+	r->used = 0;
+}
+
+static void take(struct rng *r, uint8_t *out, uint32_t n)
+{
+	while (n > 0) {
+		if (r->used == RNG_BLOCK)
+			refill(r);
+		uint32_t part = RNG_BLOCK - r->used < n ? RNG_BLOCK - r->used : n;
+		memcpy(out, r->block + r->used, part);
+		r->used += part;
+		out += part;
+		n -= part;
+	}
+}
+
+uint32_t rng_u32(struct rng *r)
+{
+	uint8_t octets[4];
+
+	take(r, octets, sizeof octets);
+	return load_u32(octets);
+}
+
+uint64_t rng_u64(struct rng *r)
+{
+	uint8_t octets[8];
+
+	take(r, octets, sizeof octets);
+	return load_u64(octets);
+}
+
+uint64_t rng_below(struct rng *r, uint64_t bound)
+{
+	CHECK(bound > 0);
+	uint64_t unfair = (0 - bound) % bound; /* 2^64 mod bound: so many values too many for equal shares */
+	uint64_t x;
+	do
+		x = rng_u64(r);
+	while (x < unfair);
+	return x % bound;
+}
+
+double rng_unit(struct rng *r)
+{
+	return (double)(rng_u64(r) >> 11) * 0x1p-53;
+}
+
+/* Natural logarithm of a normal number x > 0, to about 1e-16 relative: x = m 2^e with m in [sqrt(1/2), sqrt(2)),
+ * ln m = 2 artanh(z) = 2 (z + z^3/3 + z^5/5 ...), z = (m - 1)/(m + 1), |z| <= 0.172, so the term in z^23
+ * is the last one that counts. */
+static double natural_log(double x)
+{
+	int exponent;
+	double m = frexp(x, &exponent);
+
+	if (m < SQRT_HALF) {
+		m *= 2;
+		exponent--;
+	}
+	double z = (m - 1) / (m + 1);
+	double zz = z * z;
+	double series = 0;
+	for (int k = 23; k >= 1; k -= 2)
+		series = series * zz + 1.0 / k;
+	return 2 * z * series + exponent * LN2;
+}
+
+/* Marsaglia and Bray, SIAM Review 6 (1964): a point in the unit disc gives two normals; the second is dropped, which
+ * costs time but leaves no state outside the stream. */
+double rng_normal(struct rng *r)
+{
+	double x, s;
+
+	do {
+		x = 2 * rng_unit(r) - 1;
+		double y = 2 * rng_unit(r) - 1;
+		s = x * x + y * y;
+	} while (s >= 1 || s == 0);
+	return x * sqrt(-2 * natural_log(s) / s);
+}
+
+void rng_shuffle(struct rng *r, uint32_t *items, size_t count)
+{
+	for (size_t i = count; i > 1; i--) {
+		size_t j = (size_t)rng_below(r, i);
+		uint32_t swapped = items[i - 1];
+		items[i - 1] = items[j];
+		items[j] = swapped;
+	}
+}
+
+static void fill_from_system(void *context, uint8_t *out, size_t len)
+{
+	(void)context;
+	randombytes_buf(out, len);
+}
+
+struct entropy entropy_system(void)
+{
+	return (struct entropy){.fill = fill_from_system};
+}
+
+void entropy_fill(const struct entropy *e, uint8_t *out, size_t len)
+{
+	e->fill(e->context, out, len);
+}

@@ -1,0 +1,74 @@
+/* Flat vectors: allocation and the element-wise loops. Each element is computed alone, so vectorising moves no bit. */
+#include "base/vec.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPONENT_MASK 0x7f800000u /* all ones in an IEEE 754 binary32 that is infinite or NaN */
+
+static void *aligned_zeros(size_t n, size_t size)
+{
+	CHECK(n <= (SIZE_MAX - VEC_ALIGN) / size);
+	size_t bytes = (n * size + VEC_ALIGN - 1) / VEC_ALIGN * VEC_ALIGN; /* aligned_alloc wants a multiple */
+	if (bytes == 0)
+		bytes = VEC_ALIGN;
+	void *p = aligned_alloc(VEC_ALIGN, bytes);
+	if (!p)
+		mem_exhausted(n, size);
+	return memset(p, 0, bytes);
+}
+
+float *vec_f32(size_t n)
+{
+	return aligned_zeros(n, sizeof(float));
+}
+
+uint32_t *vec_u32(size_t n)
+{
+	return aligned_zeros(n, sizeof(uint32_t));
+}
+
+int64_t *vec_i64(size_t n)
+{
+	return aligned_zeros(n, sizeof(int64_t));
+}
+
+void vec_zero(float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = 0;
+}
+
+void vec_copy(float *y, const float *x, size_t n)
+{
+	if (n > 0)
+		memmove(y, x, n * sizeof *y);
+}
+
+void vec_add_scaled(float *restrict y, float a, const float *restrict x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += a * x[i];
+}
+
+bool vec_finite(const float *x, size_t n)
+{
+	uint32_t bad = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t bits;
+		memcpy(&bits, &x[i], sizeof bits);
+		bad |= (bits & EXPONENT_MASK) == EXPONENT_MASK;
+	}
+	return bad == 0;
+}
+
+void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t word;
+		memcpy(&word, x + 4 * i, sizeof word);
+		sum[i] += (int32_t)le32toh(word);
+	}
+}
