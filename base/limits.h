@@ -39,6 +39,13 @@
 #define ATTEMPTS_MAX 16 /* attempts of one round before it is given up and a new round is opened */
 #define WEIGHT_CAP_MAX 10000000 /* patients at one site */
 
+/* ---- certificates, requests, the roster */
+#define PEM_MAX (64u << 10) /* a certificate of a few hosts takes 2 KiB, an authority file with a successor 4 */
+#define KEY_FILE_MAX 8192 /* PKCS#8 PEM: 250 bytes for P-256, 3.3 KiB for RSA 4096 */
+#define HOSTS_MAX 64 /* names and addresses in the coordinator's certificate */
+#define ROSTER_MAX (1u << 20) /* SITES_MAX entries of at most 172 bytes, and the signature */
+#define REGISTER_MAX (16u << 20) /* the authority's index: 10 years of quarterly renewals of 1,000 sites x 300 bytes */
+
 /* ---- the wire */
 #define MESSAGE_MAX (64u << 10) /* one control message */
 #define CONTRACT_MAX (1u << 20) /* canonical JSON of a study: as YAML_TEXT_MAX */
