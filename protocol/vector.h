@@ -7,11 +7,15 @@
  * taken from the other side. The coordinator adds words (int64 in clear, Z_{2^32} under masks) and decodes the sum once, so
  * order, threads and restarts change no bit.
  *
- * A value x becomes the integer nearest to x / grid (ties to even), grid a power of two, after clamping to +- bound.
- *   narrow  one word.   grid = the smallest power of two with n * (bound / grid + 1) < 2^31
- *   count   one word.   grid = 1; refused when n * bound >= 2^31
- *   wide    two words.  the integer q = hi * 2^L + lo, 0 <= lo < 2^L, L = 30 - ceil(log2 n), |q| < 2^(2L-1): n sites add
- *                       without losing a carry, for sums that need more than 31 bits
+ * A value x becomes the integer q nearest to x / grid (ties to even), grid a power of two, after clamping to +- bound:
+ *   narrow  item i is word first + i.   grid = the smallest power of two with (bound / grid + 1) * n < 2^31
+ *   count   item i is word first + i.   grid = 1; refused when n * bound >= 2^31
+ *   wide    item i is word first + 2i (lo) and first + 2i + 1 (hi):
+ *               q = hi * 2^L + lo,  0 <= lo < 2^L,  L = 30 - ceil(log2 n),  |q| < 2^(2L-1)
+ *           so n sites add without losing a carry, for sums that need more than 31 bits.
+ *           grid = the smallest power of two with bound / grid + 1 < 2^(2L-1); refused when it is above 1, since the
+ *           sums of statistics hold counts, which must stay exact
+ * All arithmetic is IEEE 754 double in the order written, so that every language finds the same grid and the same words.
  * A NaN is refused (ERR_DATA), never encoded.
  */
 #ifndef COHORT_PROTOCOL_VECTOR_H
@@ -20,6 +24,10 @@
 #include "base/bytes.h"
 
 #include <stdint.h>
+
+#define VECTOR_SITES_MAX                                                                                               \
+	(1u << 20) /* L is then 10, and a narrow value still has 11 bits; the network's bound is lower */
+#define VECTOR_WORDS_MAX (128u << 20) /* an update of MODEL_PARAMETERS_MAX twice over; 512 MiB on the wire */
 
 enum segment_kind {
 	SEGMENT_STATISTICS, /* wide: data/standardize.h gives the order */
@@ -49,26 +57,38 @@ struct layout {
 	uint32_t words; /* d, the length of the vector */
 };
 
+/* An empty layout for the sum of `sites` contributions. */
 void layout_begin(struct layout *l, uint32_t sites);
 
-/* ERR_LIMIT when n sites could overflow ("the sum of 5000 sites with 1000000 patients each does not fit 31 bits"). */
+/* Appends a segment; `bound` is finite and above 0, `items` may be 0. ERR_LIMIT when n sites could overflow ("the sum of
+ * 5000 sites with 1000000 patients each does not fit 31 bits"), when `sites` is 0 or above VECTOR_SITES_MAX, or when the
+ * vector passes VECTOR_WORDS_MAX. */
 enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_coding coding, uint32_t items, double bound,
                     struct diag *why) MUST_USE;
 
 const struct segment *layout_find(const struct layout *l, enum segment_kind kind); /* NULL when not part of it */
 size_t layout_octets(const struct layout *l); /* 4 * words */
+const char *segment_name(enum segment_kind kind); /* "update" and such: for messages */
 
 /* Encodes the segment's `items` values into `octets`, the whole vector's buffer of layout_octets() bytes. `saturated` is
- * increased by the number of values beyond +- bound. ERR_DATA on NaN (infinity saturates). */
+ * increased by the number of values beyond +- bound. ERR_DATA on NaN (infinity saturates); the segment's octets are then
+ * unspecified. */
 enum err segment_encode(uint8_t *octets, const struct segment *s, const struct layout *l, const double *values,
                         uint64_t *saturated, struct diag *why) MUST_USE;
 
-/* The same for a float vector, each value multiplied by `scale` after clamping the value itself to +- bound (scale in
- * [0, 1]): the update, without a copy in double. */
+/* The same for a float vector in a narrow or count segment, each value multiplied by `scale` after clamping the value itself
+ * to +- bound (scale in [0, 1]): the update, without a copy in double. */
 enum err segment_encode_scaled(uint8_t *octets, const struct segment *s, const struct layout *l, const float *values,
                                double scale, uint64_t *saturated, struct diag *why) MUST_USE;
 
 /* The sum's values: sums is the whole vector's word sums. values[i] = integer * grid. */
 void segment_decode(double *values, const struct segment *s, const struct layout *l, const int64_t *sums);
+
+/* Whether `count` words of one clear contribution, from word `first` of its vector on, are words that an honest site can
+ * send: |narrow| <= round(bound / grid), 0 <= count <= bound, wide digits in their ranges. The sum of checked vectors is
+ * what n clamped sites can make and no more. ERR_PEER_MESSAGE names the segment and the word. Masked words are
+ * uniform, so this holds for clear contributions only. Cost: one pass. */
+enum err layout_check_words(const struct layout *l, uint32_t first, const uint8_t *octets, uint32_t count,
+                            struct diag *why) MUST_USE;
 
 #endif
