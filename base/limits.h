@@ -38,6 +38,10 @@
 #define ROUNDS_MAX 100000 /* a year of rounds each 5 minutes */
 #define ATTEMPTS_MAX 16 /* attempts of one round before it is given up and a new round is opened */
 #define WEIGHT_CAP_MAX 10000000 /* patients at one site */
+#define ROWS_PER_PATIENT_MAX                                                                                           \
+	64 /* on average over a site: a visit a month for five years; with it the weight cap bounds rows */
+#define LOSS_PER_ROW_MAX                                                                                               \
+	32.0 /* a row's loss is cut here: -log(p) = 32 is p = 1e-14, beyond what a sane model's float logits reach */
 
 /* ---- certificates, requests, the roster */
 #define PEM_MAX (64u << 10) /* a certificate of a few hosts takes 2 KiB, an authority file with a successor 4 */

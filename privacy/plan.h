@@ -16,6 +16,7 @@ struct privacy_plan {
 };
 
 const char *privacy_mechanism_name(enum privacy_mechanism m);
+/* False, and `out` untouched, when `name` is none of them. */
 bool privacy_mechanism_from(enum privacy_mechanism *out, const char *name);
 
 /* OK when this version can keep the plan's promise; ERR_DATA names the mechanism that is not built yet. */

@@ -13,6 +13,15 @@
  *
  * so an evaluation costs no round of its own but the last. A round that is given up takes the next round number and asks
  * the same again. Plan, model and invited sites are the same in all attempts of one round.
+ *
+ * The layout of a contribution follows from the study, what is asked, and n, the number of invited sites:
+ *
+ *     asks          segment      coding    items                             bound
+ *     statistics    statistics   wide      schema_statistics_length          row cap
+ *     train         update       narrow    model.parameters                  training.update_range
+ *                   weight       count     1                                 training.weights.cap (1 when equal)
+ *     evaluate      loss         wide      2: validation, test               row cap * LOSS_PER_ROW_MAX
+ *                   counts       count     2 * spec_counts_length            row cap
  */
 #ifndef COHORT_PROTOCOL_ROUND_PLAN_H
 #define COHORT_PROTOCOL_ROUND_PLAN_H
@@ -37,19 +46,31 @@ struct round_plan {
 void round_plan_free(struct round_plan *p); /* accepts a zeroed one */
 void round_plan_copy(struct round_plan *to, const struct round_plan *from); /* `to` is freed first */
 
-/* What step `step` of a study asks: statistics at 0, training up to study->rounds, the last evaluation after them. 0 when the
- * study is over. */
+/* What step `step` of a study asks: statistics at 0, training up to study->rounds, the last evaluation after them. A model is
+ * evaluated with the step that follows it, when its own step is a multiple of evaluate_every; the last model always is,
+ * unless the study releases no evaluation. 0 when the study is over. */
 unsigned round_plan_asks(const struct study *s, uint32_t step);
+
+/* The most rows that a site may have in any one part (training, validation, test) of its split. Sums of statistics and counts
+ * are over rows while the contract's cap is over patients, so:
+ *     weights by patients, a row per patient       the cap itself
+ *     weights by patients, rows grouped            the cap * ROWS_PER_PATIENT_MAX   } at most CSV_ROWS_MAX, and at most
+ *     weights equal                                WEIGHT_CAP_MAX                   } what n sites can add in 31 bits
+ * A site with more rows refuses every round with REFUSAL_WEIGHT_CAP. */
+uint32_t round_plan_row_cap(const struct study *s, uint32_t sites);
 
 /* The layout of the contribution, which coordinator and sites compute for themselves. ERR_LIMIT when n sites could overflow it. */
 enum err round_plan_layout(struct layout *out, const struct study *s, unsigned asks, uint32_t sites,
                            struct diag *why) MUST_USE;
 
-/* What a site checks before it does anything: hash is the approved study's, asks are what the step's rule gives, sites are
- * ascending, at least the quorum, and hold `self`. ERR_PROTOCOL says which does not hold. */
+/* What a site checks before it does anything: the hash is the approved study's, step and asks are what the rule gives, a
+ * model is named when (and only when) the step has one, sites are ascending, hold `self`, and can make a round (plan_check),
+ * and the layout fits. ERR_PROTOCOL says which does not hold. That a plan is the same in all attempts of a round is
+ * for the caller to check, by round_plan_hash. */
 enum err round_plan_check(const struct round_plan *p, const struct study *s, uint32_t self, struct diag *why) MUST_USE;
 
-/* H("COHRTpln", study_hash, round, step, asks, model, model_octets, sites): the same for all attempts of a round. */
+/* H("COHRTpln", study_hash, round u64, step u32, asks u32, model, model_octets u64, sites u32 each in one field): the same
+ * for all attempts of a round. */
 void round_plan_hash(struct hash *out, const struct round_plan *p);
 
 bool round_plan_invites(const struct round_plan *p, uint32_t site);
