@@ -14,7 +14,9 @@ VERSION := $(shell sed -n 's/^\#define COHORT_VERSION "\(.*\)"/\1/p' base/versio
 # ---- flags
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
+# clang before 16 offers zeroed locals only behind an experimental switch
+HARDEN += $(shell $(CC) -ftrivial-auto-var-init=zero -x c -fsyntax-only /dev/null 2>/dev/null && echo -ftrivial-auto-var-init=zero)
 ifeq ($(shell uname -m),x86_64)
 HARDEN += -fcf-protection=full
 endif
@@ -128,7 +130,13 @@ clean: ## remove build/
 	$(Q)rm -rf build
 
 # ---- how things are made
-$(O)/obj/%.o: %.c
+# Another compiler or other flags in the same folder: everything is made again, instead of mixing the two.
+RECIPE := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
+ifneq ($(shell cat $(O)/recipe 2>/dev/null),$(RECIPE))
+$(shell mkdir -p $(O) && echo '$(RECIPE)' >$(O)/recipe)
+endif
+
+$(O)/obj/%.o: %.c $(O)/recipe
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
