@@ -1,0 +1,57 @@
+/*
+ * Texts are compared first: most cells are written as their code is.
+ */
+#include "data/codes.h"
+
+#include "base/parse.h"
+
+#include <stdlib.h>
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct token token_of(struct bytes text, char decimal)
+{
+	struct token t = {0};
+
+	while (text.len > 0 && is_blank(text.ptr[0]))
+		text = bytes_of(text.ptr + 1, text.len - 1);
+	while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
+		text.len--;
+	t.text = text;
+	t.is_number = parse_f64(&t.number, text, decimal);
+	return t;
+}
+
+bool token_matches(const struct token *a, const struct token *b)
+{
+	return bytes_equal(a->text, b->text) || (a->is_number && b->is_number && a->number == b->number);
+}
+
+void codes_add(struct codes *c, const char *code)
+{
+	c->items = mem_resize(c->items, (size_t)c->count + 1, sizeof c->items[0]);
+	c->items[c->count++] = token_of(bytes_text(code), '.');
+}
+
+void codes_add_list(struct codes *c, struct text_list list)
+{
+	for (uint32_t i = 0; i < list.count; i++)
+		codes_add(c, list.items[i]);
+}
+
+void codes_free(struct codes *c)
+{
+	free(c->items);
+	*c = (struct codes){0};
+}
+
+uint32_t codes_find(const struct codes *c, const struct token *cell)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		if (token_matches(&c->items[i], cell))
+			return i;
+	return CODES_NONE;
+}

@@ -1,0 +1,62 @@
+/*
+ * What a schema means for the model: its inputs, their names, its outputs.
+ */
+#include "data/schema.h"
+
+#include "data/codes.h"
+
+#include <stdio.h>
+
+uint32_t schema_feature_width(const struct feature *f)
+{
+	return f->type == COLUMN_CATEGORICAL ? f->levels.count - 1 : 1;
+}
+
+static bool has_indicators(const struct schema *s)
+{
+	return s->fill == FILL_MEAN_AND_FLAG;
+}
+
+uint32_t schema_inputs(const struct schema *s)
+{
+	uint32_t inputs = has_indicators(s) ? s->feature_count : 0;
+
+	for (uint32_t i = 0; i < s->feature_count; i++)
+		inputs += schema_feature_width(&s->features[i]);
+	return inputs;
+}
+
+uint32_t schema_classes(const struct schema *s)
+{
+	return s->label.type == COLUMN_CATEGORICAL ? s->label.levels.count : 2;
+}
+
+uint32_t schema_outputs(const struct schema *s)
+{
+	return s->label.type == COLUMN_CATEGORICAL ? s->label.levels.count : 1;
+}
+
+void schema_input_name(char *out, size_t size, const struct schema *s, uint32_t input)
+{
+	for (uint32_t i = 0; i < s->feature_count; i++) {
+		const struct feature *f = &s->features[i];
+		uint32_t width = schema_feature_width(f);
+		if (input < width && f->type == COLUMN_CATEGORICAL)
+			snprintf(out, size, "%s=%s", f->name, f->levels.items[input + 1]);
+		else if (input < width)
+			snprintf(out, size, "%s", f->name);
+		if (input < width)
+			return;
+		input -= width;
+	}
+	CHECK(has_indicators(s) && input < s->feature_count);
+	snprintf(out, size, "%s missing", s->features[input].name);
+}
+
+bool schema_cell_matches(const char *cell, size_t len, const char *code)
+{
+	struct token a = token_of(bytes_of(cell, len), '.');
+	struct token b = token_of(bytes_text(code), '.');
+
+	return token_matches(&a, &b);
+}
