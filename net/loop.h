@@ -34,8 +34,8 @@ int64_t loop_now_ms(struct loop *l);
 /* `fn` runs at the end of each turn. */
 void loop_on_turn(struct loop *l, loop_fn *fn, void *context);
 
-/* loop_wake may be called from any thread and from a signal handler; its type fits pool_new's `wake`. Some time after, once for
- * any number of calls, `fn` of loop_on_wake runs in the loop's thread: pool_collect there. */
+/* loop_wake may be called from any thread and from a signal handler; its type fits pool_new's `wake`. Some time after,
+ * once for any number of calls, `fn` of loop_on_wake runs in the loop's thread: pool_collect there. */
 void loop_wake(void *loop);
 void loop_on_wake(struct loop *l, loop_fn *fn, void *context);
 

@@ -1,7 +1,7 @@
 /*
- * What systemd is told (sd_notify(3), Type=notify): one datagram per message to the socket $NOTIFY_SOCKET names, a path or,
- * with '@' in front, an abstract one. Without the variable, nothing happens; a failure is no error of ours and is
- * only logged at debug level: a daemon must not stop because nobody listens to how it is.
+ * What systemd is told (sd_notify(3), Type=notify): one datagram per message to the socket $NOTIFY_SOCKET names, a
+ * path or, with '@' in front, an abstract one. Without the variable, nothing happens; a failure is no error of ours
+ * and is only logged at debug level: a daemon must not stop because nobody listens to how it is.
  */
 #ifndef COHORT_NET_NOTIFY_H
 #define COHORT_NET_NOTIFY_H

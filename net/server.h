@@ -1,17 +1,19 @@
 /*
- * The server: HTTPS with certificates on both sides, and the same interface on a local socket for this machine's administrator.
+ * The server: HTTPS with certificates on both sides, and the same interface on a local socket for this machine's
+ * administrator.
  *
- * A request that arrived whole becomes a struct exchange and is handed to the handler. The handler answers it at once, or keeps
- * the pointer and answers later (a held poll). An answer leaves at the next server_flush and not before: a program calls
- * that in the loop's turn hook, after its commit, so no peer hears of what is not on disk.
+ * A request that arrived whole becomes a struct exchange and is handed to the handler. The handler answers it at once,
+ * or keeps the pointer and answers later (a held poll). An answer leaves at the next server_flush and not before: a
+ * program calls that in the loop's turn hook, after its commit, so no peer hears of what is not on disk.
  *
  *     arrives -> request() -+-> server_answer -----------------------------+-> server_flush -> sent, freed
  *                           +-> server_hold -> expired(): server_answer ---+
  *                                          \-> gone(): peer left, freed after the call
  *
- * What is bounded (base/limits.h): time for the handshake, the headers, the body, the answer's way out, and for being idle; connections
- * in all, per address (loopback exempt), per identity (the one that was idle longest makes room), half open (a random one is dropped);
- * octets of headers (431) and body (413). Whoever passes a bound harms only its own connection.
+ * What is bounded (base/limits.h): time for the handshake, the headers, the body, the answer's way out, and for being
+ * idle; connections in all, per address (loopback exempt), per identity (the one that was idle longest makes room),
+ * half open (a random one is dropped); octets of headers (431) and body (413). Whoever passes a bound harms only its
+ * own connection.
  */
 #ifndef COHORT_NET_SERVER_H
 #define COHORT_NET_SERVER_H
@@ -29,14 +31,15 @@ struct server_pair {
 	const char *name, *value;
 };
 
-/* One request and its answer to come. All is borrowed and valid until it is answered or gone; only `owner` may be written. */
+/* One request and its answer to come. All is borrowed and valid until it is answered or gone; only `owner` may be
+ * written. */
 struct exchange {
 	enum http_method method;
 	const char *path; /* starts with '/'; characters [A-Za-z0-9._~/-] only, no empty, "." or ".." segment */
 	struct server_pair parameters[SERVER_PARAMETERS_MAX]; /* decoded; names are unique */
 	size_t parameter_count;
 	struct bytes body; /* at most PART_MAX */
-	const struct peer *peer; /* from the certificate alone; kind PEER_LOCAL on the local socket */
+	const struct identity *peer; /* the site, from its certificate alone; NULL on the local socket */
 	void *owner; /* the handler's own; NULL at first */
 };
 
@@ -55,16 +58,18 @@ enum err server_new(struct server **out, struct loop *l, const struct server_han
                     struct diag *why) MUST_USE;
 void server_free(struct server *s); /* cuts all connections; held exchanges are reported gone; accepts NULL */
 
-/* Listens with TLS on "host:port", "[v6]:port" or ":port" (all addresses, v6 and v4); port 0 takes any free one. `t` is retained.
- * Once per server. ERR_CONFIG for a bad address, ERR_AGAIN when the port is taken ("127.0.0.1:8443 is taken by another program ..."). */
+/* Listens with TLS on "host:port", "[v6]:port" or ":port" (all addresses, v6 and v4); port 0 takes any free one. `t`
+ * is retained. Once per server. ERR_CONFIG for a bad address, ERR_AGAIN when the port is taken ("127.0.0.1:8443 is
+ * taken by another program ..."). */
 enum err server_listen(struct server *s, const char *address, struct tls *t, struct diag *why) MUST_USE;
 unsigned server_port(const struct server *s); /* the real one; 0 before server_listen */
 
-/* Listens without TLS on a new AF_UNIX socket of mode 0600. A stale socket file of that name is replaced (hold STATE/lock!). */
+/* Listens without TLS on a new AF_UNIX socket of mode 0600. A stale socket file of that name is replaced (hold
+ * STATE/lock!). */
 enum err server_listen_local(struct server *s, const char *path, struct diag *why) MUST_USE;
 
-/* New credentials for new connections; live ones are verified again at once and cut if they do not hold any more (revoked,
- * expired, other authority). How many were cut. */
+/* New credentials for new connections; live ones are verified again at once and cut if they do not hold any more
+ * (revoked, expired, other authority). How many were cut. */
 unsigned server_reload(struct server *s, struct tls *t);
 
 /* A request header's value, or NULL. Names are matched without regard to case. */
@@ -84,9 +89,9 @@ struct answer {
 /* Answers, at the next server_flush. `x` must not be touched afterwards. */
 void server_answer(struct exchange *x, const struct answer *a);
 
-/* Answers with a file: 200, or 206 or 416 where the request has a Range "bytes=N-" or "bytes=N-M", or 304 when If-None-Match
- * names `tag` (ETag without quotes; NULL: none). The file must not change until it is sent: models are immutable. On
- * failure to open nothing is answered yet and ERR_NO_INPUT is returned. */
+/* Answers with a file: 200, or 206 or 416 where the request has a Range "bytes=N-" or "bytes=N-M", or 304 when
+ * If-None-Match names `tag` (ETag without quotes; NULL: none). The file must not change until it is sent: models are
+ * immutable. On failure to open nothing is answered yet and ERR_NO_INPUT is returned. */
 enum err server_answer_file(struct exchange *x, const char *path, const char *content_type, const char *tag,
                             struct diag *why) MUST_USE;
 

@@ -2,39 +2,20 @@
  * TLS: who we are, whom we believe, and what went wrong, in words. One of two files that know OpenSSL.
  *
  * TLS 1.3 only, certificates on both sides, no tickets, no resumption, no system authorities: one authority, the
- * federation's. A peer is who its certificate says in one URI of its subjectAltName, nothing else:
- *
- *     cohort://FEDERATION/site/NAME          in a certificate for clients (extendedKeyUsage clientAuth)
- *     cohort://FEDERATION/coordinator        in a certificate for servers (serverAuth), beside its host names
- *
- * A peer of another federation, a certificate with no such URI or with two, an authority's certificate used as a leaf:
- * refused in the handshake, with the alert that the other side can turn into words (tls_probe).
+ * federation's. A peer is who its certificate says it is (net/identity.h): a server accepts sites of its own
+ * federation, a client the coordinator of its own federation under the host name it called. Everyone else is refused
+ * in the handshake, with an alert that the other side can turn into words (tls_probe).
  */
 #ifndef COHORT_NET_TLS_H
 #define COHORT_NET_TLS_H
 
-#include "base/hash.h"
-#include "base/limits.h"
+#include "net/identity.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct ssl_st; /* OpenSSL's SSL and SSL_CTX, opaque to everyone else */
 struct ssl_ctx_st;
-
-enum peer_kind { PEER_SITE, PEER_COORDINATOR, PEER_LOCAL /* this machine's administrator on the admin socket */ };
-
-#define TLS_SERIAL_SIZE 41 /* 20 octets in hexadecimal (RFC 5280, 4.1.2.2) and a NUL */
-
-/* Who is at the other end. */
-struct peer {
-	enum peer_kind kind;
-	char federation[NAME_SIZE]; /* "" for PEER_LOCAL */
-	char name[NAME_SIZE]; /* the site's name; "coordinator"; "local" */
-	char serial[TLS_SERIAL_SIZE]; /* of the certificate, lower-case hexadecimal */
-	struct hash fingerprint; /* SHA-256 of the certificate (DER) */
-	int64_t expires_s; /* the certificate's notAfter, Unix time */
-};
 
 /* Paths of PEM files; strings are borrowed for the call. */
 struct tls_files {
@@ -51,15 +32,15 @@ struct tls;
 
 enum tls_role { TLS_SERVER, TLS_CLIENT };
 
-/* Loads and checks before any connection is made. Every problem is one line that names the file, in this order: unreadable, not PEM,
- * key readable by others, key of another certificate, an authority as leaf, wrong usage, no identity, not yet valid ("is this
- * machine's clock right?"), expired on ..., issued by X and not by the authority in ca.pem, revoked.
- * ERR_NO_INPUT, ERR_REFUSED, ERR_CONFIG. */
+/* Loads and checks before any connection is made. Every problem is one line that names the file, in this order:
+ * unreadable, not PEM, key readable by others, key of another certificate, an authority as leaf, wrong usage, no
+ * identity, not yet valid ("is this machine's clock right?"), expired on ..., issued by X and not by the authority in
+ * ca.pem, revoked. ERR_NO_INPUT, ERR_REFUSED, ERR_CONFIG. */
 enum err tls_new(struct tls **out, enum tls_role role, const struct tls_files *files, struct diag *why) MUST_USE;
 void tls_free(struct tls *t); /* counted: connections made from it stay valid; accepts NULL */
 
 /* Whom our own certificate names. Borrowed until tls_free. */
-const struct peer *tls_self(const struct tls *t);
+const struct identity *tls_self(const struct tls *t);
 
 /* The check alone, with `now_s` (Unix time) instead of the clock; what `check` commands show. */
 enum err tls_check_own(enum tls_role role, const struct tls_files *files, int64_t now_s, struct diag *why) MUST_USE;
@@ -74,7 +55,7 @@ struct tls_events {
 
 /* A connection that will accept, ready for a socket; NULL only when memory is out. Freed by whoever owns the SSL. */
 struct ssl_st *tls_accept(struct tls *t, const struct tls_events *events, void *context);
-bool tls_peer(struct peer *out, const struct ssl_st *ssl); /* false before the handshake's end */
+bool tls_peer(struct identity *out, const struct ssl_st *ssl); /* false before the handshake's end */
 int tls_socket(const struct ssl_st *ssl); /* -1 before it has one */
 
 /* Would `t` (freshly loaded revocations, authority, clock) still accept the peer of this connection? */
@@ -85,9 +66,9 @@ enum err tls_verify_again(const struct tls *t, struct ssl_st *ssl, struct diag *
 /* Sets one connection's context up: our credentials, the pinned authority, identity check. False when memory is out. */
 bool tls_connect_context(struct tls *t, struct ssl_ctx_st *ctx);
 
-/* After a failed handshake on the ways that lose the alert: connects over the given socket (connected, blocking
- * with a time limit set by the caller; stays the caller's) and says in one line why either side refuses: "the coordinator refused
- * this certificate: revoked". `host` is what the certificate must name. OK when nothing is wrong. */
+/* After a failed handshake on the ways that lose the alert: connects over the given socket (connected, blocking with a
+ * time limit set by the caller; stays the caller's) and says in one line why either side refuses: "the coordinator
+ * refused this certificate: revoked". `host` is what the certificate must name. OK when nothing is wrong. */
 enum err tls_probe(struct tls *t, int socket, const char *host, struct diag *why) MUST_USE;
 
 #endif
