@@ -52,7 +52,7 @@ static enum err segment_set_grid(struct segment *s, const struct layout *l, stru
 		return OK;
 	case CODING_COUNT:
 		s->grid = 1;
-		if (l->sites * s->bound >= WORD_LIMIT)
+		if (l->sites * rint(s->bound) >= WORD_LIMIT)
 			return diag_set(
 				why, ERR_LIMIT,
 				"the sum of %u sites with %s up to %.0f each does not fit 31 bits: lower the cap",

@@ -9,7 +9,7 @@
  *
  * A value x becomes the integer q nearest to x / grid (ties to even), grid a power of two, after clamping to +- bound:
  *   narrow  item i is word first + i.   grid = the smallest power of two with (bound / grid + 1) * n < 2^31
- *   count   item i is word first + i.   grid = 1; refused when n * bound >= 2^31
+ *   count   item i is word first + i.   grid = 1; refused when n * round(bound) >= 2^31
  *   wide    item i is word first + 2i (lo) and first + 2i + 1 (hi):
  *               q = hi * 2^L + lo,  0 <= lo < 2^L,  L = 30 - ceil(log2 n),  |q| < 2^(2L-1)
  *           so n sites add without losing a carry, for sums that need more than 31 bits.
