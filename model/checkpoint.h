@@ -23,6 +23,7 @@
 #include "model/spec.h"
 
 #define CHECKPOINT_FORMAT "cohort/1"
+#define CHECKPOINT_METADATA "__metadata__" /* the key that safetensors reserves */
 
 /* One model input: x = (raw - mean) / deviation, 0 when the deviation is 0; a missing raw value is `fill` first. */
 struct checkpoint_input {
@@ -53,7 +54,7 @@ enum err checkpoint_write(struct buf *out, const struct model_spec *spec, const 
                           const struct checkpoint_about *about, struct diag *why) MUST_USE;
 
 /* Reads it into parameters[spec->parameters]; `what` names the file in messages. `out` may be NULL; it is freed by
- * the caller even on failure. ERR_DATA with the tensor or key and the byte; ERR_LIMIT. */
+ * the caller even on failure, after which the parameters are worthless. ERR_DATA with the tensor or key; ERR_LIMIT. */
 enum err checkpoint_read(float *parameters, struct checkpoint *out, const struct model_spec *spec, struct bytes file,
                          const char *what, struct diag *why) MUST_USE;
 

@@ -37,7 +37,8 @@ struct network {
 	real *memory; /* holds all of them */
 };
 
-/* Room for `rows` rows at once, or for fewer where the two bounds above say so: n->rows_max tells. The spec is copied. */
+/* Room for `rows` rows at once, or for fewer where the two bounds above say so: n->rows_max tells. The spec is
+ * copied. */
 void network_init(struct network *n, const struct model_spec *spec, uint32_t rows);
 void network_free(struct network *n); /* accepts a zeroed one */
 

@@ -1,7 +1,7 @@
 /*
- * Where rows come from: batch after batch by callback, so that training and evaluation need not know the data room. The
- * source decides how many batches there are (data/batches.h: those of a round, from the study's epochs or steps) and
- * which rows each has; the model room only asks for the next one.
+ * Where rows come from: batch after batch by callback, so that training and evaluation need not know the data room.
+ * The source decides how many batches there are (data/batches.h: those of a round, from the study's epochs or steps)
+ * and which rows each has; the model room only asks for the next one.
  *
  *   begin -> 32   fill(0, 32)   begin -> 2500   fill(0, 1024)   fill(1024, 1024)   fill(2048, 452)   begin -> 0
  */

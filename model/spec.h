@@ -54,7 +54,8 @@ struct local_training {
 void spec_begin(struct model_spec *s, uint32_t inputs);
 
 /* One layer's text: "dense 128", "relu", "sigmoid". ERR_DATA names the nearest known layer, says "not built yet" for
- * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
+ * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX.
+ *  */
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
 
 /* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
@@ -64,8 +65,21 @@ enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST
  * binary label, otherwise the confusion matrix, outputs x outputs. */
 uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
 
-/* The layer as spec_add_layer reads it: "dense 128". */
-#define SPEC_LAYER_TEXT_SIZE 32
-void spec_layer_text(char out[SPEC_LAYER_TEXT_SIZE], const struct layer *l);
+/* What follows the logits, from the label's kind: "sigmoid" or "softmax". */
+const char *spec_link(const struct model_spec *s);
+
+/* Appends the layers as spec_add_layer reads them, as a JSON list: ["dense 128","relu","dense 1"]. */
+struct buf;
+void spec_put_layers(struct buf *out, const struct model_spec *s);
+
+/* The tensors that a model's file consists of, in the order of the flat vector, which they cover without a hole. */
+#define SPEC_TENSORS_MAX (2 * MODEL_LAYERS_MAX)
+struct spec_tensor {
+	char name[32]; /* "layer.63.weight" */
+	uint32_t dimensions; /* weight: 2, [outputs, inputs]; bias: 1, [outputs] */
+	uint32_t shape[2];
+	size_t first, length; /* floats in the flat vector */
+};
+uint32_t spec_tensors(struct spec_tensor list[SPEC_TENSORS_MAX], const struct model_spec *s); /* how many */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Local training of one round, in place on the global parameters: one optimizer step on the mean gradient of every batch
- * that the source has. Epochs or steps, order and sizes of batches are the source's (data/batches.h).
+ * Local training of one round, in place on the global parameters: one optimizer step on the mean gradient of every
+ * batch that the source has. Epochs or steps, order and sizes of batches are the source's (data/batches.h).
  *
  * Optimizer state starts at zero at each run: sites are stateless between rounds. A batch larger than a block of the
  * network is the sum over blocks, so memory does not grow with it. Same source, settings and parameters: same bits,
@@ -33,9 +33,9 @@ struct train_report {
 void trainer_init(struct trainer *t, const struct model_spec *spec, const struct local_training *settings);
 void trainer_free(struct trainer *t); /* accepts a zeroed one */
 
-/* Trains parameters[spec.parameters] until the source has no more batches; a source without any changes nothing. `cancel`
- * (may be NULL) is looked at before every step. ERR_CANCELLED; ERR_DATA when a parameter is no longer finite (names the
- * learning rate). After an error the parameters must be thrown away. `report` may be NULL. */
+/* Trains parameters[spec.parameters] until the source has no more batches; a source without any changes nothing.
+ * `cancel` (may be NULL) is looked at before every step. ERR_CANCELLED; ERR_DATA when a parameter is no longer finite
+ * (names the learning rate). After an error the parameters must be thrown away. `report` may be NULL. */
 enum err trainer_run(struct trainer *t, float *parameters, struct train_report *report, struct row_source source,
                      const atomic_bool *cancel, struct diag *why) MUST_USE;
 

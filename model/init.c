@@ -1,0 +1,48 @@
+#include "model/init.h"
+
+#include "base/file.h"
+#include "base/vec.h"
+#include "model/checkpoint.h"
+
+#include <math.h>
+
+void init_zero(float *parameters, const struct model_spec *spec)
+{
+	vec_zero(parameters, spec->parameters);
+}
+
+void init_he(float *parameters, const struct model_spec *spec, struct rng *r)
+{
+	init_zero(parameters, spec);
+	for (uint32_t i = 0; i < spec->layer_count; i++) {
+		const struct layer *l = &spec->layers[i];
+		if (l->kind != LAYER_DENSE)
+			continue;
+		double deviation = sqrt(2.0 / l->inputs);
+		for (size_t k = l->weight; k < l->bias; k++)
+			parameters[k] = (float)(deviation * rng_normal(r));
+	}
+}
+
+enum err init_file(float *parameters, const struct model_spec *spec, const char *path, const struct hash *sha256,
+                   struct diag *why)
+{
+	struct buf file = {0};
+	struct hash found;
+	char wanted_hex[HASH_HEX_SIZE], found_hex[HASH_HEX_SIZE];
+	enum err e = file_read(&file, path, MODEL_FILE_MAX, why);
+	if (e)
+		goto out;
+	sha256_of(&found, buf_bytes(&file));
+	if (!hash_is_zero(sha256) && !hash_equal(sha256, &found)) {
+		hash_hex(wanted_hex, sha256);
+		hash_hex(found_hex, &found);
+		e = diag_set(why, ERR_DATA, "%s: its SHA-256 is %s, but the study names %s", path, found_hex,
+		             wanted_hex);
+		goto out;
+	}
+	e = checkpoint_read(parameters, NULL, spec, buf_bytes(&file), path, why);
+out:
+	buf_free(&file);
+	return e;
+}

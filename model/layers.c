@@ -1,0 +1,149 @@
+/*
+ * Dense layers are three matrix products; what surrounds them (bias, relu, column sums) runs over the result while it
+ * is still in the cache. A product with one output column is a matrix times a vector: for that sgemm would pack
+ * panels of which it uses a sliver.
+ */
+#include "model/layers.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+#ifdef MODEL_FLOAT64
+#define GEMM cblas_dgemm
+#define GEMV cblas_dgemv
+#else
+#define GEMM cblas_sgemm
+#define GEMV cblas_sgemv
+#endif
+
+void layers_init(void)
+{
+	openblas_set_num_threads(1);
+}
+
+static void product_forward(real *y, const real *x, const real *w, struct dense_shape s)
+{
+	int rows = (int)s.rows, inputs = (int)s.inputs, outputs = (int)s.outputs;
+	if (outputs == 1)
+		GEMV(CblasRowMajor, CblasNoTrans, rows, inputs, 1, x, inputs, w, 1, 0, y, 1);
+	else
+		GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, rows, outputs, inputs, 1, x, inputs, w, inputs, 0, y,
+		     outputs);
+}
+
+void layers_dense_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s)
+{
+	product_forward(y, x, w, s);
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++)
+			y[r * s.outputs + o] += b[o];
+}
+
+/* Written so that NaN passes: a relu that turns it into 0 would hide a diverged model. */
+static inline real relu(real x)
+{
+	return x < 0 ? 0 : x;
+}
+
+void layers_dense_relu_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s)
+{
+	product_forward(y, x, w, s);
+	for (size_t r = 0; r < s.rows; r++) {
+		real *row = y + r * s.outputs;
+		for (size_t o = 0; o < s.outputs; o++)
+			row[o] = relu(row[o] + b[o]);
+	}
+}
+
+void layers_dense_backward(real *dx, const real *dy, const real *w, struct dense_shape s)
+{
+	int rows = (int)s.rows, inputs = (int)s.inputs, outputs = (int)s.outputs;
+	if (outputs > 1) {
+		GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, inputs, outputs, 1, dy, outputs, w, inputs, 0, dx,
+		     inputs);
+		return;
+	}
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t i = 0; i < s.inputs; i++)
+			dx[r * s.inputs + i] = dy[r] * w[i];
+}
+
+static void bias_gradient(real *db, const real *dy, struct dense_shape s, real alpha, real beta)
+{
+	if (beta == 0)
+		memset(db, 0, s.outputs * sizeof *db);
+	else if (beta != 1)
+		for (size_t o = 0; o < s.outputs; o++)
+			db[o] *= beta;
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++)
+			db[o] += alpha * dy[r * s.outputs + o];
+}
+
+void layers_dense_gradient(real *dw, real *db, const real *dy, const real *x, struct dense_shape s, real alpha,
+                           real beta)
+{
+	int rows = (int)s.rows, inputs = (int)s.inputs, outputs = (int)s.outputs;
+	if (outputs == 1)
+		GEMV(CblasRowMajor, CblasTrans, rows, inputs, alpha, x, inputs, dy, 1, beta, dw, 1);
+	else
+		GEMM(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, rows, alpha, dy, outputs, x, inputs,
+		     beta, dw, inputs);
+	bias_gradient(db, dy, s, alpha, beta);
+}
+
+void layers_relu_forward(real *y, const real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = relu(x[i]);
+}
+
+void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+#ifdef MODEL_FLOAT64
+static inline double exp_negative(double t)
+{
+	return exp(t);
+}
+#else
+/* exp(t) for t <= 0: t = k log 2 + r with |r| <= log(2) / 2, the series of exp(r) to r^7 (what is left out is below
+ * 6e-9), times 2^k through the exponent's bits. Plain arithmetic, so a loop of it vectorises. log 2 is taken in two
+ * parts, the first of so few bits that k times it is exact. Below -87 the result would be subnormal: it is 2e-38. */
+static inline float exp_negative(float t)
+{
+	t = t > -87.0f ? t : -87.0f;
+	int32_t k = (int32_t)(t * 1.44269504f - 0.5f);
+	float r = (t - (float)k * 0.693359375f) + (float)k * 2.12194440e-4f;
+	float p = 1 / 5040.0f;
+	p = p * r + 1 / 720.0f;
+	p = p * r + 1 / 120.0f;
+	p = p * r + 1 / 24.0f;
+	p = p * r + 1 / 6.0f;
+	p = p * r + 1 / 2.0f;
+	p = p * r + 1;
+	p = p * r + 1;
+	uint32_t bits = (uint32_t)(k + 127) << 23;
+	float power;
+	memcpy(&power, &bits, sizeof power);
+	return p * power;
+}
+#endif
+
+void layers_sigmoid_forward(real *y, const real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		real v = x[i], e = exp_negative(v < 0 ? v : -v), s = (v < 0 ? e : 1) / (1 + e);
+		y[i] = v == v ? s : v;
+	}
+}
+
+void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dx[i] = dy[i] * (y[i] * (1 - y[i]));
+}

@@ -1,0 +1,128 @@
+#include "model/network.h"
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "model/layers.h"
+
+#include <stdlib.h>
+
+/* Arrays begin at cache lines, so that vector loads do not straddle two. */
+#define ALIGN_REALS (VEC_ALIGN / sizeof(real))
+
+/* An activation right behind a dense layer shares its arrays. */
+static bool shares_arrays(const struct model_spec *s, uint32_t layer)
+{
+	return layer > 0 && s->layers[layer].kind != LAYER_DENSE && s->layers[layer - 1].kind == LAYER_DENSE;
+}
+
+static size_t array_length(uint32_t rows, uint32_t width)
+{
+	size_t n = (size_t)rows * width;
+	return (n + ALIGN_REALS - 1) / ALIGN_REALS * ALIGN_REALS;
+}
+
+static size_t memory_length(const struct model_spec *s, uint32_t rows)
+{
+	size_t sum = 0;
+	for (uint32_t l = 0; l < s->layer_count; l++)
+		if (!shares_arrays(s, l))
+			sum += 2 * array_length(rows, s->layers[l].outputs);
+	return sum;
+}
+
+void network_init(struct network *n, const struct model_spec *spec, uint32_t rows)
+{
+	CHECK(rows > 0 && spec->layer_count > 0 && spec->outputs > 0);
+	if (rows > NETWORK_ROWS_MAX)
+		rows = NETWORK_ROWS_MAX;
+	while (rows > 1 && memory_length(spec, rows) > NETWORK_MEMORY_MAX)
+		rows /= 2;
+
+	layers_init();
+	*n = (struct network){.spec = *spec, .rows_max = rows};
+	n->memory = (real *)vec_f32(memory_length(spec, rows) * (sizeof(real) / sizeof(float)));
+	real *next = n->memory;
+	for (uint32_t l = 0; l < spec->layer_count; l++) {
+		size_t length = array_length(rows, spec->layers[l].outputs);
+		if (shares_arrays(spec, l)) {
+			n->outputs[l] = n->outputs[l - 1];
+			n->gradients[l] = n->gradients[l - 1];
+			continue;
+		}
+		n->outputs[l] = next;
+		n->gradients[l] = next + length;
+		next += 2 * length;
+	}
+}
+
+void network_free(struct network *n)
+{
+	free(n->memory);
+	*n = (struct network){0};
+}
+
+static struct dense_shape dense_shape(const struct network *n, const struct layer *l)
+{
+	return (struct dense_shape){.rows = n->rows, .inputs = l->inputs, .outputs = l->outputs};
+}
+
+const real *network_input(const struct network *n, uint32_t layer)
+{
+	return layer == 0 ? n->input : n->outputs[layer - 1];
+}
+
+const real *network_forward(struct network *n, const real *parameters, const real *x, uint32_t rows)
+{
+	const struct model_spec *s = &n->spec;
+	CHECK(rows <= n->rows_max);
+	n->input = x;
+	n->rows = rows;
+	for (uint32_t i = 0; i < s->layer_count; i++) {
+		const struct layer *l = &s->layers[i];
+		const real *in = network_input(n, i), *w = parameters + l->weight, *b = parameters + l->bias;
+		size_t cells = (size_t)rows * l->outputs;
+		if (l->kind == LAYER_RELU)
+			layers_relu_forward(n->outputs[i], in, cells);
+		else if (l->kind == LAYER_SIGMOID)
+			layers_sigmoid_forward(n->outputs[i], in, cells);
+		else if (i + 1 < s->layer_count && s->layers[i + 1].kind == LAYER_RELU)
+			layers_dense_relu_forward(n->outputs[i++], in, w, b, dense_shape(n, l));
+		else
+			layers_dense_forward(n->outputs[i], in, w, b, dense_shape(n, l));
+	}
+	return n->outputs[s->layer_count - 1];
+}
+
+real *network_logit_gradient(struct network *n)
+{
+	return n->gradients[n->spec.layer_count - 1];
+}
+
+void network_backward(struct network *n, const real *parameters)
+{
+	const struct model_spec *s = &n->spec;
+	uint32_t first_dense = 0; /* below it nothing has parameters */
+	while (s->layers[first_dense].kind != LAYER_DENSE)
+		first_dense++;
+	for (uint32_t i = s->layer_count - 1; i > first_dense; i--) {
+		const struct layer *l = &s->layers[i];
+		size_t cells = (size_t)n->rows * l->outputs;
+		if (l->kind == LAYER_DENSE)
+			layers_dense_backward(n->gradients[i - 1], n->gradients[i], parameters + l->weight,
+			                      dense_shape(n, l));
+		else if (l->kind == LAYER_RELU)
+			layers_relu_backward(n->gradients[i - 1], n->gradients[i], n->outputs[i], cells);
+		else
+			layers_sigmoid_backward(n->gradients[i - 1], n->gradients[i], n->outputs[i], cells);
+	}
+}
+
+void network_gradient(const struct network *n, real *target, real alpha, real beta)
+{
+	for (uint32_t i = 0; i < n->spec.layer_count; i++) {
+		const struct layer *l = &n->spec.layers[i];
+		if (l->kind == LAYER_DENSE)
+			layers_dense_gradient(target + l->weight, target + l->bias, n->gradients[i],
+			                      network_input(n, i), dense_shape(n, l), alpha, beta);
+	}
+}

@@ -1,0 +1,68 @@
+#include "model/train.h"
+
+#include "base/vec.h"
+#include "model/loss.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void trainer_init(struct trainer *t, const struct model_spec *spec, const struct local_training *settings)
+{
+	*t = (struct trainer){0};
+	network_init(&t->network, spec, settings->batch);
+	optimizer_init(&t->optimizer, settings, spec->parameters);
+	t->gradient = vec_f32(spec->parameters);
+	t->x = vec_f32((size_t)t->network.rows_max * spec->inputs);
+	t->labels = vec_u32(t->network.rows_max);
+}
+
+void trainer_free(struct trainer *t)
+{
+	network_free(&t->network);
+	optimizer_free(&t->optimizer);
+	free(t->gradient);
+	free(t->x);
+	free(t->labels);
+	*t = (struct trainer){0};
+}
+
+/* The gradient of the batch's summed loss, block by block, and that loss. */
+static double batch_gradient(struct trainer *t, const float *parameters, struct row_source source, uint32_t batch)
+{
+	struct network *n = &t->network;
+	double loss = 0;
+	for (uint32_t first = 0, rows; first < batch; first += rows) {
+		rows = batch - first < n->rows_max ? batch - first : n->rows_max;
+		source.fill(source.context, t->x, t->labels, first, rows);
+		const float *logits = network_forward(n, parameters, t->x, rows);
+		loss += loss_backward(network_logit_gradient(n), n->spec.loss, logits, n->spec.outputs, t->labels,
+		                      rows);
+		network_backward(n, parameters);
+		network_gradient(n, t->gradient, 1, first == 0 ? 0 : 1);
+	}
+	return loss;
+}
+
+enum err trainer_run(struct trainer *t, float *parameters, struct train_report *report, struct row_source source,
+                     const atomic_bool *cancel, struct diag *why)
+{
+	struct train_report sums = {0};
+	optimizer_reset(&t->optimizer);
+	for (uint32_t batch; (batch = source.begin(source.context)) > 0; sums.steps++) {
+		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+			return diag_set(why, ERR_CANCELLED, "training was cancelled after %llu steps",
+			                (unsigned long long)sums.steps);
+		sums.loss += batch_gradient(t, parameters, source, batch);
+		sums.rows += batch;
+		optimizer_step(&t->optimizer, parameters, t->gradient, 1.0f / (float)batch);
+	}
+	if (!vec_finite(parameters, t->network.spec.parameters))
+		return diag_set(
+			why, ERR_DATA,
+			"training diverged: a parameter is no longer a number; a learning rate below %g may help",
+			t->optimizer.settings.learning_rate);
+	sums.loss = sums.rows > 0 ? sums.loss / (double)sums.rows : NAN;
+	if (report)
+		*report = sums;
+	return OK;
+}
