@@ -1,0 +1,51 @@
+#include "coordinator/aggregate.h"
+
+#include "base/vec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void aggregate_begin(struct aggregate *a, const struct layout *layout)
+{
+	if (a->sums == NULL || a->layout.words != layout->words) {
+		free(a->sums);
+		a->sums = vec_i64(layout->words);
+	} else {
+		memset(a->sums, 0, (size_t)layout->words * sizeof *a->sums);
+	}
+	a->layout = *layout;
+	a->added = 0;
+}
+
+void aggregate_free(struct aggregate *a)
+{
+	free(a->sums);
+	memset(a, 0, sizeof *a);
+}
+
+void aggregate_add_words(struct aggregate *a, const uint8_t *octets, uint32_t first, uint32_t words)
+{
+	CHECK(first <= a->layout.words && words <= a->layout.words - first);
+	vec_sum_octets(a->sums + first, octets, words);
+}
+
+void aggregate_count(struct aggregate *a)
+{
+	CHECK(a->added < a->layout.sites);
+	a->added++;
+}
+
+void aggregate_add(struct aggregate *a, struct bytes octets)
+{
+	CHECK(octets.len == layout_octets(&a->layout));
+	aggregate_add_words(a, octets.ptr, 0, a->layout.words);
+	aggregate_count(a);
+}
+
+void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind)
+{
+	const struct segment *segment = layout_find(&a->layout, kind);
+
+	CHECK(segment != NULL);
+	segment_decode(values, segment, &a->layout, a->sums);
+}

@@ -1,0 +1,152 @@
+/*
+ * The campaign: one study from the first approval to its last model. A core: it has no clock, socket, file or log; feed
+ * events, then drain actions with campaign_next until it returns false.
+ *
+ *                    start             enough approvals        record durable
+ *   CAMPAIGN_READY ----------> EXPECT_SITES ----------> EXPECT_OPENED ----------> EXPECT_ROUND  (struct round is at work)
+ *                                  ^   ^                      ^                     |        |
+ *                   pause is over  |   |                      | next step           | quorum | too few
+ *                                  |   +--- EXPECT_RETRY <----|--- EXPECT_CLOSED <--|--------+
+ *                                  |                          |         ^           v
+ *                                  +---- (operator pause) ----+---------+---- EXPECT_OUTCOME (the shell computes the model)
+ *
+ *   ends: CAMPAIGN_FINISHED (all rounds done), CAMPAIGN_STOPPED (operator), CAMPAIGN_FAILED (the sums show what cannot be trained)
+ *
+ * What lasts is one record (campaign_save) and the rows of the open attempt. A message to the sites follows from the record
+ * alone, so that a restarted coordinator says the same with the same sequence number. Nothing is told to a site before the record
+ * that it follows from is durable: CAMPAIGN_PERSIST carries a token, and campaign_persisted(token) releases what waits for it.
+ * Closing a round and opening the next is one record, hence one transaction.
+ *
+ * An attempt that fails for lack of a quorum is tried again after pause_ms, with the same round, plan and invited sites, so a site
+ * sends the identical contribution. When the approved sites have changed meanwhile, or after ATTEMPTS_MAX, the round is given up
+ * and the next round number asks the same.
+ */
+#ifndef COHORT_COORDINATOR_CAMPAIGN_H
+#define COHORT_COORDINATOR_CAMPAIGN_H
+
+#include "coordinator/outcome.h"
+#include "coordinator/round.h"
+
+enum campaign_state {
+	CAMPAIGN_READY, /* added; the operator has not started it */
+	CAMPAIGN_EXPECT_SITES, /* fewer approvals than a round needs, or paused */
+	CAMPAIGN_EXPECT_OPENED,
+	CAMPAIGN_EXPECT_ROUND,
+	CAMPAIGN_EXPECT_OUTCOME,
+	CAMPAIGN_EXPECT_CLOSED,
+	CAMPAIGN_EXPECT_RETRY,
+	CAMPAIGN_FINISHED,
+	CAMPAIGN_STOPPED,
+	CAMPAIGN_FAILED,
+	CAMPAIGN_STATE_COUNT
+};
+
+struct campaign_config {
+	const struct study *study; /* borrowed: outlives the campaign */
+	int64_t join_ms, deadline_ms; /* of a round: the operator's */
+	int64_t pause_ms; /* before another attempt */
+};
+
+enum campaign_action_kind {
+	CAMPAIGN_PERSIST_ANSWER, /* store what `site` answered */
+	CAMPAIGN_PERSIST_SITE, /* store campaign_round()'s row of `site`, then call campaign_site_persisted */
+	CAMPAIGN_PERSIST, /* store campaign_save(), and campaign_report() when it is not NULL, in one transaction, then call
+	                     campaign_persisted(token) */
+	CAMPAIGN_BEGIN, /* empty the aggregate for campaign_plan(); staged uploads of other attempts may be deleted */
+	CAMPAIGN_ADD, /* add the staged contribution of `site`, then call campaign_added */
+	CAMPAIGN_COMPUTE, /* outcome_compute, make its model durable, then campaign_computed or campaign_not_computed */
+	CAMPAIGN_WAKE /* the inboxes have changed: answer held polls */
+};
+
+struct campaign_action {
+	enum campaign_action_kind kind;
+	uint32_t site;
+	enum site_answer answer;
+	uint64_t token;
+};
+
+/* A round that has just ended, for the store. Borrowed until its record is persisted. */
+struct round_report {
+	const struct round_plan *plan;
+	enum round_outcome outcome;
+	const struct round *round; /* every invited site and what became of it */
+	bool evaluated;
+	struct metrics validation, test; /* of plan->model */
+	double weight;
+	struct hash model; /* that was made; zero: none */
+	uint64_t model_octets;
+	int64_t started_ms, ended_ms; /* on the campaign's clock */
+};
+
+struct campaign;
+
+struct campaign *campaign_new(const struct campaign_config *config); /* READY, nobody has answered; never NULL */
+void campaign_free(struct campaign *c); /* accepts NULL */
+
+/* After a restart: the record as campaign_save wrote it, then every site's stored answer, then the stored rows of the open attempt
+ * (campaign_round_open tells whether there is one), then campaign_resume. ERR_DATA when the record is not ours. */
+enum err campaign_restore(struct campaign **out, const struct campaign_config *config, const struct json *record,
+                          int64_t now_ms, struct diag *why) MUST_USE;
+void campaign_restore_answer(struct campaign *c, uint32_t site, enum site_answer answer);
+void campaign_restore_site(struct campaign *c, const struct round_site *row);
+void campaign_resume(struct campaign *c, int64_t now_ms);
+struct json *campaign_save(const struct campaign *c);
+
+/* The operator. ERR_CONFLICT says why not ("study heart has finished"). pause: the open round goes on to its end, no other is
+ * opened. stop: the open round is given up at once, and the sites are told that the study is over. */
+enum err campaign_start(struct campaign *c, int64_t now_ms, struct diag *why) MUST_USE;
+enum err campaign_pause(struct campaign *c, struct diag *why) MUST_USE;
+enum err campaign_unpause(struct campaign *c, int64_t now_ms, struct diag *why) MUST_USE;
+enum err campaign_stop(struct campaign *c, int64_t now_ms, struct diag *why) MUST_USE;
+
+/* The sites. Only for sites that the study invites (study_invites). */
+void campaign_answer(struct campaign *c, uint32_t site, enum site_answer answer, int64_t now_ms);
+void campaign_revoked(struct campaign *c, uint32_t site, int64_t now_ms); /* its certificate, or it left the roster */
+void campaign_polled(struct campaign *c, uint32_t site, int64_t now_ms); /* an approving poll: joins the open round */
+/* ERR_PEER_STATE when that attempt is not open or the site has contributed. */
+enum err campaign_refused(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt, enum refusal why,
+                          int64_t now_ms) MUST_USE;
+
+/* As round_wants and round_upload, for an attempt by number; one that has been closed is UPLOAD_LATE, one that never was
+ * UPLOAD_UNINVITED. */
+enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
+                                   uint64_t octets, const struct hash *content);
+enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
+                                    uint64_t octets, const struct hash *content, int64_t now_ms);
+
+/* Answers to actions. campaign_site_persisted: for the attempt that is open now; answers for an earlier one are not to be given. */
+void campaign_site_persisted(struct campaign *c, uint32_t site, bool stored, int64_t now_ms);
+void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms);
+void campaign_added(struct campaign *c, uint32_t site, int64_t now_ms);
+void campaign_computed(struct campaign *c, const struct outcome *outcome, int64_t now_ms); /* its model is durable */
+void campaign_not_computed(struct campaign *c, const char *why, int64_t now_ms); /* the study fails with these words */
+void campaign_tick(struct campaign *c, int64_t now_ms);
+
+bool campaign_next(struct campaign *c, struct campaign_action *out);
+int64_t campaign_deadline_ms(const struct campaign *c); /* when campaign_tick must be called next */
+
+/* The messages for `site` with seq > after, at most three, borrowed until the next event. False when messages after `after` existed that are
+ * no longer kept: the site must forget its round and go on with these. */
+bool campaign_inbox(const struct campaign *c, uint32_t site, uint64_t after, const struct message *out[3],
+                    uint32_t *count);
+
+/* Looking. */
+enum campaign_state campaign_state(const struct campaign *c);
+const char *campaign_state_name(const struct campaign *c); /* "running", "waiting", "paused", "finished" ... */
+void campaign_waiting_for(const struct campaign *c, char *out,
+                          size_t size); /* "2 more hospitals to approve", "st-mary, ..."; "" */
+const char *campaign_failure(const struct campaign *c); /* "" unless FAILED */
+uint32_t campaign_step(const struct campaign *c); /* training rounds done */
+bool campaign_round_open(const struct campaign *c);
+const struct round_plan *campaign_plan(const struct campaign *c); /* of the open, or else the last, attempt */
+const struct layout *campaign_layout(const struct campaign *c); /* of campaign_plan(); valid while a round is open */
+const struct round *campaign_round(const struct campaign *c); /* NULL unless one is open or being closed */
+const struct round_report *
+campaign_report(const struct campaign *c); /* of the record being persisted; NULL: no round ended */
+struct hash campaign_model(const struct campaign *c, uint64_t *octets); /* newest; zero: none yet */
+struct hash campaign_best(const struct campaign *c, uint64_t *octets,
+                          uint32_t *step); /* by validation; the last without */
+uint32_t campaign_approved(const struct campaign *c); /* sites that approve now */
+bool campaign_site_answer(const struct campaign *c, uint32_t site, enum site_answer *out); /* false: none yet */
+
+#endif

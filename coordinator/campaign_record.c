@@ -1,0 +1,128 @@
+#include "coordinator/campaign_record.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const phases[PHASE_COUNT] = {"ready", "running", "finished", "stopped", "failed"};
+
+void campaign_record_free(struct campaign_record *r)
+{
+	message_free(&r->round);
+	message_free(&r->closed);
+	message_free(&r->finished);
+	memset(r, 0, sizeof *r);
+}
+
+static struct json *model_save(const struct campaign_model *m)
+{
+	struct json *node = json_new_object();
+
+	json_set_hash(node, "sha256", &m->sha256);
+	json_set_integer(node, "octets", (int64_t)m->octets);
+	json_set_integer(node, "step", m->step);
+	return node;
+}
+
+static enum err model_load(struct campaign_model *m, const struct json *node, const char *what, struct diag *why)
+{
+	struct json_reader r;
+
+	json_read_begin(&r, node, what, why);
+	json_read_hash(&r, "sha256", &m->sha256);
+	m->octets = (uint64_t)json_read_integer(&r, "octets", 0, (int64_t)MODEL_FILE_MAX);
+	m->step = (uint32_t)json_read_integer(&r, "step", 0, ROUNDS_MAX + 2);
+	return json_read_end(&r);
+}
+
+/* A message that is there, or null. */
+static void message_save(struct json *record, const char *key, const struct message *m)
+{
+	json_set(record, key, m->seq == 0 ? json_new_null() : message_to_json(m));
+}
+
+static enum err message_load(struct message *m, struct json_reader *r, const char *key, struct diag *why)
+{
+	if (!json_has(r, key)) {
+		json_read_null(r, key);
+		return OK;
+	}
+	return message_from_json(m, json_read_object(r, key), key, why);
+}
+
+struct json *campaign_record_save(const struct campaign_record *r)
+{
+	struct json *node = json_new_object();
+
+	json_set_string(node, "phase", phases[r->phase]);
+	json_set_bool(node, "paused", r->paused);
+	json_set_integer(node, "seq", (int64_t)r->seq);
+	json_set_integer(node, "step", r->step);
+	json_set_bool(node, "open", r->open);
+	json_set_bool(node, "retry", r->retry);
+	message_save(node, "round", &r->round);
+	message_save(node, "closed", &r->closed);
+	message_save(node, "finished", &r->finished);
+	json_set(node, "model", model_save(&r->model));
+	json_set(node, "best", model_save(&r->best));
+	json_set(node, "best_value", isnan(r->best_value) ? json_new_null() : json_new_real(r->best_value));
+	json_set_string(node, "failure", r->failure);
+	return node;
+}
+
+static bool phase_from(enum campaign_phase *out, const char *name)
+{
+	for (int i = 0; i < PHASE_COUNT; i++) {
+		if (strcmp(name, phases[i]) == 0) {
+			*out = (enum campaign_phase)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum err read_all(struct campaign_record *out, struct json_reader *r, struct diag *why)
+{
+	enum err e;
+
+	if (!phase_from(&out->phase, json_read_string(r, "phase", NAME_SIZE)))
+		return diag_set(why, ERR_DATA, "campaign record: unknown phase");
+	out->paused = json_read_bool(r, "paused");
+	out->seq = (uint64_t)json_read_integer(r, "seq", 0, INT64_MAX);
+	out->step = (uint32_t)json_read_integer(r, "step", 0, ROUNDS_MAX + 2);
+	out->open = json_read_bool(r, "open");
+	out->retry = json_read_bool(r, "retry");
+	e = message_load(&out->round, r, "round", why);
+	if (e == OK)
+		e = message_load(&out->closed, r, "closed", why);
+	if (e == OK)
+		e = message_load(&out->finished, r, "finished", why);
+	if (e == OK)
+		e = model_load(&out->model, json_read_object(r, "model"), "model", why);
+	if (e == OK)
+		e = model_load(&out->best, json_read_object(r, "best"), "best", why);
+	if (e != OK)
+		return e;
+	out->best_value = NAN;
+	if (json_has(r, "best_value"))
+		out->best_value = json_read_real(r, "best_value", -INFINITY, INFINITY);
+	else
+		json_read_null(r, "best_value");
+	snprintf(out->failure, sizeof out->failure, "%s", json_read_string(r, "failure", DIAG_MAX - 1));
+	return json_read_end(r);
+}
+
+enum err campaign_record_load(struct campaign_record *out, const struct json *node, struct diag *why)
+{
+	struct json_reader r;
+	enum err e;
+
+	memset(out, 0, sizeof *out);
+	json_read_begin(&r, node, "campaign record", why);
+	e = read_all(out, &r, why);
+	if (e == OK && out->open && out->round.seq == 0)
+		e = diag_set(why, ERR_DATA, "campaign record: a round is open, but its plan is missing");
+	if (e != OK)
+		campaign_record_free(out);
+	return e == OK ? OK : ERR_DATA;
+}

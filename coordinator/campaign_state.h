@@ -1,0 +1,67 @@
+/*
+ * The inside of a campaign, shared by campaign.c (events), campaign_round.c (opening and
+ * closing rounds) and campaign_view.c (looking, and the inbox), and by nobody else.
+ */
+#ifndef COHORT_COORDINATOR_CAMPAIGN_STATE_H
+#define COHORT_COORDINATOR_CAMPAIGN_STATE_H
+
+#include "base/queue.h"
+#include "coordinator/campaign.h"
+#include "coordinator/campaign_record.h"
+#include "coordinator/members.h"
+
+struct campaign {
+	struct campaign_config config;
+	const struct study *study;
+	struct campaign_record record;
+	enum campaign_state state;
+	struct members members;
+	struct round *round; /* the open attempt, or the one whose report is being made durable */
+	struct layout layout;
+	struct round_plan closed_plan; /* report.plan */
+	struct round_report report;
+	bool reporting;
+	int64_t started_ms, retry_at_ms;
+	uint64_t token, awaited_token; /* newest handed out; the one that the state waits for */
+	struct queue actions;
+};
+
+static inline bool campaign_is_over(const struct campaign *c)
+{
+	return c->record.phase >= PHASE_FINISHED;
+}
+
+/* Is this very attempt taking contributions, or being closed? */
+static inline bool campaign_is_open(const struct campaign *c, uint64_t round, uint32_t attempt)
+{
+	const struct round_plan *p = &c->record.round.plan;
+
+	return c->record.open && c->round != NULL && !c->reporting && p->round == round && p->attempt == attempt;
+}
+
+void campaign_act(struct campaign *c, enum campaign_action_kind kind, uint32_t site);
+
+/* Leaves a PERSIST of the record as it is when the shell drains it; campaign_await also waits for it in `state`. */
+void campaign_persist(struct campaign *c);
+void campaign_await(struct campaign *c, enum campaign_state state);
+
+/* The study is over: the record says so, and so does the message to the sites. Nothing is persisted yet. */
+void campaign_finish(struct campaign *c, enum campaign_phase phase);
+void campaign_fail(struct campaign *c, const char *why);
+
+/* Plans the next attempt in the record if enough sites approve; a layout that n sites could overflow ends the study. */
+bool campaign_plan_next(struct campaign *c);
+
+/* Opens the next attempt if it can, or waits for sites. */
+void campaign_open_or_wait(struct campaign *c);
+
+/* The planned attempt is durable: it begins. */
+void campaign_enter_round(struct campaign *c, int64_t now_ms);
+
+/* Writes the closed message and the report of the open attempt; the round itself is kept until both are durable. */
+void campaign_close(struct campaign *c, enum round_outcome outcome, const struct outcome *result, int64_t now_ms);
+
+/* Passes the round's actions on; when it has closed, asks for the outcome or closes it as failed. */
+void campaign_drain_round(struct campaign *c, int64_t now_ms);
+
+#endif

@@ -1,0 +1,194 @@
+#include "coordinator/outcome.h"
+
+#include "base/json.h"
+#include "base/vec.h"
+#include "coordinator/strategy.h"
+#include "data/standardize.h"
+#include "model/checkpoint.h"
+#include "model/init.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INPUT_NAME_SIZE 160 /* a feature, "=", a level: longer ones are cut, in the export only */
+
+void outcome_free(struct outcome *o)
+{
+	buf_free(&o->model);
+	memset(o, 0, sizeof *o);
+}
+
+/* The label's coding for the model file: {"name", "positive", "negative"} or {"name", "levels"}. */
+static char *label_text(const struct label *label)
+{
+	struct json *node = json_new_object();
+	struct buf text;
+	char *copy;
+
+	json_set_string(node, "name", label->name);
+	if (label->type == COLUMN_BINARY) {
+		json_set_string(node, "positive", label->positive);
+		json_set_string(node, "negative", label->negative);
+	} else {
+		struct json *levels = json_new_array();
+
+		for (uint32_t i = 0; i < label->levels.count; i++)
+			json_add(levels, json_new_string(label->levels.items[i]));
+		json_set(node, "levels", levels);
+	}
+	buf_init(&text, MODEL_METADATA_MAX);
+	json_write(&text, node, false);
+	copy = mem_copy_text(buf_text(&text));
+	buf_free(&text);
+	json_free(node);
+	return copy;
+}
+
+static enum err write_model(struct outcome *out, const struct study *s, const float *parameters, uint32_t rounds,
+                            const struct checkpoint_input *inputs, uint32_t input_count, struct diag *why)
+{
+	char hex[HASH_HEX_SIZE];
+	char *label = label_text(&s->schema.label);
+	struct checkpoint_about about = {
+		.study = s->name,
+		.study_hash = hex,
+		.round = rounds,
+		.label = label,
+		.inputs = inputs,
+		.input_count = input_count,
+	};
+	enum err e;
+
+	hash_hex(hex, &s->hash);
+	buf_init(&out->model, MODEL_FILE_MAX);
+	e = checkpoint_write(&out->model, &s->model, parameters, &about, why);
+	free(label);
+	if (e == OK) {
+		out->has_model = true;
+		sha256_of(&out->model_sha256, buf_bytes(&out->model));
+	}
+	return e;
+}
+
+static enum err first_parameters(float *parameters, const struct study *s, struct diag *why)
+{
+	struct rng r;
+
+	switch (s->init) {
+	case INIT_FILE:
+		return init_file(parameters, &s->model, s->init_file, &s->init_sha256, why);
+	case INIT_ZERO:
+		init_zero(parameters, &s->model);
+		return OK;
+	case INIT_HE:
+		break;
+	}
+	rng_init(&r, s->hash.b, "init"); /* the study's hash is the seed: anyone can make the first model again */
+	init_he(parameters, &s->model, &r);
+	return OK;
+}
+
+static enum err from_statistics(struct outcome *out, const struct study *s, const struct aggregate *sum,
+                                struct diag *why)
+{
+	double *values = mem_array(schema_statistics_length(&s->schema), sizeof *values);
+	struct checkpoint_input *inputs = NULL;
+	char *names = NULL;
+	float *parameters = NULL;
+	struct scaling scaling = {0};
+	enum err e;
+
+	aggregate_values(values, sum, SEGMENT_STATISTICS);
+	e = statistics_check(&s->schema, values, why);
+	if (e != OK)
+		goto out;
+	scaling_from_statistics(&scaling, &s->schema, values);
+	inputs = mem_array(scaling.inputs, sizeof *inputs);
+	names = mem_array(scaling.inputs, INPUT_NAME_SIZE);
+	for (uint32_t i = 0; i < scaling.inputs; i++) {
+		char *name = names + (size_t)i * INPUT_NAME_SIZE;
+
+		schema_input_name(name, INPUT_NAME_SIZE, &s->schema, i);
+		inputs[i] = (struct checkpoint_input){name, scaling.mean[i], scaling.deviation[i], scaling.fill[i]};
+	}
+	parameters = vec_f32(s->model.parameters);
+	e = first_parameters(parameters, s, why);
+	if (e == OK)
+		e = write_model(out, s, parameters, 0, inputs, scaling.inputs, why);
+out:
+	free(parameters);
+	free(names);
+	free(inputs);
+	scaling_free(&scaling);
+	free(values);
+	return e;
+}
+
+static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
+                             struct bytes model, struct diag *why)
+{
+	size_t n = s->model.parameters;
+	float *parameters = vec_f32(n);
+	double *update = mem_array(n, sizeof *update);
+	struct checkpoint before = {0};
+	enum err e = checkpoint_read(parameters, &before, &s->model, model, "the round's model", why);
+
+	if (e != OK)
+		goto out;
+	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
+	if (out->weight <= 0) {
+		e = diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
+		goto out;
+	}
+	aggregate_values(update, sum, SEGMENT_UPDATE);
+	for (size_t i = 0; i < n; i++) /* each site sent (weight / cap) * update */
+		update[i] *= s->weight_cap / out->weight;
+	e = strategy_apply(s, parameters, update, n, why);
+	if (e == OK)
+		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);
+out:
+	checkpoint_free(&before);
+	free(update);
+	free(parameters);
+	return e;
+}
+
+/* Figures of fewer rows than the study's cell_min would speak of single patients: only the number of rows is kept. */
+static void withhold_small(struct metrics *m, const struct study *s)
+{
+	if (m->rows < s->sites.cell_min)
+		m->loss = m->accuracy = m->precision = m->recall = m->f1 = m->auc = NAN;
+}
+
+static void figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
+{
+	struct metrics_shape shape = {schema_classes(&s->schema), s->bins};
+	size_t length = metrics_counts_length(shape);
+	double loss[2];
+	double *counts = mem_array(2 * length, sizeof *counts);
+
+	aggregate_values(loss, sum, SEGMENT_LOSS);
+	aggregate_values(counts, sum, SEGMENT_COUNTS);
+	metrics_from_sums(&out->validation, shape, loss[0], counts);
+	metrics_from_sums(&out->test, shape, loss[1], counts + length);
+	withhold_small(&out->validation, s);
+	withhold_small(&out->test, s);
+	out->evaluated = true;
+	free(counts);
+}
+
+enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
+                         const struct aggregate *sum, struct bytes model, struct diag *why)
+{
+	enum err e = OK;
+
+	memset(out, 0, sizeof *out);
+	if (plan->asks & ASK_STATISTICS)
+		e = from_statistics(out, s, sum, why);
+	if (e == OK && (plan->asks & ASK_TRAIN))
+		e = from_updates(out, s, plan->step, sum, model, why);
+	if (e == OK && (plan->asks & ASK_EVALUATE))
+		figures(out, s, sum);
+	return e;
+}

@@ -1,0 +1,33 @@
+/*
+ * The outcome of a round: what the sum of its contributions becomes.
+ *
+ *   statistics   sum --> scaling, first parameters --> the first model
+ *   train        sum --> mean update --strategy--> the next model
+ *   evaluate     sum --> figures of the model that the round named
+ *
+ * Pure computation on the sum and the round's model, so it runs in the pool while the loop goes on, and in the simulator.
+ */
+#ifndef COHORT_COORDINATOR_OUTCOME_H
+#define COHORT_COORDINATOR_OUTCOME_H
+
+#include "coordinator/aggregate.h"
+#include "model/metrics.h"
+#include "protocol/round_plan.h"
+
+struct outcome {
+	bool evaluated;
+	struct metrics validation,
+		test; /* of the round's model; withheld (rows kept, figures NAN) below cell_min rows */
+	double weight; /* patients behind the update; sites when weights are equal; 0 when nothing was trained */
+	bool has_model;
+	struct buf model; /* the new model's file; owned */
+	struct hash model_sha256;
+};
+
+/* `model` is the file that the plan names, empty for statistics. ERR_DATA when the federation's sums show what cannot be trained:
+ * one class of the label only, no training row, a model that is no longer finite. `out` is freed by the caller even then. */
+enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
+                         const struct aggregate *sum, struct bytes model, struct diag *why) MUST_USE;
+void outcome_free(struct outcome *o); /* accepts a zeroed one */
+
+#endif
