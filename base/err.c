@@ -7,6 +7,8 @@
  */
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -79,34 +81,6 @@ enum err err_errno(int errnum)
 	}
 }
 
-/* Bytes that the sequence starting with `lead` has; 0 when no sequence starts so (RFC 3629). */
-static size_t utf8_expected(uint8_t lead)
-{
-	if (lead < 0x80)
-		return 1;
-	if (lead < 0xc2)
-		return 0;
-	if (lead < 0xe0)
-		return 2;
-	if (lead < 0xf0)
-		return 3;
-	return lead < 0xf5 ? 4 : 0;
-}
-
-/* Length of the well-formed sequence at `s`, 0 if there is none. A NUL ends every test, so nothing past it is read. */
-static size_t utf8_length(const uint8_t *s)
-{
-	size_t n = utf8_expected(s[0]);
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-	bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-	bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-	return overlong || surrogate || beyond ? 0 : n;
-}
-
 /* Takes away a last sequence whose end vsnprintf cut off. */
 static void drop_cut_sequence(char *text)
 {
@@ -125,15 +99,17 @@ static void drop_cut_sequence(char *text)
 static void clean(char *text)
 {
 	uint8_t *s = (uint8_t *)text;
+	size_t left = strlen(text);
 
-	while (*s) {
-		size_t n = utf8_length(s);
+	while (left > 0) {
+		size_t n = utf8_length(bytes_of(s, left));
 		bool control = n == 1 ? (*s < 0x20 || *s == 0x7f) : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
 		if (n == 0 || control) {
 			*s = '?';
 			n = 1;
 		}
 		s += n;
+		left -= n;
 	}
 }
 
