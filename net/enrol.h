@@ -20,14 +20,13 @@
 #define ENROL_TLS_KEY "site.key"
 #define ENROL_SIGNING_KEY "sign.key"
 #define ENROL_REQUEST "site.csr"
-#define ENROL_TLS_KEY_MAX 256 /* DER of a P-256 SubjectPublicKeyInfo is 91 bytes */
+#define ENROL_TLS_KEY_SIZE 91 /* DER of every P-256 SubjectPublicKeyInfo (RFC 5480) */
 
 /* What a request claims and proves. */
 struct enrol_request {
 	char name[NAME_SIZE];
 	uint8_t signing_key[IDENTITY_KEY_SIZE];
-	uint8_t tls_key[ENROL_TLS_KEY_MAX]; /* SubjectPublicKeyInfo, DER */
-	size_t tls_key_len;
+	uint8_t tls_key[ENROL_TLS_KEY_SIZE]; /* SubjectPublicKeyInfo, DER */
 };
 
 /* Makes the folder (0700) when missing, both keys and the request; `out` gets what the request says, for
