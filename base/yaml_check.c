@@ -83,7 +83,7 @@ static enum err check_entry(struct check *c, const struct json *map, size_t rule
 	if (!present)
 		e = refuse(c, "is missing or not in its place");
 	else if (r->shorthand)
-		e = refuse(c, "does not belong into a finished contract");
+		e = refuse(c, "is a shorthand and must be replaced");
 	else
 		e = check_value(c, *value, rule);
 	c->path[length] = 0;

@@ -113,10 +113,12 @@ static struct json *convert_list(struct apply *a, const struct yaml_node *list, 
 /* A key that no rule knows, with the nearest that one knows. */
 static void refuse_key(struct apply *a, const struct yaml_node *entry, size_t rule)
 {
-	struct buf known;
+	struct buf known, list;
 	char near[64], words[DIAG_MAX], place[YAML_PATH_MAX + 8] = "";
 	buf_init(&known, DIAG_MAX);
+	buf_init(&list, DIAG_MAX);
 	yaml_table_names(&a->table, rule, &known);
+	yaml_list_choices(&list, buf_text(&known));
 	if (a->path[0])
 		snprintf(place, sizeof place, " in %s", a->path);
 	if (nearest_word(near, sizeof near, entry->key, buf_text(&known)))
@@ -124,13 +126,11 @@ static void refuse_key(struct apply *a, const struct yaml_node *entry, size_t ru
 		         near);
 	else
 		snprintf(words, sizeof words, "unknown key \"%.100s\"%.400s; known here: %.400s", entry->key, place,
-		         buf_text(&known));
-	for (char *c = words; *c; c++)
-		if (*c == '|')
-			*c = ',';
+		         buf_text(&list));
 	a->path[0] = 0; /* the words name the place already */
 	refuse(a, &entry->key_at, words);
 	buf_free(&known);
+	buf_free(&list);
 }
 
 static const struct yaml_node *fallback_node(struct apply *a, size_t rule)

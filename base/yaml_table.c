@@ -91,8 +91,7 @@ static bool number_accepted(const struct yaml_rule *rule, double v, struct diag 
 	return false;
 }
 
-/* "a|b|c" as "a, b, c". */
-static void list_choices(struct buf *out, const char *choices)
+void yaml_list_choices(struct buf *out, const char *choices)
 {
 	for (const char *c = choices; *c; c++)
 		buf_put_text(out, *c == '|' ? ", " : (const char[]){*c, 0});
@@ -117,7 +116,7 @@ static bool choice_accepted(const struct yaml_rule *rule, const char *text, stru
 	if (!rule->choices || is_choice(text, rule->choices))
 		return true;
 	buf_init(&list, DIAG_MAX);
-	list_choices(&list, rule->choices);
+	yaml_list_choices(&list, rule->choices);
 	if (nearest_word(near, sizeof near, text, rule->choices))
 		diag_set(words, ERR_DATA, "\"%s\" is not one of %s; did you mean \"%s\"?", text, buf_text(&list), near);
 	else

@@ -33,6 +33,8 @@ size_t yaml_table_find(const struct yaml_table *t, size_t parent, const char *na
 /* "a|b|c": the names below `parent`, appended. */
 void yaml_table_names(const struct yaml_table *t, size_t parent, struct buf *out);
 
+void yaml_list_choices(struct buf *out, const char *choices); /* "a|b|c" as "a, b, c", appended */
+
 /* Bounds and choices of a value whose type is right. False: `words` say what is wrong ("0 is below 1"). */
 bool yaml_table_accepts(const struct yaml_rule *rule, const struct json *value, struct diag *words);
 
