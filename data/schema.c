@@ -36,6 +36,15 @@ uint32_t schema_outputs(const struct schema *s)
 	return s->label.type == COLUMN_CATEGORICAL ? s->label.levels.count : 1;
 }
 
+uint32_t schema_statistics_length(const struct schema *s)
+{
+	uint32_t length = schema_classes(s);
+
+	for (uint32_t i = 0; i < s->feature_count; i++)
+		length += s->features[i].type == COLUMN_CATEGORICAL ? s->features[i].levels.count + 1 : 3;
+	return length;
+}
+
 void schema_input_name(char *out, size_t size, const struct schema *s, uint32_t input)
 {
 	for (uint32_t i = 0; i < s->feature_count; i++) {
