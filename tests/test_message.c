@@ -377,7 +377,7 @@ static void values_out_of_range(void **state)
 		{0, "seq", "0", "seq"},
 		{0, "seq", "9007199254740992", "seq"},
 		{0, "seq", "-1", "seq"},
-		{0, "seq", "1.0", "seq"},
+		{0, "seq", "1.5", "seq"},
 		{0, "round", "0", "round"},
 		{0, "round", "9007199254740992", "round"},
 		{0, "attempt", "0", "attempt"},
@@ -431,6 +431,20 @@ static void values_out_of_range(void **state)
 		struct json *copy = changed(node, rows[i].key, tree(rows[i].value));
 		json_free(node);
 		assert_refused(text_of(copy), rows[i].words);
+	}
+}
+
+/* One spelling per integer: neither a fraction that is zero nor an exponent. */
+static void integers_are_plain(void **state)
+{
+	(void)state;
+	static const char *const spellings[] = {"1.0", "1e0", "10E-1", "+1", "01", "0x1", "\"1\"", "1.", "true"};
+	for (size_t i = 0; i < LENGTH(spellings); i++) {
+		char text[512];
+		snprintf(text, sizeof(text),
+		         "{\"type\":\"refusal\"," COMMON "\"round\":%s,\"attempt\":1,\"refusal\":\"plan\"}",
+		         spellings[i]);
+		assert_refused(text, "message from st-mary");
 	}
 }
 
@@ -552,6 +566,7 @@ int main(void)
 		cmocka_unit_test(truncated_at_every_byte),
 		cmocka_unit_test(every_bit_flipped),
 		cmocka_unit_test(values_out_of_range),
+		cmocka_unit_test(integers_are_plain),
 		cmocka_unit_test(too_many_sites),
 		cmocka_unit_test(too_large_or_no_object),
 		cmocka_unit_test(inboxes),
