@@ -65,17 +65,22 @@ bool campaign_inbox(const struct campaign *c, uint32_t site, uint64_t after, con
 {
 	const struct campaign_record *r = &c->record;
 	bool durable = c->state != CAMPAIGN_EXPECT_OPENED && c->state != CAMPAIGN_EXPECT_CLOSED;
+	bool known = true;
 
 	*count = 0;
 	if (!durable) /* the messages follow from a record that a crash could still undo */
 		return true;
+	if (after > r->seq) { /* from the time before an older copy of our database was restored */
+		after = 0;
+		known = false;
+	}
 	if (r->closed.seq > after)
 		out[(*count)++] = &r->closed;
 	if (r->open && r->round.seq > after && invited(c, site))
 		out[(*count)++] = &r->round;
 	if (r->finished.seq > after)
 		out[(*count)++] = &r->finished;
-	return after == 0 || after >= forgotten(r);
+	return known && (after == 0 || after >= forgotten(r));
 }
 
 /* ---- figures */

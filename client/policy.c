@@ -1,0 +1,177 @@
+#include "client/policy.h"
+
+#include "base/yaml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define THREADS_MAX 256 /* of one hospital machine */
+
+static const struct yaml_rule rules[] = {
+	{.path = "masking", .types = YAML_TEXT, .choices = "required|off", .fallback = "required"},
+	{.path = "mechanisms",
+         .types = YAML_LIST,
+         .min = 0,
+         .max = PRIVACY_MECHANISM_COUNT,
+         .fallback = "[distributed, local]"},
+	{.path = "mechanisms[]", .types = YAML_TEXT, .choices = "none|distributed|local|site"},
+	{.path = "epsilon_per_study", .types = YAML_REAL, .min = 0, .max = 1e6, .fallback = "3"},
+	{.path = "budget", .types = YAML_MAP, .fallback = "{}"},
+	{.path = "budget.epsilon", .types = YAML_REAL, .min = 0, .max = 1e6, .fallback = "8"},
+	{.path = "budget.delta", .types = YAML_REAL, .min = 0, .max = 1, .fallback = "1.0e-4"},
+	{.path = "min_sites", .types = YAML_INTEGER, .min = 1, .max = SITES_MAX, .fallback = "3"},
+	{.path = "known", .types = YAML_TEXT, .min = 1, .max = PATH_SIZE - 1},
+	{.path = "min_known", .types = YAML_INTEGER, .min = 1, .max = SITES_MAX},
+	{.path = "min_rows", .types = YAML_INTEGER, .min = 0, .max = CSV_ROWS_MAX, .fallback = "50"},
+	{.path = "min_positives", .types = YAML_INTEGER, .min = 0, .max = CSV_ROWS_MAX, .fallback = "11"},
+	{.path = "cell_min", .types = YAML_INTEGER, .min = 0, .max = CSV_ROWS_MAX, .fallback = "11"},
+	{.path = "evaluation", .types = YAML_LIST, .min = 0, .max = 3, .fallback = "[noised]"},
+	{.path = "evaluation[]", .types = YAML_TEXT, .choices = "noised|masked|none"},
+	{.path = "on_data_change", .types = YAML_TEXT, .choices = "ask|continue", .fallback = "ask"},
+	{.path = "resources", .types = YAML_MAP, .fallback = "{}"},
+	{.path = "resources.threads", .types = YAML_INTEGER, .min = 1, .max = THREADS_MAX, .fallback = "1"},
+};
+
+static bool text_is(const struct json *node, const char *key, const char *value)
+{
+	return strcmp(json_as_string(json_get(node, key)), value) == 0;
+}
+
+static uint32_t number(const struct json *node, const char *key)
+{
+	return (uint32_t)json_as_integer(json_get(node, key));
+}
+
+static bool lists(const struct json *node, const char *key, const char *value)
+{
+	const struct json *list = json_get(node, key);
+
+	for (size_t i = 0; i < json_count(list); i++)
+		if (strcmp(json_as_string(json_at(list, i)), value) == 0)
+			return true;
+	return false;
+}
+
+/* The tree has passed the rules, so every key is there with its type. */
+static void fill(struct policy *p, const struct json *tree)
+{
+	const struct json *budget = json_get(tree, "budget");
+
+	memset(p, 0, sizeof *p);
+	p->masking_required = text_is(tree, "masking", "required");
+	for (int i = 0; i < PRIVACY_MECHANISM_COUNT; i++)
+		p->mechanisms[i] = lists(tree, "mechanisms", privacy_mechanism_name((enum privacy_mechanism)i));
+	p->evaluation_noised = lists(tree, "evaluation", "noised");
+	p->evaluation_masked = lists(tree, "evaluation", "masked");
+	p->epsilon_per_study = json_as_real(json_get(tree, "epsilon_per_study"));
+	p->budget_epsilon = json_as_real(json_get(budget, "epsilon"));
+	p->budget_delta = json_as_real(json_get(budget, "delta"));
+	p->min_sites = number(tree, "min_sites");
+	p->min_rows = number(tree, "min_rows");
+	p->min_positives = number(tree, "min_positives");
+	p->cell_min = number(tree, "cell_min");
+	p->ask_on_data_change = text_is(tree, "on_data_change", "ask");
+	p->threads = number(json_get(tree, "resources"), "threads");
+}
+
+/* A list of known hospitals is a promise of secure aggregation; without masks nothing would keep it. */
+static enum err check_known(const struct yaml_document *d, const struct json *tree, struct diag *why)
+{
+	static const char *const keys[] = {"known", "min_known"};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (json_kind(json_get(tree, keys[i])) != JSON_IS_NULL)
+			return yaml_complain(
+				d, why, ERR_CONFIG, keys[i],
+				"a list of known hospitals comes with secure aggregation, which this version "
+				"does not have; remove the key");
+	return OK;
+}
+
+enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why)
+{
+	struct yaml_document *d = NULL;
+	enum err e = yaml_parse(&d, yaml, file, rules, sizeof rules / sizeof *rules, why);
+
+	if (e == OK)
+		e = check_known(d, yaml_tree(d), why);
+	if (e == OK)
+		fill(out, yaml_tree(d));
+	yaml_close(d);
+	return e == OK || e == ERR_LIMIT ? e : ERR_CONFIG;
+}
+
+struct policy policy_strict(void)
+{
+	struct policy p;
+
+	CHECK(policy_parse(&p, bytes_text("{}\n"), "the built-in policy", NULL) == OK);
+	return p;
+}
+
+static enum refusal say(struct diag *why, enum refusal r, const char *words)
+{
+	diag_set(why, ERR_REFUSED, "%s", words);
+	return r;
+}
+
+static enum refusal judge_evaluation(const struct policy *p, const struct study *s, struct diag *why)
+{
+	if (s->evaluation == EVALUATION_MASKED && !p->evaluation_masked)
+		return say(why, REFUSAL_POLICY_EVALUATION,
+		           "the study releases exact figures (evaluation.release: masked); the policy does not list "
+		           "`masked` under evaluation");
+	if (s->evaluation == EVALUATION_NOISED && !p->evaluation_noised)
+		return say(why, REFUSAL_POLICY_EVALUATION,
+		           "the study releases noised figures; the policy does not list `noised` under evaluation");
+	return REFUSAL_NONE;
+}
+
+enum refusal policy_judge_study(const struct policy *p, const struct study *s, int64_t now_s, struct diag *why)
+{
+	if (now_s >= study_expires_s(s)) {
+		diag_set(why, ERR_REFUSED, "the study expired on %s", s->expires);
+		return REFUSAL_EXPIRED;
+	}
+	if (p->masking_required && s->sites.masking == MASKING_OFF)
+		return say(
+			why, REFUSAL_POLICY_MASKING,
+			"the study sends this hospital's numbers unmasked (masking: off); the policy requires masking");
+	if (!p->mechanisms[s->privacy.mechanism]) {
+		diag_set(why, ERR_REFUSED,
+		         "the study's privacy mechanism is `%s`; the policy does not list it under mechanisms",
+		         privacy_mechanism_name(s->privacy.mechanism));
+		return REFUSAL_POLICY_MECHANISM;
+	}
+	if (s->sites.min < p->min_sites) {
+		diag_set(why, ERR_REFUSED,
+		         "the study lets %u hospitals make a sum; the policy wants at least %u (min_sites)",
+		         s->sites.min, p->min_sites);
+		return REFUSAL_POLICY_SITES;
+	}
+	return judge_evaluation(p, s, why);
+}
+
+enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why)
+{
+	if (sites >= p->min_sites)
+		return REFUSAL_NONE;
+	diag_set(why, ERR_REFUSED, "%u hospitals are invited; the policy wants at least %u (min_sites)", sites,
+	         p->min_sites);
+	return REFUSAL_POLICY_SITES;
+}
+
+enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest, struct diag *why)
+{
+	if (training_rows < p->min_rows) {
+		diag_set(why, ERR_REFUSED, "fewer than %u training rows (the policy's min_rows)", p->min_rows);
+		return REFUSAL_DATA_SMALL;
+	}
+	if (rarest < p->min_positives) {
+		diag_set(why, ERR_REFUSED,
+		         "fewer than %u training rows of the rarest label (the policy's min_positives)",
+		         p->min_positives);
+		return REFUSAL_DATA_SMALL;
+	}
+	return REFUSAL_NONE;
+}

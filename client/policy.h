@@ -1,0 +1,44 @@
+/*
+ * The hospital's policy: what this hospital agrees to, whatever a study says. The stricter of policy and study wins, and a study
+ * that asks for more is refused with one of a closed list of codes. A core.
+ *
+ * Without a policy file the strict defaults hold: masking required, noise of mechanism distributed or local, noised
+ * evaluation only.
+ */
+#ifndef COHORT_CLIENT_POLICY_H
+#define COHORT_CLIENT_POLICY_H
+
+#include "protocol/message.h"
+
+struct policy {
+	bool masking_required;
+	bool mechanisms[PRIVACY_MECHANISM_COUNT]; /* permitted */
+	bool evaluation_noised, evaluation_masked; /* forms of released figures that are permitted; none always is */
+	double epsilon_per_study; /* no mechanism that spends it is built in this version */
+	double budget_epsilon, budget_delta; /* all studies together */
+	uint32_t min_sites; /* fewest sites invited to a round */
+	uint32_t min_rows, min_positives; /* training rows, judged once, at approval */
+	uint32_t cell_min; /* smaller cells are not shown, here at the hospital either */
+	bool ask_on_data_change; /* a changed extract asks a person again */
+	uint32_t threads;
+};
+
+struct policy policy_strict(void); /* the defaults */
+
+/* From the text of policy.yaml; `file` names it. ERR_CONFIG with file, line and column. */
+enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why) MUST_USE;
+
+/* May this hospital take part in the study at all? REFUSAL_NONE, or the first reason, in words in `why`. `now_s`: seconds since
+ * 1970. The study's day of expiry is judged here too. */
+enum refusal policy_judge_study(const struct policy *p, const struct study *s, int64_t now_s,
+                                struct diag *why) MUST_USE;
+
+/* And in a round of `sites` invited sites? */
+enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why) MUST_USE;
+
+/* And with these data? Asked once, at approval, so that no refusal later depends on a patient's values. `positives`: training rows
+ * of the rarest class. */
+enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest,
+                               struct diag *why) MUST_USE;
+
+#endif
