@@ -33,6 +33,7 @@ void secret_init(void)
 
 void secret_new(struct secret *s, size_t len)
 {
+	CHECK(sodium_init() >= 0); /* sodium_malloc aborts without a word before it; the second call only looks */
 	s->ptr = sodium_malloc(len);
 	if (!s->ptr)
 		mem_exhausted(len, 1);
