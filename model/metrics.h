@@ -20,9 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A row's loss is cut here, so that a sum of n rows is at most 32 n and fits fixed point: -log(p) = 32 is p = 1e-14,
- * beyond what float logits of a sane model reach. */
-#define METRICS_LOSS_MAX 32.0
+/* A row's loss is cut here, so that a sum of n rows is at most 32 n and fits the fixed point of the contribution. */
+#define METRICS_LOSS_MAX LOSS_PER_ROW_MAX
 
 struct metrics_shape {
 	uint32_t classes; /* 2: binary, one logit; more: one logit per class */
