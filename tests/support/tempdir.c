@@ -18,6 +18,60 @@
 #include <cmocka.h>
 
 #define WALK_DESCRIPTORS 16 /* folders that nftw keeps open: deeper ones are reopened */
+#define LIVE_MAX 64 /* far more than one program needs at a time */
+
+/* Folders not removed yet, for the end of the program: a failed assertion jumps over tempdir_remove. */
+static struct {
+	char *paths[LIVE_MAX];
+	pid_t owner; /* a forked child that ends by exit() must not remove its parent's folders */
+} live;
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int remove_folder(const char *path)
+{
+	return nftw(path, remove_one, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static void remove_live(void)
+{
+	for (size_t i = 0; i < LIVE_MAX && live.owner == getpid(); i++) {
+		if (live.paths[i])
+			remove_folder(live.paths[i]);
+		free(live.paths[i]);
+	}
+}
+
+static void live_add(const char *path)
+{
+	if (live.owner == 0) {
+		live.owner = getpid();
+		atexit(remove_live);
+	}
+	for (size_t i = 0; i < LIVE_MAX; i++) {
+		if (!live.paths[i]) {
+			live.paths[i] = mem_copy_text(path);
+			return;
+		}
+	}
+	fail_msg("more than %d temporary folders at once", LIVE_MAX);
+}
+
+static void live_drop(const char *path)
+{
+	for (size_t i = 0; i < LIVE_MAX; i++) {
+		if (live.paths[i] && strcmp(live.paths[i], path) == 0) {
+			free(live.paths[i]);
+			live.paths[i] = NULL;
+		}
+	}
+}
 
 void tempdir_make(struct tempdir *t)
 {
@@ -27,20 +81,13 @@ void tempdir_make(struct tempdir *t)
 	snprintf(t->path, sizeof t->path, "%s/cohort-test-XXXXXX", parent && *parent ? parent : "/tmp");
 	if (!mkdtemp(t->path))
 		fail_msg("%s: %s", t->path, strerror(errno));
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)where;
-	if (type == FTW_DNR && chmod(path, 0700) != 0)
-		return -1;
-	return remove(path);
+	live_add(t->path);
 }
 
 void tempdir_remove(struct tempdir *t)
 {
-	if (t->path[0] && nftw(t->path, remove_one, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
+	live_drop(t->path);
+	if (t->path[0] && remove_folder(t->path) != 0)
 		fail_msg("%s: cannot be removed: %s", t->path, strerror(errno));
 	for (size_t i = 0; i < t->path_count; i++)
 		free(t->paths[i]);

@@ -1,5 +1,6 @@
 /*
- * A temporary folder for one test, below $TMPDIR or /tmp. Whatever fails here fails the test (fail_msg of cmocka).
+ * A temporary folder for one test, below $TMPDIR or /tmp. Whatever fails here fails the test (fail_msg of cmocka); what a
+ * failed test did not remove goes when its program ends.
  *
  *   struct tempdir t;
  *   tempdir_make(&t);
