@@ -12,16 +12,20 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
-struct token token_of(struct bytes text, char decimal)
+struct bytes token_trim(struct bytes text)
 {
-	struct token t = {0};
-
 	while (text.len > 0 && is_blank(text.ptr[0]))
 		text = bytes_of(text.ptr + 1, text.len - 1);
 	while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
 		text.len--;
-	t.text = text;
-	t.is_number = parse_f64(&t.number, text, decimal);
+	return text;
+}
+
+struct token token_of(struct bytes text, char decimal)
+{
+	struct token t = {.text = token_trim(text)};
+
+	t.is_number = parse_f64(&t.number, t.text, decimal);
 	return t;
 }
 

@@ -17,7 +17,10 @@ struct token {
 	bool is_number;
 };
 
-/* Trims blanks; numbers are read with `decimal`, '.' or ','. */
+/* Without blanks and tabs at both ends. */
+struct bytes token_trim(struct bytes text);
+
+/* Trims; numbers are read with `decimal`, '.' or ','. */
 struct token token_of(struct bytes text, char decimal);
 
 bool token_matches(const struct token *a, const struct token *b);

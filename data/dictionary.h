@@ -9,9 +9,8 @@
 #ifndef COHORT_DATA_DICTIONARY_H
 #define COHORT_DATA_DICTIONARY_H
 
+#include "base/bytes.h"
 #include "data/schema.h"
-
-#include <stddef.h>
 
 #define DICTIONARY_UNKNOWN_MAX 8 /* distinct unknown levels that are named: more of them is a wrong column */
 #define DICTIONARY_TEXT_SIZE 48 /* a cell as csv_quote shows it */
@@ -31,6 +30,7 @@ struct feature_report {
 	struct unknown_level unknowns[DICTIONARY_UNKNOWN_MAX]; /* the first distinct ones */
 	uint32_t unknown_count;
 	double lowest, highest; /* numeric: of all numbers in the file, before the rule; NaN when there is none */
+	bool varies; /* numeric: two present values differ */
 	double mean; /* numeric: of the present values, after the rule; NaN when there is none */
 	uint64_t *levels; /* binary: negative, positive; categorical: per level. NULL when numeric */
 	uint32_t level_count;
@@ -49,13 +49,17 @@ struct dictionary {
 void dictionary_init(struct dictionary *d, const struct schema *s);
 void dictionary_free(struct dictionary *d); /* accepts a zeroed one */
 
+/* While the table is read: a feature's value (number or level, NaN = missing); a cell that matches no level. */
+void dictionary_value(struct feature_report *r, double value);
+void dictionary_unknown(struct feature_report *r, struct bytes cell);
+
 uint64_t dictionary_kept(const struct dictionary *d); /* rows of all parts */
 uint64_t dictionary_patients(const struct dictionary *d);
 const char *dictionary_reason(enum dropped_reason r); /* "without a patient id", for people */
 
-/* Calls `tell` with one line for each thing a person should look at although the site can train: a label with one class among
+/* Calls `sink` with one line for each thing a person should look at although the site can train: a label with one class among
  * the training rows, no training, validation (when the study has one) or test row, a feature that is constant or missing
  * everywhere among the rows looked at, values outside, unknown levels, dropped rows. How many. */
-uint32_t dictionary_warnings(const struct dictionary *d, void (*tell)(void *context, const char *line), void *context);
+uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *context, const char *line), void *context);
 
 #endif

@@ -47,12 +47,18 @@ static inline const float *table_row(const struct table *t, uint32_t row)
 	return t->cells + (size_t)row * t->schema->feature_count;
 }
 
+/* What is taken from a numeric value before it becomes a cell. */
+static inline double table_middle(const struct feature *f)
+{
+	return (f->min + f->max) / 2;
+}
+
 /* A numeric cell in the study's unit (NaN = missing); a level's index otherwise. */
 static inline double table_value(const struct table *t, uint32_t row, uint32_t feature)
 {
 	const struct feature *f = &t->schema->features[feature];
 	double cell = (double)table_row(t, row)[feature];
-	return f->type == COLUMN_NUMERIC ? cell + (f->min + f->max) / 2 : cell;
+	return f->type == COLUMN_NUMERIC ? cell + table_middle(f) : cell;
 }
 
 #endif
