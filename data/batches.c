@@ -1,0 +1,80 @@
+#include "data/batches.h"
+
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_EPOCH UINT64_MAX
+
+void batches_init(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch)
+{
+	CHECK(batch > 0);
+	*b = (struct batches){.study = *study, .rows = rows, .batch = batch < rows ? batch : rows, .epoch = NO_EPOCH};
+	b->site = mem_copy_text(site);
+	b->order = mem_array(rows, sizeof b->order[0]);
+}
+
+void batches_free(struct batches *b)
+{
+	free(b->site);
+	free(b->order);
+	*b = (struct batches){0};
+}
+
+uint64_t batches_per_epoch(const struct batches *b)
+{
+	return b->rows == 0 ? 0 : ((uint64_t)b->rows + b->batch - 1) / b->batch;
+}
+
+struct batch_range batches_of_round(const struct batches *b, uint32_t round, uint32_t epochs, uint32_t steps)
+{
+	uint64_t count = epochs * batches_per_epoch(b);
+
+	CHECK(round > 0 && (epochs == 0) != (steps == 0));
+	if (steps > 0 && b->rows > 0)
+		count = steps;
+	return (struct batch_range){(round - 1) * count, count};
+}
+
+/* From 0, 1, 2, ... each time, so that an epoch's order does not depend on the one before. */
+static void shuffle(struct batches *b, uint64_t epoch)
+{
+	uint8_t octets[8];
+	struct hash seed;
+	struct rng rng;
+
+	store_u64(octets, epoch);
+	struct bytes fields[] = {bytes_of(b->study.b, sizeof b->study.b), bytes_text(b->site),
+	                         bytes_of(octets, sizeof octets)};
+	hash_fields(&seed, NULL, "COHRTord", fields, sizeof fields / sizeof fields[0]);
+	rng_init(&rng, seed.b, "order");
+	for (uint32_t i = 0; i < b->rows; i++)
+		b->order[i] = i;
+	rng_shuffle(&rng, b->order, b->rows);
+	b->epoch = epoch;
+}
+
+const uint32_t *batches_rows(struct batches *b, uint64_t k, uint32_t *count)
+{
+	uint64_t per_epoch = batches_per_epoch(b);
+
+	CHECK(per_epoch > 0);
+	if (b->epoch != k / per_epoch)
+		shuffle(b, k / per_epoch);
+	uint32_t first = (uint32_t)(k % per_epoch) * b->batch;
+	*count = b->rows - first < b->batch ? b->rows - first : b->batch;
+	return b->order + first;
+}
+
+void batches_gather(float *out, const float *from, uint32_t width, const uint32_t *rows, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		memcpy(out + (size_t)i * width, from + (size_t)rows[i] * width, width * sizeof *out);
+}
+
+void batches_gather_classes(uint32_t *out, const uint32_t *from, const uint32_t *rows, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = from[rows[i]];
+}

@@ -1,0 +1,64 @@
+#include "data/encode.h"
+
+#include "base/vec.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static float scaled(const struct scaling *s, uint32_t input, double x)
+{
+	return s->deviation[input] > 0 ? (float)((x - s->mean[input]) / s->deviation[input]) : 0;
+}
+
+void encode_row(float *out, const struct schema *s, const struct scaling *scaling, const float *cells)
+{
+	uint32_t input = 0;
+	uint32_t indicator = scaling->inputs - s->feature_count; /* of the first feature, with mean_and_flag */
+
+	for (uint32_t i = 0; i < s->feature_count; i++) {
+		const struct feature *f = &s->features[i];
+		bool missing = isnan(cells[i]);
+		uint32_t width = schema_feature_width(f);
+		for (uint32_t j = 0; j < width; j++, input++) {
+			double x;
+			if (missing)
+				x = scaling->fill[input];
+			else if (f->type == COLUMN_CATEGORICAL)
+				x = (uint32_t)cells[i] == j + 1;
+			else
+				x = f->type == COLUMN_NUMERIC ? cells[i] + table_middle(f) : (double)cells[i];
+			out[input] = scaled(scaling, input, x);
+		}
+		if (s->fill == FILL_MEAN_AND_FLAG)
+			out[indicator + i] = scaled(scaling, indicator + i, missing);
+	}
+}
+
+void examples_encode(struct examples *out, const struct table *t, enum split_part part, const struct scaling *scaling)
+{
+	uint32_t rows = t->part_rows[part];
+	uint32_t next = 0;
+
+	CHECK(scaling->inputs == schema_inputs(t->schema));
+	*out = (struct examples){.rows = rows, .width = scaling->inputs};
+	out->inputs = vec_f32((size_t)rows * out->width);
+	out->classes = mem_array(rows, sizeof out->classes[0]);
+	out->table_rows = mem_array(rows, sizeof out->table_rows[0]);
+	for (uint32_t row = 0; row < t->rows; row++) {
+		if (t->parts[row] != part)
+			continue;
+		encode_row(out->inputs + (size_t)next * out->width, t->schema, scaling, table_row(t, row));
+		out->classes[next] = t->classes[row];
+		out->table_rows[next] = row;
+		next++;
+	}
+	CHECK(next == rows);
+}
+
+void examples_free(struct examples *e)
+{
+	free(e->inputs);
+	free(e->classes);
+	free(e->table_rows);
+	*e = (struct examples){0};
+}
