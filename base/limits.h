@@ -45,6 +45,7 @@
 
 /* ---- certificates, requests, the roster */
 #define PEM_MAX (64u << 10) /* a certificate of a few hosts takes 2 KiB, an authority file with a successor 4 */
+#define CRL_FILE_MAX (1u << 20) /* a revoked certificate takes 40 octets: 20,000 of them and some room */
 #define KEY_FILE_MAX 8192 /* PKCS#8 PEM: 250 bytes for P-256, 3.3 KiB for RSA 4096 */
 #define HOSTS_MAX 64 /* names and addresses in the coordinator's certificate */
 #define ROSTER_MAX (1u << 20) /* SITES_MAX entries of at most 172 bytes, and the signature */

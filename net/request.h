@@ -22,8 +22,7 @@ struct requester;
 struct request_config {
 	const char *url; /* "https://host:port", no path */
 	struct tls_files tls;
-	const char *
-		proxy; /* "http://host:port" (or https:// with extra_authority); NULL: $https_proxy and $no_proxy; "": none */
+	const char *proxy; /* "http://host:port"; NULL: $https_proxy and $no_proxy; "": none */
 	const char *proxy_user; /* NULL: no authentication */
 	const char *proxy_password_file; /* secret_read; a final newline is cut */
 };

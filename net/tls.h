@@ -24,7 +24,9 @@ struct tls_files {
 	const char *authority; /* the federation's, one certificate */
 	const char
 		*revocations; /* CRL of that authority, or NULL; one past its nextUpdate still counts, with a warning */
-	const char *extra_authority; /* client only, or NULL: a hospital's proxy that opens TLS presents this one */
+	/* Client only, or NULL: believed beside `authority`, for a hospital whose proxy opens TLS. The certificate shown must
+	 * still name the coordinator, and the proxy must pass the site's on: an exception for one host is the better way. */
+	const char *extra_authority;
 };
 
 /* Credentials loaded and checked: our chain, key, authority and revocations. Immutable; share it freely. */
@@ -37,7 +39,8 @@ enum tls_role { TLS_SERVER, TLS_CLIENT };
  * identity, not yet valid ("is this machine's clock right?"), expired on ..., issued by X and not by the authority in
  * ca.pem, revoked. ERR_NO_INPUT, ERR_REFUSED, ERR_CONFIG. */
 enum err tls_new(struct tls **out, enum tls_role role, const struct tls_files *files, struct diag *why) MUST_USE;
-void tls_free(struct tls *t); /* counted: connections made from it stay valid; accepts NULL */
+struct tls *tls_retain(struct tls *t); /* one more owner; returns `t` */
+void tls_free(struct tls *t); /* one owner less; connections count as owners; accepts NULL */
 
 /* Whom our own certificate names. Borrowed until tls_free. */
 const struct identity *tls_self(const struct tls *t);
@@ -50,6 +53,7 @@ enum err tls_check_own(enum tls_role role, const struct tls_files *files, int64_
 /* What a connection reports; each may be NULL. `closed` is the last, when the SSL is freed. */
 struct tls_events {
 	void (*established)(void *context); /* the handshake ended well; tls_peer knows who it is */
+	void (*refused)(void *context, const char *words); /* we do not accept the peer's certificate */
 	void (*closed)(void *context);
 };
 
@@ -57,6 +61,7 @@ struct tls_events {
 struct ssl_st *tls_accept(struct tls *t, const struct tls_events *events, void *context);
 bool tls_peer(struct identity *out, const struct ssl_st *ssl); /* false before the handshake's end */
 int tls_socket(const struct ssl_st *ssl); /* -1 before it has one */
+void *tls_context(const struct ssl_st *ssl); /* the `context` of tls_accept */
 
 /* Would `t` (freshly loaded revocations, authority, clock) still accept the peer of this connection? */
 enum err tls_verify_again(const struct tls *t, struct ssl_st *ssl, struct diag *why) MUST_USE;
