@@ -85,6 +85,18 @@ static void put_floats(struct buf *out, const float *x, size_t n)
 	}
 }
 
+/* What the reader would refuse is never written. */
+static void check_about(const struct model_spec *spec, const struct checkpoint_about *about)
+{
+	struct hash hash;
+	struct json *label = NULL;
+	CHECK(name_is_study(about->study));
+	CHECK(hash_from_hex(&hash, about->study_hash));
+	CHECK(json_parse(&label, bytes_text(about->label), MODEL_METADATA_MAX, "label", NULL) == OK);
+	CHECK(about->input_count == 0 || about->input_count == spec->inputs);
+	json_free(label);
+}
+
 static enum err writable(const struct spec_tensor *list, uint32_t count, const float *parameters,
                          const struct checkpoint_about *about, struct diag *why)
 {
@@ -95,6 +107,8 @@ static enum err writable(const struct spec_tensor *list, uint32_t count, const f
 				                list[i].name, k);
 	for (uint32_t i = 0; i < about->input_count; i++) {
 		const struct checkpoint_input *in = &about->inputs[i];
+		if (!json_is_plain(in->name) || strlen(in->name) > TEXT_LINE_MAX)
+			return diag_set(why, ERR_DATA, "input %u: its name cannot be exported", i);
 		if (!isfinite(in->mean) || !isfinite(in->fill) || !isfinite(in->deviation) || in->deviation < 0)
 			return diag_set(why, ERR_DATA,
 			                "input \"%s\": mean %g, deviation %g, fill %g cannot be exported", in->name,
@@ -109,8 +123,7 @@ enum err checkpoint_write(struct buf *out, const struct model_spec *spec, const 
 	static const char blanks[LENGTH_SIZE] = "        ";
 	struct spec_tensor list[SPEC_TENSORS_MAX];
 	uint32_t count = spec_tensors(list, spec);
-	CHECK(name_is_study(about->study));
-	CHECK(about->input_count == 0 || about->input_count == spec->inputs);
+	check_about(spec, about);
 	enum err e = writable(list, count, parameters, about, why);
 	if (e)
 		return e;

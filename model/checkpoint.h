@@ -27,13 +27,13 @@
 
 /* One model input: x = (raw - mean) / deviation, 0 when the deviation is 0; a missing raw value is `fill` first. */
 struct checkpoint_input {
-	const char *name;
+	const char *name; /* plain text, at most TEXT_LINE_MAX bytes */
 	double mean, deviation, fill; /* finite, deviation >= 0 */
 };
 
 struct checkpoint_about {
 	const char *study;
-	const char *study_hash; /* hex */
+	const char *study_hash; /* 64 hexadecimal digits */
 	uint32_t round; /* training rounds behind it; 0: as initialised */
 	const char *label; /* JSON text: name and coding */
 	/* In the order of the model's inputs: spec->inputs of them, or none before they are known. */

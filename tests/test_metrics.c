@@ -1,0 +1,306 @@
+/* model/metrics against the definitions: AUC by counting pairs, confusion by counting rows, sums over sites by pooling. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/metrics.h"
+#include "tests/support/models.h"
+
+#define ROWS 600
+
+struct rows {
+	float z[ROWS];
+	uint32_t labels[ROWS];
+};
+
+/* Scores of a model that is better than chance, spread over `scale`, some of them equal. */
+static void binary_rows(struct rows *k, double scale, double prevalence, uint64_t seed)
+{
+	struct rng r;
+	rng_seeded(&r, seed, "binary");
+	for (int i = 0; i < ROWS; i++) {
+		k->labels[i] = rng_unit(&r) < prevalence;
+		k->z[i] = (float)(scale * (rng_normal(&r) + (k->labels[i] ? 0.7 : -0.7)));
+		if (i % 10 == 0)
+			k->z[i] = roundf(k->z[i]);
+	}
+}
+
+static void figures(struct metrics *m, struct metrics_shape shape, const float *z, const uint32_t *labels,
+                    uint32_t rows)
+{
+	double loss = 0, *counts = calloc(metrics_counts_length(shape), sizeof *counts);
+	metrics_add(&loss, counts, shape, z, labels, rows);
+	metrics_from_sums(m, shape, loss, counts);
+	free(counts);
+}
+
+/* Share of (positive, negative) pairs with the positive above, ties half. */
+static double auc_of_pairs(const double *score, const uint32_t *labels, uint32_t rows)
+{
+	double above = 0, pairs = 0;
+	for (uint32_t i = 0; i < rows; i++)
+		for (uint32_t j = 0; j < rows; j++)
+			if (labels[i] == 1 && labels[j] == 0) {
+				pairs++;
+				above += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
+			}
+	return above / pairs;
+}
+
+static void auc_is_a_probability_of_pairs(void **state)
+{
+	(void)state;
+	static struct rows k;
+	double exact[ROWS], binned[ROWS];
+	for (uint64_t seed = 0; seed < 8; seed++)
+		for (uint32_t bins = 2; bins <= 2048; bins *= 4) {
+			struct metrics_shape shape = {.classes = 2, .bins = bins};
+			struct metrics m;
+			binary_rows(&k, 0.5 + 2 * (double)(seed % 4), seed < 4 ? 0.5 : 0.1, seed);
+			for (int i = 0; i < ROWS; i++) {
+				exact[i] = k.z[i];
+				binned[i] = floor(bins / (1 + exp(-(double)k.z[i] / 2)));
+			}
+			figures(&m, shape, k.z, k.labels, ROWS);
+			assert_true(fabs(m.auc - auc_of_pairs(binned, k.labels, ROWS)) < 1e-12);
+			if (bins == 2048)
+				assert_true(fabs(m.auc - auc_of_pairs(exact, k.labels, ROWS)) < 5e-4);
+		}
+}
+
+static void extremes_of_auc(void **state)
+{
+	(void)state;
+	struct metrics_shape shape = {.classes = 2, .bins = 16};
+	const float right[] = {-3, -1, 2, 4}, wrong[] = {3, 1, -2, -4}, same[] = {1, 1, 1, 1};
+	const uint32_t labels[] = {0, 0, 1, 1}, ones[] = {1, 1, 1, 1};
+	struct metrics m;
+	figures(&m, shape, right, labels, 4);
+	assert_true(m.auc == 1 && m.accuracy == 1 && m.f1 == 1);
+	figures(&m, shape, wrong, labels, 4);
+	assert_true(m.auc == 0 && m.accuracy == 0 && m.f1 == 0);
+	figures(&m, shape, same, labels, 4);
+	assert_true(m.auc == 0.5 && m.accuracy == 0.5 && m.recall == 1 && m.precision == 0.5);
+	figures(&m, shape, right, ones, 4);
+	assert_true(isnan(m.auc) && m.accuracy == 0.5 && m.precision == 1);
+}
+
+static void confusion_is_exact(void **state)
+{
+	(void)state;
+	static struct rows k;
+	for (uint64_t seed = 0; seed < 6; seed++)
+		for (uint32_t bins = 2; bins <= 2048; bins += 446) {
+			double tp = 0, tn = 0, fp = 0, fn = 0, loss = 0;
+			struct metrics_shape shape = {.classes = 2, .bins = bins};
+			struct metrics m;
+			binary_rows(&k, seed % 2 ? 1e-6 : 3, 0.3, seed);
+			k.z[0] = 0;
+			k.z[1] = -0.0f;
+			k.z[2] = -1e-45f; /* its score rounds to one half */
+			k.z[3] = 1e-45f;
+			for (int i = 0; i < ROWS; i++) {
+				bool called = k.z[i] >= 0;
+				*(called ? (k.labels[i] ? &tp : &fp) : (k.labels[i] ? &fn : &tn)) += 1;
+				loss -= log(1 / (1 + exp(k.labels[i] ? -(double)k.z[i] : (double)k.z[i])));
+			}
+			figures(&m, shape, k.z, k.labels, ROWS);
+			assert_true(m.rows == ROWS && m.accuracy == (tp + tn) / ROWS);
+			assert_true(m.precision == tp / (tp + fp) && m.recall == tp / (tp + fn));
+			assert_true(fabs(m.f1 - 2 / (1 / m.precision + 1 / m.recall)) < 1e-12);
+			assert_true(fabs(m.loss - loss / ROWS) < 1e-9);
+		}
+}
+
+/* Scores between 0 and 1 go where the header says; beyond both ends the outer bins take them. */
+static void bins_hold_their_scores(void **state)
+{
+	(void)state;
+	static const uint32_t all_bins[] = {2, 16, 64, 2048, BINS_MAX};
+	for (size_t b = 0; b < 5; b++) {
+		uint32_t bins = all_bins[b];
+		struct metrics_shape shape = {.classes = 2, .bins = bins};
+		double *counts = calloc(2 * (size_t)bins, sizeof *counts), loss = 0;
+		uint32_t last = 0;
+		for (float z = -60; z <= 60; z += 0.173f) {
+			memset(counts, 0, 2 * (size_t)bins * sizeof *counts);
+			metrics_add(&loss, counts, shape, &z, &(uint32_t){1}, 1);
+			uint32_t bin = 0;
+			while (counts[bins + bin] == 0)
+				bin++;
+			double score = 1 / (1 + exp(-(double)z / 2));
+			assert_true(bin >= last && bin < bins &&
+			            fabs((bin + 0.5) / bins - score) <= 0.5 / bins + 1e-12);
+			last = bin;
+		}
+		assert_int_equal(last, bins - 1);
+		free(counts);
+	}
+}
+
+static void sites_add_up_to_pooled(void **state)
+{
+	(void)state;
+	enum { SITES = 7, CLASSES = 5 };
+	static const struct metrics_shape shapes[] = {{.classes = 2, .bins = 2048}, {.classes = CLASSES}};
+	static float z[ROWS * CLASSES];
+	uint32_t labels[ROWS];
+	struct rng r;
+	for (int s = 0; s < 2; s++) {
+		size_t length = metrics_counts_length(shapes[s]), width = metrics_outputs(shapes[s]);
+		double *sum = calloc(length, sizeof *sum), *pooled = calloc(length, sizeof *pooled), sum_loss = 0,
+		       pooled_loss = 0;
+		struct metrics a, b;
+		rng_seeded(&r, 8, "sites");
+		models_normal(z, ROWS * width, 2, &r);
+		models_labels(labels, ROWS, shapes[s].classes, &r);
+		metrics_add(&pooled_loss, pooled, shapes[s], z, labels, ROWS);
+		for (uint32_t site = 0; site < SITES; site++) {
+			uint32_t from = ROWS * site * site / (SITES * SITES),
+				 to = ROWS * (site + 1) * (site + 1) / (SITES * SITES);
+			double *own = calloc(length, sizeof *own), own_loss = 0;
+			metrics_add(&own_loss, own, shapes[s], z + from * width, labels + from, to - from);
+			for (size_t i = 0; i < length; i++)
+				sum[i] += own[i];
+			sum_loss += own_loss;
+			free(own);
+		}
+		assert_memory_equal(sum, pooled, length * sizeof *sum);
+		metrics_from_sums(&a, shapes[s], sum_loss, sum);
+		metrics_from_sums(&b, shapes[s], pooled_loss, pooled);
+		assert_true(a.rows == ROWS && a.accuracy == b.accuracy && a.precision == b.precision && a.f1 == b.f1);
+		assert_true(fabs(a.loss - b.loss) < 1e-12 &&
+		            (a.auc == b.auc || (s == 1 && isnan(a.auc) && isnan(b.auc))));
+		free(sum);
+		free(pooled);
+	}
+}
+
+/* By hand:  truth 0: 3 right, 1 called 1;  truth 1: 2 right;  truth 2: never right, 2 called 0;  class 3 never occurs. */
+static void categorical_by_hand(void **state)
+{
+	(void)state;
+	struct metrics_shape shape = {.classes = 4};
+	const uint32_t truth[] = {0, 0, 0, 0, 1, 1, 2, 2}, called[] = {0, 0, 0, 1, 1, 1, 0, 0};
+	float z[32] = {0};
+	for (int i = 0; i < 8; i++)
+		z[4 * i + called[i]] = 2;
+	struct metrics m;
+	figures(&m, shape, z, truth, 8);
+	assert_true(m.rows == 8 && m.accuracy == 5 / 8.0 && isnan(m.auc));
+	assert_true(fabs(m.precision - (3 / 5.0 + 2 / 3.0 + 0) / 3) < 1e-15);
+	assert_true(fabs(m.recall - (3 / 4.0 + 1 + 0) / 3) < 1e-15);
+	assert_true(fabs(m.f1 - (6 / 9.0 + 4 / 5.0 + 0) / 3) < 1e-15);
+	const float tie[] = {1, 3, 3, -1}, nan_first[] = {NAN, 0, 1, 0};
+	double loss = 0, counts[16] = {0};
+	metrics_add(&loss, counts, shape, tie, &(uint32_t){2}, 1);
+	assert_true(counts[2 * 4 + 1] == 1); /* of equals the first */
+	metrics_add(&loss, counts, shape, nan_first, &(uint32_t){3}, 1);
+	assert_true(counts[3 * 4 + 2] == 1);
+}
+
+static void undefined_is_nan(void **state)
+{
+	(void)state;
+	static const struct metrics_shape shapes[] = {{.classes = 2, .bins = 64}, {.classes = 3}};
+	for (int s = 0; s < 2; s++) {
+		struct metrics m;
+		figures(&m, shapes[s], NULL, NULL, 0);
+		assert_true(m.rows == 0);
+		assert_true(isnan(m.loss) && isnan(m.accuracy) && isnan(m.auc));
+		assert_true(isnan(m.precision) && isnan(m.recall) && isnan(m.f1));
+	}
+	struct metrics m;
+	const float low[] = {-1, -2};
+	const uint32_t none[] = {0, 0}, one[] = {0, 1};
+	figures(&m, shapes[0], low, none, 2);
+	assert_true(isnan(m.auc) && isnan(m.recall) && isnan(m.precision) && isnan(m.f1) && m.accuracy == 1);
+	figures(&m, shapes[0], low, one, 2);
+	assert_true(m.recall == 0 && isnan(m.precision) && m.f1 == 0);
+}
+
+static void bad_logits_cost_the_bound(void **state)
+{
+	(void)state;
+	struct metrics_shape shape = {.classes = 2, .bins = 16};
+	const float z[] = {NAN, INFINITY, -INFINITY, 1e30f};
+	const uint32_t labels[] = {1, 0, 1, 0};
+	double loss = 0, counts[32] = {0};
+	metrics_add(&loss, counts, shape, z, labels, 4);
+	assert_true(loss == 4 * METRICS_LOSS_MAX);
+	assert_true(counts[16] == 2 && counts[15] == 2);
+}
+
+static void roc_curve(void **state)
+{
+	(void)state;
+	static struct rows k;
+	enum { BINS = 64 };
+	struct metrics_shape shape = {.classes = 2, .bins = BINS};
+	struct roc_point p[BINS + 1];
+	double loss = 0, counts[2 * BINS] = {0}, area = 0;
+	struct metrics m;
+	assert_false(metrics_roc(p, shape, counts));
+	binary_rows(&k, 2, 0.4, 1);
+	metrics_add(&loss, counts, shape, k.z, k.labels, ROWS);
+	metrics_from_sums(&m, shape, loss, counts);
+	assert_true(metrics_roc(p, shape, counts));
+	assert_true(p[0].true_positive_rate == 0 && p[0].false_positive_rate == 0 && isinf(p[0].threshold));
+	assert_true(p[BINS].true_positive_rate == 1 && p[BINS].false_positive_rate == 1 && p[BINS].threshold == 0);
+	assert_true(p[BINS / 2].threshold == 0.5 && p[BINS / 2].true_positive_rate == m.recall);
+	for (int i = 1; i <= BINS; i++) {
+		double positives = 0, above = 0;
+		for (int j = 0; j < ROWS; j++) {
+			positives += k.labels[j];
+			above += k.labels[j] && 1 / (1 + exp(-(double)k.z[j])) >= p[i].threshold - 1e-12;
+		}
+		assert_true(fabs(p[i].true_positive_rate - above / positives) < 1e-12);
+		area += (p[i].false_positive_rate - p[i - 1].false_positive_rate) *
+		        (p[i].true_positive_rate + p[i - 1].true_positive_rate) / 2;
+	}
+	assert_true(fabs(area - m.auc) < 1e-12);
+}
+
+static void selection(void **state)
+{
+	(void)state;
+	const struct metrics a = {.rows = 9, .loss = 0.2, .accuracy = 0.8, .f1 = 0.7, .auc = 0.9};
+	const struct metrics b = {.rows = 9, .loss = 0.3, .accuracy = 0.7, .f1 = 0.6, .auc = 0.8};
+	const struct metrics none = {.loss = NAN, .accuracy = NAN, .f1 = NAN, .auc = NAN};
+	const char *names[] = {"auc", "accuracy", "f1", "loss"};
+	for (int i = 0; i < 4; i++) {
+		assert_true(metrics_is_name(names[i]));
+		assert_true(metrics_better(&a, &b, names[i]));
+		assert_false(metrics_better(&b, &a, names[i]));
+		assert_false(metrics_better(&a, &a, names[i]));
+		assert_true(metrics_better(&b, &none, names[i]));
+		assert_false(metrics_better(&none, &b, names[i]));
+		assert_false(metrics_better(&none, &none, names[i]));
+	}
+	assert_false(metrics_is_name("precision"));
+	assert_false(metrics_is_name(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(auc_is_a_probability_of_pairs),
+		cmocka_unit_test(extremes_of_auc),
+		cmocka_unit_test(confusion_is_exact),
+		cmocka_unit_test(bins_hold_their_scores),
+		cmocka_unit_test(sites_add_up_to_pooled),
+		cmocka_unit_test(categorical_by_hand),
+		cmocka_unit_test(undefined_is_nan),
+		cmocka_unit_test(bad_logits_cost_the_bound),
+		cmocka_unit_test(roc_curve),
+		cmocka_unit_test(selection),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
