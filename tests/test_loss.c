@@ -1,4 +1,5 @@
-/* model/loss in float: known values, extremes, and the relations between the two losses. Derivatives: test_gradients.c. */
+/* model/loss in float: known values, extremes, and the relations between the two losses. Derivatives:
+ * test_gradients.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* model/metrics against the definitions: AUC by counting pairs, confusion by counting rows, sums over sites by pooling. */
+/* model/metrics against the definitions: AUC by counting pairs, confusion by counting rows, sums over sites by
+ * pooling. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -183,7 +184,8 @@ static void sites_add_up_to_pooled(void **state)
 	}
 }
 
-/* By hand:  truth 0: 3 right, 1 called 1;  truth 1: 2 right;  truth 2: never right, 2 called 0;  class 3 never occurs. */
+/* By hand:  truth 0: 3 right, 1 called 1;  truth 1: 2 right;  truth 2: never right, 2 called 0;  class 3 never
+ * occurs. */
 static void categorical_by_hand(void **state)
 {
 	(void)state;

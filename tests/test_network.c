@@ -1,4 +1,5 @@
-/* model/network in float: against the slow reference in double, what later needs A and G, and the layout of memory. */
+/* model/network in float: against the slow reference in double, what later needs A and G, and the layout of memory.
+ *  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,8 +118,8 @@ static void gradient_into_any_target(void **state)
 	}
 }
 
-/* What the header promises to later callers: the norm of each row's gradient from A and G alone (Goodfellow 2015) is the
- * norm of the gradient of that row alone, and scaled rows of G give the weighted sum. */
+/* What the header promises to later callers: the norm of each row's gradient from A and G alone (Goodfellow 2015) is
+ * the norm of the gradient of that row alone, and scaled rows of G give the weighted sum. */
 static void rows_from_activations_and_gradients(void **state)
 {
 	(void)state;

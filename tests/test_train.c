@@ -198,7 +198,8 @@ static struct memory_rows rows_of(const struct problem *p, uint32_t batch, uint3
 		.x = p->x, .labels = p->labels, .rows = p->rows, .inputs = 4, .batch = batch, .batches = batches};
 }
 
-/* Plain SGD over the batches with the reference's gradients: smaller last batch, batch of many blocks, steps over epochs. */
+/* Plain SGD over the batches with the reference's gradients: smaller last batch, batch of many blocks, steps over
+ * epochs. */
 static void check_batches(uint32_t rows, uint32_t batch, uint32_t batches, double decay)
 {
 	struct local_training sgd = {

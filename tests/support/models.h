@@ -1,6 +1,6 @@
 /*
- * What tests of the model room share: a spec from one text, rows in memory as a source, the breast cancer data, and a slow
- * second implementation of the network in double, written from the formulas without BLAS.
+ * What tests of the model room share: a spec from one text, rows in memory as a source, the breast cancer data, and a
+ * slow second implementation of the network in double, written from the formulas without BLAS.
  */
 #ifndef COHORT_TESTS_SUPPORT_MODELS_H
 #define COHORT_TESTS_SUPPORT_MODELS_H
@@ -30,7 +30,8 @@ struct row_source memory_rows_source(struct memory_rows *m); /* from the first r
 void models_reference(double *logits, double *loss, double *gradient, const struct model_spec *s,
                       const float *parameters, const float *x, const uint32_t *labels, uint32_t rows);
 
-/* Wisconsin Diagnostic Breast Cancer: 569 x 30, standardised, 1 = malignant, in a shuffled order of this seed. False when
+/* Wisconsin Diagnostic Breast Cancer: 569 x 30, standardised, 1 = malignant, in a shuffled order of this seed. False
+ * when
  * ../shared/data is not there. */
 #define WDBC_ROWS 569
 #define WDBC_INPUTS 30
