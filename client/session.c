@@ -18,7 +18,7 @@ struct session {
 
 static void act(struct session *s, enum session_action_kind kind)
 {
-	queue_push(&s->actions, &(struct session_action){.kind = kind, .work = s->work, .after = s->seq});
+	queue_push(&s->actions, &(struct session_action){.kind = kind, .work = s->work});
 }
 
 static void begin_work(struct session *s, enum session_state state, enum session_action_kind kind)
@@ -281,6 +281,11 @@ const struct release_record *session_content(const struct session *s)
 const char *session_why(const struct session *s)
 {
 	return s->why.text;
+}
+
+uint64_t session_seq(const struct session *s)
+{
+	return s->seq;
 }
 
 const struct message *session_closed(const struct session *s)

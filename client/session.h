@@ -41,7 +41,7 @@ enum session_state {
 };
 
 enum session_action_kind {
-	SESSION_POLL, /* GET the inbox after `after`, then session_polled. The shell retries, with back-off, until it has an answer */
+	SESSION_POLL, /* GET the inbox after session_seq(), then session_polled. The shell retries, with back-off, until it has an answer */
 	SESSION_FETCH, /* get the model that session_plan() names, then session_model */
 	SESSION_COMPUTE, /* compute and stage the contribution of session_plan(), then session_computed */
 	SESSION_PERSIST, /* commit session_to_persist() with the staged contribution and answer with session_persisted before any
@@ -56,7 +56,6 @@ enum session_action_kind {
 struct session_action {
 	enum session_action_kind kind;
 	uint64_t work; /* FETCH, COMPUTE, PERSIST, SEND: to be handed back with the answer */
-	uint64_t after; /* POLL */
 	uint64_t round; /* DISCARD */
 	enum refusal refusal; /* REFUSE */
 };
@@ -102,6 +101,7 @@ const struct round_plan *session_plan(const struct session *s); /* of the round 
 const struct release_record *session_to_persist(const struct session *s);
 const struct release_record *session_content(const struct session *s);
 const char *session_why(const struct session *s); /* words of the last refusal */
+uint64_t session_seq(const struct session *s); /* newest message seen: what a poll asks after */
 const struct message *session_closed(const struct session *s); /* newest closed message; seq 0: none */
 const struct message *session_finished(const struct session *s); /* NULL until SESSION_OVER */
 

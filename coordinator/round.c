@@ -194,6 +194,7 @@ enum upload_verdict round_upload(struct round *r, uint32_t site, uint64_t octets
 		s->content = *content;
 		s->absent = false;
 		act(r, ROUND_PERSIST, site);
+		settle(r, now_ms);
 	}
 	return verdict;
 }
