@@ -56,7 +56,7 @@ static enum err scaling_of_model(struct scaling *out, const struct study *s, con
 /* `scale: site`: this hospital's own mean and deviation; what is missing is filled with them, too. */
 static void scaling_of_site(struct scaling *out, const struct contributor *c)
 {
-	double *sums = mem_array(statistics_length(&c->study->schema), sizeof *sums);
+	double *sums = mem_array(schema_statistics_length(&c->study->schema), sizeof *sums);
 
 	statistics_collect(sums, c->table);
 	scaling_from_statistics(out, &c->study->schema, sums);
@@ -162,7 +162,7 @@ static void part_rows_fill(void *context, float *x, uint32_t *labels, uint32_t f
 static enum err add_statistics(struct contributor *c, uint8_t *octets, const struct layout *l,
                                struct contribution_report *report, struct diag *why)
 {
-	double *sums = mem_array(statistics_length(&c->study->schema), sizeof *sums);
+	double *sums = mem_array(schema_statistics_length(&c->study->schema), sizeof *sums);
 	enum err e;
 
 	statistics_collect(sums, c->table);

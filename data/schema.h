@@ -49,7 +49,7 @@ struct label {
 	const char *name, *column;
 	enum column_type type; /* binary or categorical */
 	const char *positive, *negative; /* binary */
-	struct text_list levels; /* categorical */
+	struct text_list levels; /* categorical: at least 3, two are binary */
 };
 
 struct split {

@@ -170,6 +170,9 @@ static enum err check_label(const struct complaint *c, const struct schema *s)
 		e = complain(c, "data.label", ".name", "the label needs a name");
 	else if (s->patient_id && strcmp(l->column, s->patient_id) == 0)
 		e = complain(c, "data.label", ".column", "column \"%s\" is the patient id", l->column);
+	else if (l->type == COLUMN_CATEGORICAL && l->levels.count == 2)
+		e = complain(c, "data.label", ".levels",
+		             "a label of two levels is binary: write type: binary with positive and negative");
 	else if (l->type == COLUMN_CATEGORICAL)
 		e = check_levels(c, l->levels, &missing, "data.label");
 	else if (l->type == COLUMN_BINARY)

@@ -20,21 +20,6 @@ static uint32_t places(const struct feature *f)
 	return 3;
 }
 
-uint32_t statistics_length(const struct schema *s)
-{
-	uint32_t length = schema_classes(s);
-
-	for (uint32_t i = 0; i < s->feature_count; i++)
-		length += places(&s->features[i]);
-	return length;
-}
-
-double statistics_bound(const struct schema *s, double rows)
-{
-	(void)s; /* each row adds at most 1 in any place, whatever the schema */
-	return rows;
-}
-
 static double half_range(const struct feature *f)
 {
 	return (f->max - f->min) / 2;
@@ -70,7 +55,7 @@ static void add_cell(double *sums, double *lost, const struct feature *f, float 
 void statistics_collect(double *out, const struct table *t)
 {
 	const struct schema *s = t->schema;
-	uint32_t length = statistics_length(s);
+	uint32_t length = schema_statistics_length(s);
 	double *lost = mem_array(length, sizeof *lost);
 
 	memset(out, 0, length * sizeof *out);
@@ -92,7 +77,7 @@ void statistics_collect(double *out, const struct table *t)
 
 static const double *label_counts(const struct schema *s, const double *sums)
 {
-	return sums + statistics_length(s) - schema_classes(s);
+	return sums + schema_statistics_length(s) - schema_classes(s);
 }
 
 double statistics_rows(const struct schema *s, const double *sums)

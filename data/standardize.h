@@ -27,12 +27,7 @@
 /* Below it the fixed-point steps of a sum over a thousand sites (1e-10 in the variance of u) could pass for a deviation. */
 #define SCALING_CONSTANT 1e-5
 
-uint32_t statistics_length(const struct schema *s);
-
-/* The largest absolute value that one site with at most `rows` training rows can have in any place. */
-double statistics_bound(const struct schema *s, double rows);
-
-/* Fills out[statistics_length()] from the table's training rows. The sums are compensated (Neumaier 1974), so that they do not depend
+/* Fills out[schema_statistics_length()] from the table's training rows. The sums are compensated (Neumaier 1974), so that they do not depend
  * on the number of rows in any digit that counts. */
 void statistics_collect(double *out, const struct table *t);
 
