@@ -49,7 +49,7 @@
 #define KEY_FILE_MAX 8192 /* PKCS#8 PEM: 250 bytes for P-256, 3.3 KiB for RSA 4096 */
 #define HOSTS_MAX 64 /* names and addresses in the coordinator's certificate */
 #define ROSTER_MAX (1u << 20) /* SITES_MAX entries of at most 172 bytes, and the signature */
-#define REGISTER_MAX (16u << 20) /* the authority's index: 10 years of quarterly renewals of 1,000 sites x 300 bytes */
+#define REGISTRY_MAX (32u << 20) /* the authority's index: 10 years of quarterly renewals of 1,000 sites x 500 bytes */
 
 /* ---- the wire */
 #define MESSAGE_MAX (64u << 10) /* one control message */

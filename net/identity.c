@@ -239,18 +239,18 @@ static void duration_text(char out[32], int64_t seconds)
 	snprintf(out, 32, "%" PRId64 " %s%s", n, units[u].unit, n == 1 ? "" : "s");
 }
 
-static void moment_text(char out[32], int64_t moment_s)
+void identity_moment(char out[IDENTITY_MOMENT_SIZE], int64_t moment_s)
 {
 	time_t t = (time_t)moment_s;
 	struct tm parts;
-	if (!gmtime_r(&t, &parts) || strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
-		snprintf(out, 32, "%" PRId64 " s", moment_s);
+	if (!gmtime_r(&t, &parts) || strftime(out, IDENTITY_MOMENT_SIZE, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+		snprintf(out, IDENTITY_MOMENT_SIZE, "%" PRId64 " s", moment_s);
 }
 
 enum err identity_expect(const struct identity *id, enum identity_kind kind, const char *federation, int64_t now_s,
                          struct diag *why)
 {
-	char moment[32], distance[32];
+	char moment[IDENTITY_MOMENT_SIZE], distance[32];
 
 	if (id->kind != kind)
 		return diag_set(why, ERR_REFUSED, "certificate is of %s %s, a %s was expected",
@@ -259,14 +259,14 @@ enum err identity_expect(const struct identity *id, enum identity_kind kind, con
 		return diag_set(why, ERR_REFUSED, "certificate of %s belongs to federation %s, not to %s", id->name,
 		                id->federation, federation);
 	if (now_s < id->not_before_s) {
-		moment_text(moment, id->not_before_s);
+		identity_moment(moment, id->not_before_s);
 		duration_text(distance, id->not_before_s - now_s);
 		return diag_set(why, ERR_REFUSED,
 		                "certificate of %s is not valid before %s: is this machine's clock off by %s or more?",
 		                id->name, moment, distance);
 	}
 	if (now_s > id->not_after_s) {
-		moment_text(moment, id->not_after_s);
+		identity_moment(moment, id->not_after_s);
 		duration_text(distance, now_s - id->not_after_s);
 		return diag_set(why, ERR_REFUSED,
 		                "certificate of %s expired on %s (%s ago); ask the authority to renew it", id->name,

@@ -25,6 +25,7 @@
 #define IDENTITY_KEY_SIZE 32 /* Ed25519 public key, RFC 8032 */
 #define IDENTITY_FINGERPRINT_SIZE 40 /* eight groups of four digits, seven dashes, NUL */
 #define IDENTITY_SERIAL_SIZE 43 /* hexadecimal of at most 20 octets (RFC 5280, 4.1.2.2), a sign, NUL */
+#define IDENTITY_MOMENT_SIZE 32
 
 enum identity_kind { IDENTITY_SITE, IDENTITY_COORDINATOR, IDENTITY_AUTHORITY };
 
@@ -52,6 +53,9 @@ enum err identity_from_pem(struct identity *out, struct bytes pem, struct diag *
  * "expired on 2026-03-01 12:00:00 UTC (3 days ago): ..." or "is not valid before ... (clock off by 2 hours?): ...". */
 enum err identity_expect(const struct identity *id, enum identity_kind kind, const char *federation, int64_t now_s,
                          struct diag *why) MUST_USE;
+
+/* "2026-03-01 12:00:00 UTC". */
+void identity_moment(char out[IDENTITY_MOMENT_SIZE], int64_t moment_s);
 
 /* The words for a key that two people compare by telephone: the first 128 bits of its SHA-256, as 3f2a-90c1-.... Against a
  * second key with the same words 128 bits are enough, and eight groups can be read aloud. */

@@ -104,6 +104,11 @@ EVP_PKEY *pki_key_new_signing(void)
 	return key;
 }
 
+void pki_key_free(EVP_PKEY *key)
+{
+	EVP_PKEY_free(key);
+}
+
 enum err pki_key_write(const char *path, const EVP_PKEY *key, struct diag *why)
 {
 	char *text = NULL;

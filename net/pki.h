@@ -38,6 +38,7 @@ size_t pki_certificates_from_pem(struct x509_st **out, size_t max, struct bytes 
 /* New keys; memory and the random source are the only ways to fail, so both end the process. */
 struct evp_pkey_st *pki_key_new_tls(void); /* ECDSA P-256 */
 struct evp_pkey_st *pki_key_new_signing(void); /* Ed25519 */
+void pki_key_free(struct evp_pkey_st *key); /* accepts NULL */
 
 /* A private key file: PKCS#8 PEM, 0600, never over an existing file; read as secret_read does. */
 enum err pki_key_write(const char *path, const struct evp_pkey_st *key, struct diag *why) MUST_USE;
