@@ -2,7 +2,7 @@
  * The federation in one process: campaign and sessions in the loopback world, with loss, and with a crash of either side at every
  * action boundary. Whatever happens, the run ends with the same participants, each counted once, and the same model bytes.
  */
-#include "tests/support/tempdir.h"
+#include "tests/support/small_study.h"
 #include "tests/support/world.h"
 
 #include <stdarg.h>
@@ -13,38 +13,10 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SITES 4
 #define LOSSY_SEEDS 200
-
-static const char study_text[] = "cohort: 1\n"
-				 "study: world\n"
-				 "revision: 1\n"
-				 "purpose: A made-up question on made-up rows\n"
-				 "expires: 2199-12-31\n"
-				 "data:\n"
-				 "  features:\n"
-				 "    - {name: x, min: -4, max: 4}\n"
-				 "    - {name: y, min: -4, max: 4}\n"
-				 "    - {name: kind, levels: [a, b, c]}\n"
-				 "  label: {name: label, type: binary, positive: \"1\"}\n"
-				 "  split: {test_fraction: 0.2, validation_fraction: 0.2, seed: 7}\n"
-				 "model: {layers: [dense 3, relu, dense 1]}\n"
-				 "training:\n"
-				 "  rounds: 3\n"
-				 "  local: {epochs: 1, batch: 8, optimizer: sgd, learning_rate: 0.1}\n"
-				 "evaluation: {release: masked, bins: 16, select: loss}\n"
-				 "sites: {min: 2, max_dropouts: 1, cell_min: 1}\n"
-				 "masking: off\n"
-				 "privacy: {mechanism: none}\n";
-
-static const char policy_text[] = "masking: off\n"
-				  "mechanisms: [none]\n"
-				  "evaluation: [masked]\n"
-				  "min_sites: 2\n";
 
 struct fixture {
 	struct tempdir dir;
@@ -55,41 +27,15 @@ struct fixture {
 	struct world_result calm; /* no loss, no crash: what every other run must end with */
 };
 
-static void write_rows(const char *path, uint32_t site)
-{
-	FILE *f = fopen(path, "w");
-	struct rng r;
-
-	assert_non_null(f);
-	rng_seeded(&r, site, "rows");
-	fprintf(f, "x,y,kind,label\n");
-	for (uint32_t i = 0; i < 30 + 9 * site; i++) {
-		double x = rng_normal(&r) / 2 + site * 0.1, y = rng_normal(&r) / 2;
-
-		fprintf(f, "%.6f,%.6f,%c,%d\n", x, y, "abc"[rng_below(&r, 3)], x + y + rng_normal(&r) / 4 > 0);
-	}
-	assert_int_equal(fclose(f), 0);
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
-	struct diag why = {{0}};
 
 	tempdir_make(&f->dir);
-	if (study_parse(&f->study, bytes_text(study_text), "study.yaml", false, &why) != OK ||
-	    policy_parse(&f->policy, bytes_text(policy_text), "policy.yaml", &why) != OK)
-		fail_msg("%s", why.text);
-	for (uint32_t i = 0; i < SITES; i++) {
-		char path[PATH_SIZE];
-		struct source source;
-
-		snprintf(path, sizeof path, "%s/site-%u.csv", f->dir.path, i);
-		write_rows(path, i);
-		source = source_default("world", path);
-		if (table_load(&f->tables[i], &f->study.schema, &source, &why) != OK)
-			fail_msg("%s", why.text);
-	}
+	small_study(&f->study, NULL);
+	small_policy(&f->policy);
+	for (uint32_t i = 0; i < SITES; i++)
+		small_table(&f->tables[i], &f->dir, &f->study, i);
 	f->setting = (struct world_setting){&f->study, &f->policy, f->tables, SITES};
 	world_run(&f->calm, &f->setting, &(struct world_plan){.seed = 1});
 	*state = f;
@@ -181,7 +127,10 @@ static void test_coordinator_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct world_plan plan = {.seed = seed, .loss = seed == 3 ? 0.2 : 0, .crash = CRASH_COORDINATOR, .crash_when = when};
+			struct world_plan plan = {.seed = seed,
+			                          .loss = seed == 3 ? 0.2 : 0,
+			                          .crash = CRASH_COORDINATOR,
+			                          .crash_when = when};
 
 			assert_true(crash_everywhere(f, plan) >= f->calm.coordinator_actions);
 		}
@@ -193,9 +142,11 @@ static void test_each_site_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint32_t site = 0; site < SITES; site++) {
-			struct world_plan plan = {.seed = 10 + site, .crash = CRASH_SITE, .crash_when = when, .crash_site = site};
+			struct world_plan plan = {
+				.seed = 10 + site, .crash = CRASH_SITE, .crash_when = when, .crash_site = site};
 
-			assert_true(crash_everywhere(f, plan) >= 20); /* five rounds of poll, fetch, compute, persist, send */
+			assert_true(crash_everywhere(f, plan) >=
+			            20); /* five rounds of poll, fetch, compute, persist, send */
 		}
 }
 

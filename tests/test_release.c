@@ -1,0 +1,194 @@
+/* The one door out: its order, its refusals, and that what is final stays final. */
+#include "client/release.h"
+#include "tests/support/small_study.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#define NOW_S 1800000000 /* 2027, before the small study expires */
+
+struct fixture {
+	struct study study;
+	struct policy policy;
+	uint32_t sites[3];
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	small_study(&f.study, NULL);
+	small_policy(&f.policy);
+	memcpy(f.sites, (uint32_t[]){4, 9, 17}, sizeof f.sites);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	study_free(&((struct fixture *)*state)->study);
+	return 0;
+}
+
+static struct round_plan plan_of(struct fixture *f, uint64_t round, uint32_t attempt)
+{
+	return (struct round_plan){
+		.study_hash = f->study.hash,
+		.round = round,
+		.attempt = attempt,
+		.step = 1,
+		.asks = ASK_TRAIN,
+		.model = {{1}},
+		.model_octets = 1000,
+		.sites = f->sites,
+		.site_count = 3,
+	};
+}
+
+static enum refusal begin(struct fixture *f, struct release *r, const struct round_plan *p)
+{
+	struct diag why = {{0}};
+	enum refusal no = release_begin(r, &f->policy, &f->study, p, 9, NOW_S, &why);
+
+	assert_int_equal(no != REFUSAL_NONE, why.text[0] != '\0'); /* every refusal has words */
+	return no;
+}
+
+static void make_final(struct fixture *f, struct release *r, uint64_t round, uint8_t byte)
+{
+	struct round_plan p = plan_of(f, round, 1);
+
+	assert_int_equal(begin(f, r, &p), REFUSAL_NONE);
+	release_vector(r, &(struct hash){{byte}}, 100);
+	release_persisted(r);
+}
+
+static void test_nothing_can_be_sent_before_it_is_on_disk(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct round_plan p = plan_of(f, 2, 1);
+
+	assert_null(release_content(&r));
+	assert_int_equal(begin(f, &r, &p), REFUSAL_NONE);
+	assert_null(release_content(&r));
+	assert_null(release_to_persist(&r));
+	release_vector(&r, &(struct hash){{7}}, 100);
+	assert_null(release_content(&r));
+	assert_non_null(release_to_persist(&r));
+	assert_int_equal(release_to_persist(&r)->content.b[0], 7);
+	release_persisted(&r);
+	assert_non_null(release_content(&r));
+	assert_null(release_to_persist(&r));
+}
+
+static void test_the_same_round_gets_the_same_vector(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0}, reborn = {0};
+	struct round_plan again = plan_of(f, 2, 2);
+
+	make_final(f, &r, 2, 7);
+	assert_int_equal(begin(f, &r, &again), REFUSAL_NONE); /* another attempt */
+	assert_int_equal(release_content(&r)->content.b[0], 7);
+	release_restore(&reborn, &r.record); /* another boot */
+	assert_int_equal(begin(f, &reborn, &again), REFUSAL_NONE);
+	assert_int_equal(release_content(&reborn)->content.b[0], 7);
+}
+
+static void test_a_round_has_one_plan(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct round_plan p = plan_of(f, 2, 2);
+	uint32_t fewer[] = {4, 9};
+
+	make_final(f, &r, 2, 7);
+	p.model.b[5] ^= 1; /* another model */
+	assert_int_equal(begin(f, &r, &p), REFUSAL_PLAN);
+	p = plan_of(f, 2, 2);
+	p.sites = fewer; /* other sites */
+	p.site_count = 2;
+	assert_int_equal(begin(f, &r, &p), REFUSAL_PLAN);
+	p = plan_of(f, 2, 2);
+	p.step = 2; /* another step */
+	assert_int_equal(begin(f, &r, &p), REFUSAL_PLAN);
+	assert_int_equal(release_content(&r)->content.b[0], 7); /* refusing changes nothing */
+}
+
+static void test_rounds_only_grow(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct round_plan older = plan_of(f, 4, 1), newer = plan_of(f, 6, 1);
+
+	make_final(f, &r, 5, 7);
+	assert_int_equal(begin(f, &r, &older), REFUSAL_PLAN);
+	assert_int_equal(begin(f, &r, &newer), REFUSAL_NONE);
+	assert_null(release_content(&r)); /* a new vector, not the old one under a new number */
+	release_cancel(&r);
+	assert_int_equal(begin(f, &r, &older), REFUSAL_PLAN); /* not even after giving up */
+}
+
+static void test_cancel_before_the_disk_releases_nothing_and_after_it_keeps(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct round_plan p = plan_of(f, 2, 1);
+
+	assert_int_equal(begin(f, &r, &p), REFUSAL_NONE);
+	release_vector(&r, &(struct hash){{7}}, 100);
+	release_cancel(&r);
+	assert_null(release_content(&r));
+	assert_null(release_to_persist(&r));
+	make_final(f, &r, 3, 8);
+	release_cancel(&r);
+	assert_int_equal(release_content(&r)->content.b[0], 8);
+}
+
+static void test_refusals(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct round_plan p = plan_of(f, 2, 1);
+	struct policy strict = policy_strict();
+	struct diag why = {{0}};
+
+	p.study_hash.b[0] ^= 1;
+	assert_int_equal(begin(f, &r, &p), REFUSAL_NOT_APPROVED);
+	p = plan_of(f, 2, 1);
+	assert_int_equal(release_begin(&r, &strict, &f->study, &p, 9, NOW_S, &why), REFUSAL_POLICY_MASKING);
+	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 9, study_expires_s(&f->study), &why),
+	                 REFUSAL_EXPIRED);
+	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 9, study_expires_s(&f->study) - 1, &why),
+	                 REFUSAL_NONE);
+	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 10, NOW_S, &why),
+	                 REFUSAL_PLAN); /* we are not invited */
+	p.site_count = 1;
+	p.sites = (uint32_t[]){9};
+	assert_int_equal(begin(f, &r, &p), REFUSAL_POLICY_SITES);
+	p = plan_of(f, 2, 1);
+	p.asks = ASK_TRAIN | ASK_STATISTICS; /* not what the study asks at this step */
+	assert_int_equal(begin(f, &r, &p), REFUSAL_PLAN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_can_be_sent_before_it_is_on_disk),
+		cmocka_unit_test(test_the_same_round_gets_the_same_vector),
+		cmocka_unit_test(test_a_round_has_one_plan),
+		cmocka_unit_test(test_rounds_only_grow),
+		cmocka_unit_test(test_cancel_before_the_disk_releases_nothing_and_after_it_keeps),
+		cmocka_unit_test(test_refusals),
+	};
+
+	return cmocka_run_group_tests_name("release", tests, setup, teardown);
+}
