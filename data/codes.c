@@ -34,16 +34,16 @@ bool token_matches(const struct token *a, const struct token *b)
 	return bytes_equal(a->text, b->text) || (a->is_number && b->is_number && a->number == b->number);
 }
 
-void codes_add(struct codes *c, const char *code)
+void codes_add(struct codes *c, const char *code, char decimal)
 {
 	c->items = mem_resize(c->items, (size_t)c->count + 1, sizeof c->items[0]);
-	c->items[c->count++] = token_of(bytes_text(code), '.');
+	c->items[c->count++] = token_of(bytes_text(code), decimal);
 }
 
-void codes_add_list(struct codes *c, struct text_list list)
+void codes_add_list(struct codes *c, struct text_list list, char decimal)
 {
 	for (uint32_t i = 0; i < list.count; i++)
-		codes_add(c, list.items[i]);
+		codes_add(c, list.items[i], decimal);
 }
 
 void codes_free(struct codes *c)

@@ -30,8 +30,9 @@ struct codes {
 	uint32_t count;
 };
 
-void codes_add(struct codes *c, const char *code); /* codes are written with a decimal point */
-void codes_add_list(struct codes *c, struct text_list list);
+/* `decimal` is the mark of who wrote the code: '.' in a study. */
+void codes_add(struct codes *c, const char *code, char decimal);
+void codes_add_list(struct codes *c, struct text_list list, char decimal);
 void codes_free(struct codes *c); /* accepts a zeroed one */
 
 #define CODES_NONE UINT32_MAX

@@ -88,7 +88,7 @@ static void add_recodes(struct column *c, const struct source *s)
 	for (uint32_t i = 0; i < s->recode_count; i++) {
 		if (strcmp(s->recodes[i].name, c->name) != 0)
 			continue;
-		codes_add(&c->from, s->recodes[i].from);
+		codes_add(&c->from, s->recodes[i].from, s->decimal);
 		c->to = mem_resize(c->to, c->from.count, sizeof c->to[0]);
 		c->to[c->from.count - 1] = token_of(bytes_text(s->recodes[i].to), '.');
 	}
@@ -110,8 +110,8 @@ enum err column_bind(struct column *out, const struct csv_reader *csv, const str
 	*out = (struct column){.name = name, .source = source, .times = 1};
 	for (uint32_t i = 0; i < source->missing_count; i++)
 		if (strcmp(source->missings[i].name, name) == 0)
-			codes_add_list(&out->hospital_missing, source->missings[i].codes);
-	codes_add_list(&out->study_missing, missing);
+			codes_add_list(&out->hospital_missing, source->missings[i].codes, source->decimal);
+	codes_add_list(&out->study_missing, missing, '.');
 	add_recodes(out, source);
 	add_conversion(out, source);
 	return find_header(&out->index, csv, source, name, source_header(source, name, header), why);
@@ -123,12 +123,12 @@ enum err column_bind_feature(struct column *out, const struct csv_reader *csv, c
 	const struct feature *f = &s->features[feature];
 	enum err e = column_bind(out, csv, source, f->name, f->column, s->missing, why);
 
-	codes_add_list(&out->study_missing, f->missing);
+	codes_add_list(&out->study_missing, f->missing, '.');
 	if (f->type == COLUMN_CATEGORICAL) {
-		codes_add_list(&out->levels, f->levels);
+		codes_add_list(&out->levels, f->levels, '.');
 	} else if (f->type == COLUMN_BINARY) {
-		codes_add(&out->levels, f->negative);
-		codes_add(&out->levels, f->positive);
+		codes_add(&out->levels, f->negative, '.');
+		codes_add(&out->levels, f->positive, '.');
 	}
 	out->schema = s;
 	out->feature = f;

@@ -70,7 +70,7 @@ static enum err check_levels(const struct complaint *c, struct text_list levels,
 		snprintf(leaf, sizeof leaf, ".levels[%u]", i);
 		struct token t = token_of(bytes_text(levels.items[i]), '.');
 		uint32_t twin = codes_find(&seen, &t);
-		codes_add(&seen, levels.items[i]);
+		codes_add(&seen, levels.items[i], '.');
 		if (twin != CODES_NONE)
 			e = complain(c, path, leaf, "level \"%s\" is the same as level \"%s\"", levels.items[i],
 			             levels.items[twin]);
@@ -142,8 +142,8 @@ static enum err check_feature(const struct complaint *c, const struct schema *s,
 	char path[FIELD_SIZE];
 
 	snprintf(path, sizeof path, "data.features[%u]", index);
-	codes_add_list(&missing, s->missing);
-	codes_add_list(&missing, f->missing);
+	codes_add_list(&missing, s->missing, '.');
+	codes_add_list(&missing, f->missing, '.');
 	enum err e = check_name(c, s, index, path);
 	if (e == OK)
 		e = check_column(c, s, f, path);
@@ -165,7 +165,7 @@ static enum err check_label(const struct complaint *c, const struct schema *s)
 	struct codes missing = {0};
 	enum err e;
 
-	codes_add_list(&missing, s->missing);
+	codes_add_list(&missing, s->missing, '.');
 	if (l->name[0] == '\0')
 		e = complain(c, "data.label", ".name", "the label needs a name");
 	else if (s->patient_id && strcmp(l->column, s->patient_id) == 0)

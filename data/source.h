@@ -4,6 +4,9 @@
  *
  *   cell --hospital's missing codes--> --recode--> --study's missing codes--> --number--> * times + plus --> min/max or levels
  *
+ * Codes that the hospital gives (missing, recode's `from`) are written as in its file, with its decimal mark; recode's `to` is in the
+ * study's words, with a decimal point. A recoded value is converted like any other.
+ *
  * `name` is always the study's name of a feature, of the label, or the patient or split column as the study writes it.
  */
 #ifndef COHORT_DATA_SOURCE_H

@@ -44,10 +44,10 @@ static enum err bind_label(struct loader *l)
 	enum err e = column_bind(&l->label, l->csv, l->source, label->name, label->column, l->schema->missing, l->why);
 
 	if (label->type == COLUMN_CATEGORICAL) {
-		codes_add_list(&l->label.levels, label->levels);
+		codes_add_list(&l->label.levels, label->levels, '.');
 	} else {
-		codes_add(&l->label.levels, label->negative);
-		codes_add(&l->label.levels, label->positive);
+		codes_add(&l->label.levels, label->negative, '.');
+		codes_add(&l->label.levels, label->positive, '.');
 	}
 	return e;
 }
@@ -57,10 +57,10 @@ static enum err bind_part(struct loader *l)
 	const struct split *s = &l->schema->split;
 	enum err e = column_bind(&l->part, l->csv, l->source, s->column, s->column, l->schema->missing, l->why);
 
-	codes_add(&l->part.levels, s->train);
-	codes_add(&l->part.levels, s->test);
+	codes_add(&l->part.levels, s->train, '.');
+	codes_add(&l->part.levels, s->test, '.');
 	if (s->validation)
-		codes_add(&l->part.levels, s->validation);
+		codes_add(&l->part.levels, s->validation, '.');
 	return e;
 }
 
