@@ -1,30 +1,25 @@
 /*
  * The pool.
  *
- *   submit -> [ waiting ring ] -> worker: run -> [ finished ring ] -> collect: done
- *                                            \-> wake()
+ *   submit -> [ waiting ] -> worker: run -> [ finished ] -> collect: done
+ *                                       \-> wake()
  *
- * One lock guards both rings and the count of jobs on their way. No callback runs under it, so `run`, `done` and `wake`
+ * One lock guards both queues and the count of jobs on their way. No callback runs under it, so `run`, `done` and `wake`
  * may submit.
  */
 #include "base/pool.h"
+
+#include "base/queue.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#define RING_FIRST_SIZE 16 /* a power of two; more than the uploads in flight of a quiet coordinator */
-
-struct ring {
-	struct job *items;
-	size_t size, first, count;
-};
-
 struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* a job waits, or the pool closes */
 	pthread_cond_t result; /* a job finished */
-	struct ring waiting, finished;
+	struct queue waiting, finished; /* of struct job */
 	size_t open; /* submitted and not yet collected */
 	bool closing;
 	void (*wake)(void *context);
@@ -32,29 +27,6 @@ struct pool {
 	unsigned workers;
 	pthread_t threads[];
 };
-
-static void ring_push(struct ring *r, struct job job)
-{
-	if (r->count == r->size) {
-		size_t size = r->size ? 2 * r->size : RING_FIRST_SIZE;
-		struct job *items = mem_array(size, sizeof *items);
-		for (size_t i = 0; i < r->count; i++)
-			items[i] = r->items[(r->first + i) % r->size];
-		free(r->items);
-		*r = (struct ring){items, size, 0, r->count};
-	}
-	r->items[(r->first + r->count) % r->size] = job;
-	r->count++;
-}
-
-static struct job ring_pop(struct ring *r)
-{
-	struct job job = r->items[r->first];
-
-	r->first = (r->first + 1) % r->size;
-	r->count--;
-	return job;
-}
 
 static void *worker(void *argument)
 {
@@ -66,11 +38,12 @@ static void *worker(void *argument)
 			pthread_cond_wait(&p->work, &p->lock);
 		if (p->waiting.count == 0)
 			break;
-		struct job job = ring_pop(&p->waiting);
+		struct job job;
+		queue_pop(&p->waiting, &job);
 		pthread_mutex_unlock(&p->lock);
 		job.run(job.context);
 		pthread_mutex_lock(&p->lock);
-		ring_push(&p->finished, job);
+		queue_push(&p->finished, &job);
 		pthread_cond_signal(&p->result);
 		pthread_mutex_unlock(&p->lock);
 		if (p->wake)
@@ -109,6 +82,8 @@ enum err pool_new(struct pool **out, unsigned workers, void (*wake)(void *contex
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->work, NULL);
 	pthread_cond_init(&p->result, NULL);
+	queue_init(&p->waiting, sizeof(struct job));
+	queue_init(&p->finished, sizeof(struct job));
 	p->wake = wake;
 	p->wake_context = wake_context;
 	enum err e = start(p, workers);
@@ -123,7 +98,7 @@ enum err pool_new(struct pool **out, unsigned workers, void (*wake)(void *contex
 void pool_submit(struct pool *p, struct job job)
 {
 	pthread_mutex_lock(&p->lock);
-	ring_push(&p->waiting, job);
+	queue_push(&p->waiting, &job);
 	p->open++;
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
@@ -136,7 +111,8 @@ unsigned pool_collect(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	/* Counted first: a `done` that submits again must not keep this loop turning for ever. */
 	for (size_t left = p->finished.count; left > 0; left--) {
-		struct job job = ring_pop(&p->finished);
+		struct job job;
+		queue_pop(&p->finished, &job);
 		pthread_mutex_unlock(&p->lock);
 		if (job.done)
 			job.done(job.context);
@@ -176,7 +152,7 @@ void pool_free(struct pool *p)
 	pthread_cond_destroy(&p->result);
 	pthread_cond_destroy(&p->work);
 	pthread_mutex_destroy(&p->lock);
-	free(p->waiting.items);
-	free(p->finished.items);
+	queue_free(&p->waiting);
+	queue_free(&p->finished);
 	free(p);
 }

@@ -66,7 +66,7 @@ static bool is_credential(const char *path)
 	if (!folder || !realpath(folder, real_folder) || !realpath(path, real_path))
 		return false;
 	size_t len = strlen(real_folder);
-	return len > 1 && strncmp(real_path, real_folder, len) == 0 && real_path[len] == '/';
+	return strncmp(real_path, real_folder, len) == 0 && real_path[len] == '/';
 }
 
 static enum err examine(const struct stat *st, const char *path, size_t max, struct diag *why)

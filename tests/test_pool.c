@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #define JOBS_MAX 1000
-#define PATIENCE_S 20 /* a test that hangs is ended by SIGALRM */
+#define PATIENCE_S 60 /* a test that hangs is ended by SIGALRM */
 
 /* What the jobs of one test write down. Only `log` is shared between workers, so only it has a lock. */
 struct record {
@@ -303,7 +303,9 @@ static void test_signals(void **state)
 	struct pool *pool;
 
 	(void)state;
-	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	sigemptyset(&before); /* whatever an earlier pool may have left */
+	sigaddset(&before, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pool = pool_of(1);
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
 	pool_submit(pool, (struct job){.run = read_mask, .context = &inside});
