@@ -187,10 +187,12 @@ static void test_read_credentials(void **state)
 	tempdir_make(&t);
 	tempdir_folder(&t, "creds");
 	tempdir_folder(&t, "creds-else");
+	tempdir_folder(&t, "other"); /* as long as "creds" */
 	make_key(&t, "creds/site.key", 0440);
 	make_key(&t, "creds/wide.key", 0444);
 	make_key(&t, "creds/writable.key", 0660);
 	make_key(&t, "creds-else/site.key", 0440);
+	make_key(&t, "other/site.key", 0440);
 	make_key(&t, "outside.key", 0440);
 	assert_int_equal(symlink("../outside.key", tempdir_path(&t, "creds/link.key")), 0);
 	assert_int_equal(symlink("creds/site.key", tempdir_path(&t, "inward.key")), 0);
@@ -202,6 +204,7 @@ static void test_read_credentials(void **state)
 	assert_int_equal(read_key(&t, "creds/wide.key", NULL), ERR_REFUSED);
 	assert_int_equal(read_key(&t, "creds/writable.key", NULL), ERR_REFUSED);
 	assert_int_equal(read_key(&t, "creds-else/site.key", NULL), ERR_REFUSED);
+	assert_int_equal(read_key(&t, "other/site.key", NULL), ERR_REFUSED);
 	assert_int_equal(read_key(&t, "creds/../outside.key", NULL), ERR_REFUSED);
 	assert_int_equal(read_key(&t, "creds/link.key", NULL), ERR_REFUSED);
 	setenv("CREDENTIALS_DIRECTORY", "/", 1); /* everything is below it: no exception for that */
