@@ -72,7 +72,8 @@ certs_LIBS := -lssl $(LIBS_BASE)
 ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 
 TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
-TEST_SUPPORT := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/support/*.c))
+# An archive, so that a test links the helpers it uses and not those of every room.
+TEST_SUPPORT := $(if $(wildcard tests/support/*.c),$(O)/lib/libsupport.a)
 BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
@@ -149,6 +150,12 @@ $(call archive,$(1)): $(call room_objects,$(1))
 	$(Q)ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+$(O)/lib/libsupport.a: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/support/*.c))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(if $(Q),@echo "  AR    $@")
+	$(Q)ar rcs $@ $^
 
 define program_rule
 $(BIN)/$(2): $(O)/obj/$(1)/main.o $(call archives,$($(1)_ROOMS))
