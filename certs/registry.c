@@ -67,7 +67,7 @@ struct registry_certificate *registry_newest(const struct registry *r, uint32_t 
 const char *registry_owner(const struct registry *r, const struct registry_certificate *c)
 {
 	if (c->site == REGISTRY_COORDINATOR)
-		return "coordinator";
+		return REGISTRY_COORDINATOR_NAME;
 	CHECK(c->site <= r->site_count);
 	return r->sites[c->site - 1].name;
 }

@@ -18,6 +18,7 @@
 #include "protocol/roster.h"
 
 #define REGISTRY_COORDINATOR 0 /* the "site" of the coordinator's certificates */
+#define REGISTRY_COORDINATOR_NAME "coordinator" /* no site may have it: renew and revoke take it for the coordinator */
 
 struct registry_site {
 	uint32_t number;
