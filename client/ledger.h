@@ -1,0 +1,70 @@
+/*
+ * The ledger: the hospital's own record of everything that was ever released, in its own SQLite file, one for all its sources
+ * and studies. It outlives every study, and it is the crash log: what is final for a round is found here after a restart.
+ *
+ *   STATE/ledger.db           table releases   one row per (study, round): what left, committed before it left
+ *                             table figures    this hospital's own figures per round: they stay here
+ *                             table endings    how a study ended, and its model
+ *   STATE/outbound/HASH-ROUND.vector           the octets of a release, fsynced before the row is committed; kept until the
+ *                                              round is over
+ *
+ * WAL with synchronous=FULL: a commit that was reported survives a power cut. A failed fsync is fatal to the process (ERR_IO). All
+ * calls may come from any thread; a mutex puts them in order.
+ */
+#ifndef COHORT_CLIENT_LEDGER_H
+#define COHORT_CLIENT_LEDGER_H
+
+#include "client/contribution.h"
+#include "client/release.h"
+#include "client/session.h"
+
+struct ledger;
+
+/* Opens or creates the ledger of a state folder that the caller has locked. ERR_CONFIG when a newer version of Cohort wrote it. */
+enum err ledger_open(struct ledger **out, const char *state, struct diag *why) MUST_USE;
+void ledger_close(struct ledger *l); /* accepts NULL */
+
+/* (4) of release.h: the vector's file, then the row, in one durable step. ERR_FULL (nothing was released, the caller may go on), ERR_IO
+ * (fatal), ERR_CONFLICT when this round has a row already. */
+enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, struct bytes vector,
+                       struct diag *why) MUST_USE;
+
+/* The newest release of a study's contract; false when there is none. */
+bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct release_record *out);
+
+/* Where the octets of a release are. False: they were discarded (or never were). */
+bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);
+
+/* Deletes the octets of all rounds up to `round`; the rows stay. */
+void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t round);
+
+/* Notes for people; losing one in a crash harms nobody. */
+void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how);
+void ledger_note_closed(struct ledger *l, const struct message *closed);
+void ledger_note_figures(struct ledger *l, const struct release_record *record, const struct contribution_report *own);
+void ledger_note_ending(struct ledger *l, const struct message *finished);
+
+/* The highest roster version seen: a lower one is refused by the caller. 0: none yet. */
+uint32_t ledger_roster_version(struct ledger *l);
+enum err ledger_saw_roster(struct ledger *l, uint32_t version, struct diag *why) MUST_USE;
+
+/* One line of the ledger, with this hospital's own figures where the round had some. */
+struct ledger_line {
+	const char *study; /* borrowed for the call of `tell` */
+	struct release_record record;
+	int64_t released_s; /* seconds since 1970 */
+	const char *sent; /* "accepted", "late", "rejected", or "" */
+	const char *outcome; /* "done", "failed", "abandoned", or "" while open */
+	uint32_t participants; /* of a done round */
+	bool has_own;
+	struct contribution_report own;
+};
+
+/* Calls `tell` for every release, oldest first; `study_hash` NULL: of all studies. */
+void ledger_each(struct ledger *l, const struct hash *study_hash,
+                 void (*tell)(void *context, const struct ledger_line *line), void *context);
+
+/* How a study ended for this hospital; false while it has not. `model` is zero when there is none. */
+bool ledger_ending(struct ledger *l, const struct hash *study_hash, struct hash *model, bool *complete);
+
+#endif
