@@ -1,0 +1,282 @@
+/*
+ * The terms beside the data: model, training, evaluation, sites, masking, privacy. Contradictions are refused before what is
+ * not built yet, so that an author corrects what is wrong in every version first.
+ */
+#include "protocol/study_read.h"
+
+#include "base/name.h"
+#include "base/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void study_reject_path(struct study_reading *r, enum err e, const char *path)
+{
+	snprintf(r->field->path, sizeof r->field->path, "%s", path);
+	r->failed = e;
+}
+
+void study_reject(const struct study_section *s, const char *key, const char *fmt, ...)
+{
+	char words[DIAG_MAX], path[STUDY_FIELD_SIZE];
+	va_list args;
+	if (s->reading->failed)
+		return;
+	va_start(args, fmt);
+	vsnprintf(words, sizeof words, fmt, args);
+	va_end(args);
+	snprintf(path, sizeof path, "%s%s%s", s->path, key && s->path[0] ? "." : "", key ? key : "");
+	study_reject_path(s->reading, diag_set(s->reading->why, ERR_DATA, "%s", words), path);
+}
+
+/* The value of a key that study_complete always writes; NULL after a refusal. */
+static const struct json *needed(const struct study_section *s, const char *key)
+{
+	const struct json *value = s->reading->failed ? NULL : json_get(s->node, key);
+	if (!value)
+		study_reject(s, key, "is missing");
+	return value;
+}
+
+const char *study_text(const struct study_section *s, const char *key)
+{
+	const struct json *value = needed(s, key);
+	return value ? json_as_string(value) : "";
+}
+
+double study_real(const struct study_section *s, const char *key)
+{
+	const struct json *value = needed(s, key);
+	return value ? json_as_real(value) : 0;
+}
+
+int64_t study_integer(const struct study_section *s, const char *key)
+{
+	const struct json *value = needed(s, key);
+	return value ? json_as_integer(value) : 0;
+}
+
+const char *study_text_or(const struct study_section *s, const char *key, const char *otherwise)
+{
+	const struct json *value = s->reading->failed ? NULL : json_get(s->node, key);
+	return value ? json_as_string(value) : otherwise;
+}
+
+int study_choice(const struct study_section *s, const char *key, const char *const *built, const char *instead)
+{
+	const char *text = study_text(s, key);
+	for (int i = 0; built[i]; i++)
+		if (strcmp(text, built[i]) == 0)
+			return i;
+	study_reject(s, key, "\"%s\" is not built yet in this version; write %s", text, instead);
+	return 0;
+}
+
+void study_only_for(const struct study_section *s, const char *key, bool fits, const char *owner)
+{
+	if (!fits && json_get(s->node, key))
+		study_reject(s, key, "belongs to %s; leave it out", owner);
+}
+
+static void read_head(const struct study_section *top)
+{
+	struct study *out = top->reading->out;
+	out->name = study_text(top, "study");
+	out->revision = (uint32_t)study_integer(top, "revision");
+	out->purpose = study_text(top, "purpose");
+	out->contact = study_text_or(top, "contact", "");
+	out->ethics = study_text_or(top, "ethics", "");
+	out->results = study_text_or(top, "results", "");
+	out->expires = study_text_or(top, "expires", "");
+	if (!name_is_study(out->name))
+		study_reject(top, "study", "\"%s\" is no study name; use a-z, 0-9 and '-', at most %d of them",
+		             out->name, NAME_SIZE - 1);
+}
+
+/* The first parameters: "he", "zero", or a file. */
+static void read_init(const struct study_section *model)
+{
+	static const char *const built[] = {[INIT_HE] = "he", [INIT_ZERO] = "zero", NULL};
+	struct study *out = model->reading->out;
+	const struct json *init = json_get(model->node, "init");
+	if (json_kind(init) == JSON_IS_OBJECT) {
+		struct study_section file = {model->reading, init, "model.init"};
+		out->init = INIT_FILE;
+		out->init_file = study_text(&file, "file");
+		if (!hash_from_hex(&out->init_sha256, study_text(&file, "sha256")) || hash_is_zero(&out->init_sha256))
+			study_reject(&file, "sha256", "must be the 64 characters 0-9 and a-f that sha256sum prints");
+		return;
+	}
+	const char *text = json_as_string(init);
+	char word[NAME_SIZE], near[NAME_SIZE];
+	snprintf(word, sizeof word, "%.*s", (int)strcspn(text, " "), text);
+	bool known = strcmp(word, "gaussian") == 0 || strcmp(text, "xavier") == 0 || strcmp(text, "he") == 0 ||
+	             strcmp(text, "zero") == 0;
+	if (known)
+		out->init = (enum init_kind)study_choice(model, "init", built, "he, zero or {file: ..., sha256: ...}");
+	else if (nearest_word(near, sizeof near, word, "he|xavier|gaussian|zero"))
+		study_reject(model, "init", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
+	else
+		study_reject(model, "init", "\"%s\" is unknown; write he, zero or {file: ..., sha256: ...}", text);
+}
+
+static void read_model(struct study_reading *r, const struct json *node)
+{
+	struct study_section model = {r, node, "model"};
+	const struct json *layers = json_get(node, "layers");
+	uint32_t inputs = schema_inputs(&r->out->schema);
+	char path[STUDY_FIELD_SIZE];
+	if (inputs > MODEL_WIDTH_MAX) {
+		study_reject(&(struct study_section){r, NULL, "data"}, "features",
+		             "make %u inputs, levels counted; at most %d are possible", inputs, MODEL_WIDTH_MAX);
+		return;
+	}
+	spec_begin(&r->out->model, inputs);
+	for (size_t i = 0; i < json_count(layers) && !r->failed; i++) {
+		enum err e = spec_add_layer(&r->out->model, json_as_string(json_at(layers, i)), r->why);
+		snprintf(path, sizeof path, "model.layers[%zu]", i);
+		if (e != OK)
+			study_reject_path(r, e, path);
+	}
+	if (r->failed)
+		return;
+	enum err e = spec_end(&r->out->model, schema_outputs(&r->out->schema), r->why);
+	if (e != OK)
+		study_reject_path(r, e, "model.layers");
+	else
+		read_init(&model);
+}
+
+/* Under `distributed` a round is one step of all patients together (architecture, "one idea"): a site has no local course. */
+static void check_one_step(struct study_reading *r, const struct json *local)
+{
+	struct study_section s = {r, local, "training.local"};
+	const struct json *steps = json_get(local, "steps");
+	const char *optimizer = json_as_string(json_get(local, "optimizer"));
+	if (json_get(local, "epochs"))
+		study_reject(&s, "epochs", "under privacy.mechanism distributed a round is one step; leave epochs out");
+	if (!steps || json_as_integer(steps) != 1)
+		study_reject(&s, "steps", "under privacy.mechanism distributed a round is one step; write steps: 1");
+	if (strcmp(optimizer, "sgd") != 0)
+		study_reject(
+			&s, "optimizer",
+			"under privacy.mechanism distributed sites keep no moments; move \"%s\" to training.server",
+			optimizer);
+}
+
+static void read_optimizer(const struct study_section *local)
+{
+	static const char *const built[] = {
+		[OPTIMIZER_SGD] = "sgd", [OPTIMIZER_MOMENTUM] = "momentum", [OPTIMIZER_ADAM] = "adam", NULL};
+	struct local_training *out = &local->reading->out->local;
+	out->optimizer = (enum optimizer_kind)study_choice(local, "optimizer", built, "sgd, momentum or adam");
+	bool adam = out->optimizer == OPTIMIZER_ADAM, momentum = out->optimizer == OPTIMIZER_MOMENTUM;
+	study_only_for(local, "momentum", momentum, "optimizer: momentum");
+	study_only_for(local, "beta1", adam, "optimizer: adam");
+	study_only_for(local, "beta2", adam, "optimizer: adam");
+	study_only_for(local, "epsilon", adam, "optimizer: adam");
+	if (momentum)
+		out->momentum = study_real(local, "momentum");
+	if (!adam)
+		return;
+	out->beta1 = study_real(local, "beta1");
+	out->beta2 = study_real(local, "beta2");
+	out->epsilon = study_real(local, "epsilon");
+}
+
+static void read_local(struct study_reading *r, const struct json *node)
+{
+	struct study_section local = {r, node, "training.local"};
+	struct local_training *out = &r->out->local;
+	bool epochs = json_get(node, "epochs"), steps = json_get(node, "steps");
+	if (epochs && steps)
+		study_reject(&local, "steps", "stands beside epochs; write one of them");
+	if (steps)
+		out->steps = (uint32_t)study_integer(&local, "steps");
+	else
+		out->epochs = (uint32_t)study_integer(&local, "epochs");
+	out->batch = (uint32_t)study_integer(&local, "batch");
+	out->learning_rate = study_real(&local, "learning_rate");
+	out->weight_decay = study_real(&local, "weight_decay");
+	read_optimizer(&local);
+}
+
+static void read_server(struct study_reading *r, const struct json *node)
+{
+	static const char *const others[] = {"momentum", "beta1", "beta2", "tau", "trim", "byzantine"};
+	struct study_section server = {r, node, "training.server"};
+	r->out->server_learning_rate = study_real(&server, "learning_rate");
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (json_get(node, others[i]))
+			study_reject(&server, others[i],
+			             "belongs to a strategy that is not built yet in this version; leave it out");
+}
+
+static void read_weights(struct study_reading *r, const struct json *node)
+{
+	static const char *const built[] = {[WEIGHTS_BY_PATIENTS] = "patients", [WEIGHTS_EQUAL] = "equal", NULL};
+	struct study_section weights = {r, node, "training.weights"};
+	r->out->weights = (enum weights_rule)study_choice(&weights, "by", built, "patients or equal");
+	bool by_patients = r->out->weights == WEIGHTS_BY_PATIENTS;
+	study_only_for(&weights, "cap", by_patients, "by: patients");
+	r->out->weight_cap = by_patients ? study_real(&weights, "cap") : 1;
+}
+
+static void read_training(struct study_reading *r, const struct json *node)
+{
+	static const char *const built[] = {[STRATEGY_FEDAVG] = "fedavg", NULL};
+	struct study_section training = {r, node, "training"};
+	r->out->strategy = (enum strategy_kind)study_choice(&training, "strategy", built, "strategy: fedavg");
+	r->out->rounds = (uint32_t)study_integer(&training, "rounds");
+	read_local(r, json_get(node, "local"));
+	read_server(r, json_get(node, "server"));
+	read_weights(r, json_get(node, "weights"));
+	r->out->update_range = study_real(&training, "update_range");
+	r->out->evaluate_every = (uint32_t)study_integer(&training, "evaluate_every");
+}
+
+static void read_evaluation(struct study_reading *r, const struct json *node)
+{
+	static const char *const releases[] = {"masked", "none", NULL};
+	static const enum evaluation_release release_of[] = {EVALUATION_MASKED, EVALUATION_NONE};
+	static const char *const metrics[] = {
+		[SELECT_AUC] = "auc", [SELECT_ACCURACY] = "accuracy", [SELECT_LOSS] = "loss", [SELECT_F1] = "f1", NULL};
+	struct study_section evaluation = {r, node, "evaluation"};
+	r->out->evaluation = release_of[study_choice(&evaluation, "release", releases, "release: masked or none")];
+	r->out->bins = (uint32_t)study_integer(&evaluation, "bins");
+	r->out->select = (enum select_metric)study_choice(&evaluation, "select", metrics, "auc, accuracy, loss or f1");
+	if (r->out->bins % 2 != 0)
+		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
+		             r->out->bins);
+	if (r->out->select == SELECT_AUC && r->out->schema.label.type != COLUMN_BINARY)
+		study_reject(&evaluation, "select", "auc needs a binary label; write accuracy, loss or f1");
+	if (study_integer(&evaluation, "patience") != 0)
+		study_reject(&evaluation, "patience",
+		             "early stopping is not built yet in this version; write patience: 0");
+	if (json_count(json_get(node, "subgroups")) != 0)
+		study_reject(&evaluation, "subgroups", "are not built yet in this version; write subgroups: []");
+}
+
+enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why)
+{
+	struct study_reading r = {.out = out, .field = field, .why = why};
+	struct study_section top = {&r, tree, ""};
+	field->path[0] = 0;
+	if (strcmp(json_as_string(json_get(json_get(tree, "privacy"), "mechanism")), "distributed") == 0)
+		check_one_step(&r, json_get(json_get(tree, "training"), "local"));
+	read_head(&top);
+	if (!r.failed)
+		study_read_data(&r, json_get(tree, "data"));
+	if (!r.failed)
+		read_model(&r, json_get(tree, "model"));
+	if (!r.failed)
+		read_training(&r, json_get(tree, "training"));
+	if (!r.failed)
+		study_read_federation(&top);
+	if (!r.failed)
+		read_evaluation(&r, json_get(tree, "evaluation"));
+	if (!r.failed)
+		study_read_sums(&r);
+	return r.failed;
+}

@@ -1,0 +1,62 @@
+/*
+ * What the terms of a contract mean: from the finished tree to struct study, for a file just completed and for received bytes
+ * alike. Types, bounds and choices were judged by the table (study_rules.c, yaml_check) before; here everything else:
+ * which keys belong together, what contradicts what, and what this version cannot do yet, refused by name.
+ */
+#ifndef COHORT_PROTOCOL_STUDY_READ_H
+#define COHORT_PROTOCOL_STUDY_READ_H
+
+#include "base/json.h"
+#include "protocol/study.h"
+
+#define STUDY_FIELD_SIZE 128 /* "data.features[4095].levels[1023]" and the longest key fit */
+
+/* The term that a refusal speaks of, as a path of the finished tree; the words are in a diag, without it. */
+struct study_field {
+	char path[STUDY_FIELD_SIZE];
+};
+
+/* Fills all of `out` but tree, canonical and the hashes; strings are borrowed from `tree`. What it allocates is released
+ * by study_free, also after a failure. ERR_DATA, ERR_LIMIT, ERR_REFUSED with `field` and `why`. */
+enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why) MUST_USE;
+
+/* ---- between study_read.c, study_read_data.c and study_read_federation.c: one section of the tree at a time. After the first refusal all reads give
+ * harmless values. */
+struct study_reading {
+	struct study *out;
+	struct study_field *field;
+	struct diag *why;
+	enum err failed;
+};
+
+struct study_section {
+	struct study_reading *reading;
+	const struct json *node; /* an object */
+	const char *path; /* "training.local"; "" at the top */
+};
+
+/* Refuses `key` of the section, or the section itself when `key` is NULL. */
+void study_reject(const struct study_section *s, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* A check of another room failed and left its words in `why`: they belong to `path`. */
+void study_reject_path(struct study_reading *r, enum err e, const char *path);
+
+/* A key that must be there (it has a default that study_complete writes) ... */
+const char *study_text(const struct study_section *s, const char *key);
+double study_real(const struct study_section *s, const char *key);
+int64_t study_integer(const struct study_section *s, const char *key);
+/* ... or may: the text or `otherwise`. */
+const char *study_text_or(const struct study_section *s, const char *key, const char *otherwise);
+
+/* The place of `key`'s text in `built`, a list that NULL ends. Any other is part of the format but not of this version: refused, and
+ * `instead` says what to write. */
+int study_choice(const struct study_section *s, const char *key, const char *const *built, const char *instead);
+
+/* `key` may stand in the section only when `fits`; `owner` says with what it goes. */
+void study_only_for(const struct study_section *s, const char *key, bool fits, const char *owner);
+
+void study_read_data(struct study_reading *r, const struct json *data);
+void study_read_federation(const struct study_section *top); /* sites, masking, privacy */
+void study_read_sums(struct study_reading *r); /* whether the smallest federation can add up; after all else */
+
+#endif

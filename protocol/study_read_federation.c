@@ -1,0 +1,146 @@
+/* Who takes part, and what protects them: sites, masking, privacy; and whether the sums fit. */
+#include "base/name.h"
+#include "base/nearest.h"
+#include "base/parse.h"
+#include "protocol/round_plan.h"
+#include "protocol/study_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An absolute number, or "10%". */
+static void read_dropouts(const struct study_section *sites, struct sites_rule *out)
+{
+	const struct json *value = json_get(sites->node, "max_dropouts");
+	uint64_t percent = 0;
+	if (json_kind(value) == JSON_IS_INTEGER) {
+		out->max_dropouts = (uint32_t)json_as_integer(value);
+		return;
+	}
+	const char *text = json_as_string(value);
+	size_t len = strlen(text);
+	if (len < 2 || text[len - 1] != '%' || !parse_u64(&percent, bytes_of(text, len - 1)) || percent > 100)
+		study_reject(sites, "max_dropouts",
+		             "\"%.64s\" is neither a number of sites nor a percentage such as \"10%%\"", text);
+	out->max_dropouts = (uint32_t)percent;
+	out->dropouts_percent = true;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	return name_compare(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names that differ in case alone would be one folder on some systems, and one hospital to a person. */
+static void check_twins(const struct study_section *sites, const struct study *study)
+{
+	const char **sorted = mem_array(study->member_count, sizeof *sorted);
+	memcpy(sorted, study->members, study->member_count * sizeof *sorted);
+	qsort(sorted, study->member_count, sizeof *sorted, compare_members);
+	for (uint32_t i = 1; i < study->member_count; i++)
+		if (name_compare(sorted[i - 1], sorted[i]) == 0)
+			study_reject(sites, "members", "\"%s\" is named twice", sorted[i]);
+	free(sorted);
+}
+
+static void read_members(const struct study_section *sites)
+{
+	struct study *out = sites->reading->out;
+	const struct json *list = json_get(sites->node, "members");
+	if (json_kind(list) == JSON_IS_STRING)
+		return; /* "roster" */
+	out->member_count = (uint32_t)json_count(list);
+	out->members = mem_array(out->member_count, sizeof *out->members);
+	for (uint32_t i = 0; i < out->member_count; i++) {
+		out->members[i] = json_as_string(json_at(list, i));
+		if (!name_is_site(out->members[i]))
+			study_reject(sites, "members", "\"%s\" is no site name; use letters, digits, '.', '_' and '-'",
+			             out->members[i]);
+	}
+	check_twins(sites, out);
+	if (out->member_count < out->sites.min)
+		study_reject(sites, "members", "names %u sites, fewer than sites.min %u", out->member_count,
+		             out->sites.min);
+}
+
+static void read_sites(struct study_reading *r, const struct json *node)
+{
+	struct study_section sites = {r, node, "sites"};
+	struct sites_rule *out = &r->out->sites;
+	out->min = (uint32_t)study_integer(&sites, "min");
+	out->max_colluders = (uint32_t)study_integer(&sites, "max_colluders");
+	out->cell_min = (uint32_t)study_integer(&sites, "cell_min");
+	read_dropouts(&sites, out);
+	read_members(&sites);
+}
+
+static bool is_groups(const char *text)
+{
+	static const char prefix[] = "groups of ";
+	uint64_t size = 0;
+	return strncmp(text, prefix, sizeof prefix - 1) == 0 &&
+	       parse_u64(&size, bytes_text(text + sizeof prefix - 1)) && size >= 2 && size <= SITES_MAX;
+}
+
+static void read_masking(const struct study_section *top)
+{
+	static const char *const built[] = {"off", NULL};
+	const char *text = study_text(top, "masking");
+	char near[32];
+	top->reading->out->sites.masking = MASKING_OFF;
+	if (strcmp(text, "required") == 0 || strcmp(text, "off") == 0 || is_groups(text))
+		study_choice(top, "masking", built, "masking: off");
+	else if (nearest_word(near, sizeof near, text, "required|off|groups of 8"))
+		study_reject(top, "masking", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
+	else
+		study_reject(top, "masking", "\"%s\" is unknown; write required, off or groups of 8", text);
+}
+
+static void read_privacy(struct study_reading *r, const struct json *node)
+{
+	static const char *const units[] = {
+		[UNIT_RECORD] = "record", [UNIT_PATIENT] = "patient", [UNIT_SITE] = "site", NULL};
+	static const char *const terms[] = {"epsilon",
+	                                    "delta",
+	                                    "clip",
+	                                    "sampling_rate",
+	                                    "patients",
+	                                    "statistics_share",
+	                                    "evaluation_epsilon",
+	                                    "spare_rounds",
+	                                    "noise_multiplier"};
+	struct study_section privacy = {r, node, "privacy"};
+	struct privacy_plan *out = &r->out->privacy;
+	out->unit = (enum privacy_unit)study_choice(&privacy, "unit", units, "record, patient or site");
+	CHECK(privacy_mechanism_from(&out->mechanism, study_text(&privacy, "mechanism")) || r->failed);
+	if (out->mechanism != PRIVACY_NONE)
+		study_reject(&privacy, "mechanism",
+		             "\"%s\" is not built yet in this version; write privacy: {mechanism: none}",
+		             privacy_mechanism_name(out->mechanism));
+	for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++)
+		study_only_for(&privacy, terms[i], out->mechanism != PRIVACY_NONE, "a mechanism with noise");
+}
+
+void study_read_federation(const struct study_section *top)
+{
+	struct study_reading *r = top->reading;
+	read_sites(r, json_get(top->node, "sites"));
+	read_masking(top);
+	read_privacy(r, json_get(top->node, "privacy"));
+}
+
+/* The smallest federation that the contract allows must be able to add up; larger ones are checked when a round opens. */
+void study_read_sums(struct study_reading *r)
+{
+	struct study *s = r->out;
+	uint32_t sites = s->members ? s->member_count : s->sites.min;
+	struct layout layout;
+	enum err e = plan_check(&s->sites, sites, r->why);
+	if (e != OK) {
+		study_reject_path(r, e, "sites");
+		return;
+	}
+	e = round_plan_layout(&layout, s, ASK_STATISTICS | ASK_TRAIN | ASK_EVALUATE, sites, r->why);
+	if (e != OK)
+		study_reject_path(r, e, "training.weights");
+}
