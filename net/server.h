@@ -19,24 +19,18 @@
 #define COHORT_NET_SERVER_H
 
 #include "base/bytes.h"
+#include "net/http.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
-#define SERVER_PARAMETERS_MAX 8
 #define SERVER_HEADERS_MAX 8 /* extra headers of an answer */
-
-enum http_method { HTTP_GET, HTTP_PUT, HTTP_POST, HTTP_DELETE };
-
-struct server_pair {
-	const char *name, *value;
-};
 
 /* One request and its answer to come. All is borrowed and valid until it is answered or gone; only `owner` may be
  * written. */
 struct exchange {
 	enum http_method method;
 	const char *path; /* starts with '/'; characters [A-Za-z0-9._~/-] only, no empty, "." or ".." segment */
-	struct server_pair parameters[SERVER_PARAMETERS_MAX]; /* decoded; names are unique */
+	const struct http_pair *parameters; /* decoded; names [a-z_]+, each once */
 	size_t parameter_count;
 	struct bytes body; /* at most PART_MAX */
 	const struct identity *peer; /* the site, from its certificate alone; NULL on the local socket */
@@ -83,7 +77,7 @@ struct answer {
 	unsigned status; /* 200 to 599 */
 	const char *content_type; /* NULL: no body */
 	struct bytes body; /* copied */
-	struct server_pair headers[SERVER_HEADERS_MAX]; /* extra ones, copied; name NULL ends them early */
+	struct http_pair headers[SERVER_HEADERS_MAX]; /* extra ones, copied; name NULL ends them early */
 };
 
 /* Answers, at the next server_flush. `x` must not be touched afterwards. */
@@ -100,9 +94,9 @@ void server_flush(struct server *s);
 
 /* For `status`: gauges and, since the start, counts. */
 struct server_figures {
-	unsigned connections, half_open, held;
-	uint64_t accepted, requests;
-	uint64_t dropped_half_open, dropped_address, dropped_identity, dropped_deadline, refused_handshake;
+	unsigned connections, half_open, exchanges; /* exchanges: not answered yet */
+	uint64_t accepted, requests, refused_handshakes;
+	uint64_t dropped_half_open, dropped_address, dropped_identity, dropped_full, dropped_deadline;
 };
 struct server_figures server_figures(const struct server *s);
 

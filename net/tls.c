@@ -1,7 +1,7 @@
 /*
- * Contexts and connections. The policy is small and the same on both sides: TLS 1.3, both certificates, no tickets, and a
- * verdict that adds the identity to OpenSSL's chain check. It sits in the callback that replaces libssl's own verification, so no
- * handshake can end without it, and its error number chooses the alert.
+ * Contexts and connections. The policy is small and the same on both sides: TLS 1.3, both certificates, no tickets,
+ * and a verdict that adds the identity to OpenSSL's chain check. It sits in the callback that replaces libssl's own
+ * verification, so no handshake can end without it, and its error number chooses the alert.
  *
  *     peer's chain -> X509_verify_cert (authority, dates, usage, revocations, host) -> identity: kind, federation
  */

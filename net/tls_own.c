@@ -1,12 +1,13 @@
 /*
  * Credentials from files, and the verdict on a certificate in words.
  *
- * Problems are looked for in the order in which a person can solve them: the file, the key, the certificate itself (is it an identity
- * of the right kind, valid now), then its issuer. So an expired certificate of another authority is first called expired.
+ * Problems are looked for in the order in which a person can solve them: the file, the key, the certificate itself (is
+ * it an identity of the right kind, valid now), then its issuer. So an expired certificate of another authority is
+ * first called expired.
  *
- * Revocations: once a CRL file is configured, each authority in the authority file must have its list there, signed by it. A list past
- * its nextUpdate still counts: it lies on this machine's own disk, where nobody can roll it back, and stopping a
- * federation because a date passed helps nobody. It is warned about each time it is loaded.
+ * Revocations: once a CRL file is configured, each authority in the authority file must have its list there, signed by
+ * it. A list past its nextUpdate still counts: it lies on this machine's own disk, where nobody can roll it back, and
+ * stopping a federation because a date passed helps nobody. It is warned about each time it is loaded.
  */
 #include "net/tls_own.h"
 
@@ -98,6 +99,8 @@ static enum err say(struct x509_store_ctx_st *ctx, const char *subject, struct d
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return diag_set(why, ERR_REFUSED, "%s: is not made out to the host name that was called", subject);
+	case X509_V_ERR_INVALID_PURPOSE:
+		return diag_set(why, ERR_REFUSED, "%s: is not made out for this use (extended key usage)", subject);
 	default:
 		return diag_set(why, ERR_REFUSED, "%s: %s", subject, X509_verify_cert_error_string(problem));
 	}

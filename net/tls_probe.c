@@ -1,6 +1,6 @@
 /*
- * Why a handshake fails, found out by one more handshake. In TLS 1.3 the client has finished before the server has looked
- * at the client's certificate: the alert comes later, in place of the first answer, and libcurl may see only a
+ * Why a handshake fails, found out by one more handshake. In TLS 1.3 the client has finished before the server has
+ * looked at the client's certificate: the alert comes later, in place of the first answer, and libcurl may see only a
  * reset connection. So we connect again, send nothing, and read what comes.
  */
 #include "net/tls_own.h"
