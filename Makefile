@@ -22,7 +22,8 @@ HARDEN += -fcf-protection=full
 endif
 CPPFLAGS_ALL := -I. -I$(O) -D_GNU_SOURCE $(CPPFLAGS)
 # -ffp-contract=off: no fused multiply-add behind our back, so gcc and clang round alike
-CFLAGS_ALL := -std=c17 -g -fPIE -ffp-contract=off $(WARNINGS) $(if $(WERROR),-Werror)
+# -fno-math-errno, -fno-trapping-math: change no value, but let square roots and selections in loops become vector code
+CFLAGS_ALL := -std=c17 -g -fPIE -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARNINGS) $(if $(WERROR),-Werror)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifeq ($(MODE),release)
 CFLAGS_ALL += -O2 -ftree-vectorize $(HARDEN)
@@ -174,7 +175,7 @@ $(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,coord
 
 $(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
 $(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(call archives,coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)

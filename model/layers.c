@@ -5,6 +5,8 @@
  */
 #include "model/layers.h"
 
+#include "base/vec.h"
+
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -32,28 +34,36 @@ static void product_forward(real *y, const real *x, const real *w, struct dense_
 		     outputs);
 }
 
-void layers_dense_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s)
-{
-	product_forward(y, x, w, s);
-	for (size_t r = 0; r < s.rows; r++)
-		for (size_t o = 0; o < s.outputs; o++)
-			y[r * s.outputs + o] += b[o];
-}
-
 /* Written so that NaN passes: a relu that turns it into 0 would hide a diverged model. */
 static inline real relu(real x)
 {
 	return x < 0 ? 0 : x;
 }
 
+VEC_WIDE static void add_bias(real *y, const real *b, struct dense_shape s)
+{
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++)
+			y[r * s.outputs + o] += b[o];
+}
+
+VEC_WIDE static void add_bias_relu(real *y, const real *b, struct dense_shape s)
+{
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++)
+			y[r * s.outputs + o] = relu(y[r * s.outputs + o] + b[o]);
+}
+
+void layers_dense_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s)
+{
+	product_forward(y, x, w, s);
+	add_bias(y, b, s);
+}
+
 void layers_dense_relu_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s)
 {
 	product_forward(y, x, w, s);
-	for (size_t r = 0; r < s.rows; r++) {
-		real *row = y + r * s.outputs;
-		for (size_t o = 0; o < s.outputs; o++)
-			row[o] = relu(row[o] + b[o]);
-	}
+	add_bias_relu(y, b, s);
 }
 
 void layers_dense_backward(real *dx, const real *dy, const real *w, struct dense_shape s)
@@ -69,7 +79,7 @@ void layers_dense_backward(real *dx, const real *dy, const real *w, struct dense
 			dx[r * s.inputs + i] = dy[r] * w[i];
 }
 
-static void bias_gradient(real *db, const real *dy, struct dense_shape s, real alpha, real beta)
+VEC_WIDE static void bias_gradient(real *db, const real *dy, struct dense_shape s, real alpha, real beta)
 {
 	if (beta == 0)
 		memset(db, 0, s.outputs * sizeof *db);
@@ -93,13 +103,13 @@ void layers_dense_gradient(real *dw, real *db, const real *dy, const real *x, st
 	bias_gradient(db, dy, s, alpha, beta);
 }
 
-void layers_relu_forward(real *y, const real *x, size_t n)
+VEC_WIDE void layers_relu_forward(real *y, const real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		y[i] = relu(x[i]);
 }
 
-void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n)
+VEC_WIDE void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		dx[i] = y[i] > 0 ? dy[i] : 0;
@@ -134,7 +144,7 @@ static inline float exp_negative(float t)
 }
 #endif
 
-void layers_sigmoid_forward(real *y, const real *x, size_t n)
+VEC_WIDE void layers_sigmoid_forward(real *y, const real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		real v = x[i], e = exp_negative(v < 0 ? v : -v), s = (v < 0 ? e : 1) / (1 + e);
@@ -142,7 +152,7 @@ void layers_sigmoid_forward(real *y, const real *x, size_t n)
 	}
 }
 
-void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n)
+VEC_WIDE void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		dx[i] = dy[i] * (y[i] * (1 - y[i]));

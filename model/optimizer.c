@@ -36,14 +36,15 @@ void optimizer_free(struct optimizer *o)
 	*o = (struct optimizer){0};
 }
 
-static void sgd(float *restrict w, const float *restrict gradient, size_t n, float scale, float rate, float decay)
+VEC_WIDE static void sgd(float *restrict w, const float *restrict gradient, size_t n, float scale, float rate,
+                         float decay)
 {
 	for (size_t i = 0; i < n; i++)
 		w[i] -= rate * (scale * gradient[i] + decay * w[i]);
 }
 
-static void momentum(float *restrict w, float *restrict v, const float *restrict gradient, size_t n, float scale,
-                     float rate, float mu, float decay)
+VEC_WIDE static void momentum(float *restrict w, float *restrict v, const float *restrict gradient, size_t n,
+                              float scale, float rate, float mu, float decay)
 {
 	for (size_t i = 0; i < n; i++) {
 		v[i] = mu * v[i] + (scale * gradient[i] + decay * w[i]);
@@ -57,8 +58,8 @@ struct adam {
 	float beta1, beta2, epsilon, decay, scale;
 };
 
-static void adam(float *restrict w, float *restrict m, float *restrict v, const float *restrict gradient, size_t n,
-                 struct adam a)
+VEC_WIDE static void adam(float *restrict w, float *restrict m, float *restrict v, const float *restrict gradient,
+                          size_t n, struct adam a)
 {
 	for (size_t i = 0; i < n; i++) {
 		float g = a.scale * gradient[i] + a.decay * w[i];
