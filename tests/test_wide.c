@@ -1,7 +1,7 @@
 /*
- * VEC_WIDE (base/vec.h) promises the same bits from a function compiled for AVX2 and for any x86-64: the optimizer and the
- * layers compiled here without it against the ones in the archive. Where the machine or the build has one version
- * only, this compares a thing with itself.
+ * VEC_WIDE (base/vec.h) promises the same bits from a function compiled for AVX2 and for any x86-64: the optimizer
+ * and the layers compiled here without it against the ones in the archive. Where the machine or the build has one
+ * version only, this compares a thing with itself.
  */
 #include <setjmp.h>
 #include <stdarg.h>

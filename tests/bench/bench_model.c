@@ -4,9 +4,9 @@
  *   small   30-128-64-1, Adam, batch 32, 569 rows: the breast cancer study
  *   large   784-256-128-10, SGD, batch 64, 10,000 rows: images
  *
- * Rows come in a shuffled order, as in a study. Floating point operations are those of the matrix products alone: 2 per weight and row
- * forward, 2 for the gradient by the weights, 2 by the inputs (not for the first layer). Best of several runs, epochs and products
- * in turn, so that a slow moment of the machine does not fall on one of them alone.
+ * Rows come in a shuffled order, as in a study. Floating point operations are those of the matrix products alone: 2
+ * per weight and row forward, 2 for the gradient by the weights, 2 by the inputs (not for the first layer). Best of
+ * several runs, epochs and products in turn, so that a slow moment of the machine does not fall on one of them alone.
  */
 #include "base/random.h"
 #include "base/vec.h"

@@ -1,6 +1,6 @@
 /*
- * Any bytes as a model file of "dense 2, relu, dense 1" on 2 inputs. What is accepted holds finite parameters, and if it is
- * ours it can be written again and then reads as the same.
+ * Any bytes as a model file of "dense 2, relu, dense 1" on 2 inputs. What is accepted holds finite parameters, and if
+ * it is ours it can be written again and then reads as the same.
  */
 #include "base/vec.h"
 #include "model/checkpoint.h"
