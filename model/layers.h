@@ -43,7 +43,7 @@ void layers_dense_gradient(real *dw, real *db, const real *dy, const real *x, st
 
 void layers_relu_forward(real *y, const real *x, size_t n);
 void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n);
-void layers_sigmoid_forward(real *y, const real *x, size_t n); /* error below 2e-7; no libm call, so it vectorises */
+void layers_sigmoid_forward(real *y, const real *x, size_t n); /* error below 1e-7; no libm call, so it vectorises */
 void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n);
 
 #endif

@@ -205,7 +205,7 @@ static void sigmoid_error_bound(void **state)
 		for (int i = 0; i < N; i++)
 			worst = fmax(worst, fabs(y[i] - 1 / (1 + exp(-(double)x[i]))));
 	}
-	if (worst > 2e-7)
+	if (worst > 1e-7)
 		fail_msg("error %g", worst);
 }
 
