@@ -35,7 +35,7 @@ void network_init(struct network *n, const struct model_spec *spec, uint32_t row
 	CHECK(rows > 0 && spec->layer_count > 0 && spec->outputs > 0);
 	if (rows > NETWORK_ROWS_MAX)
 		rows = NETWORK_ROWS_MAX;
-	while (rows > 1 && memory_length(spec, rows) > NETWORK_MEMORY_MAX)
+	while (rows > 1 && memory_length(spec, rows) + (size_t)rows * spec->inputs > NETWORK_MEMORY_MAX)
 		rows /= 2;
 
 	layers_init();

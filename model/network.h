@@ -25,7 +25,8 @@
 /* Rows processed at once: beyond it sgemm gains nothing. Larger batches are sums over blocks. */
 #define NETWORK_ROWS_MAX 1024
 
-/* Floats of all outputs and gradients together, 256 MiB as MODEL_PARAMETERS_MAX; a single row may pass it. */
+/* Floats of the caller's x, all outputs and all gradients together: 256 MiB, as MODEL_PARAMETERS_MAX. A single row is
+ * always allowed. */
 #define NETWORK_MEMORY_MAX ((size_t)64 << 20)
 
 struct network {

@@ -200,6 +200,11 @@ static void rows_are_bounded(void **state)
 	assert_int_equal(n.rows_max, 3);
 	network_free(&n);
 
+	struct model_spec many = models_spec("dense 1", MODEL_WIDTH_MAX, 1);
+	network_init(&n, &many, 1024);
+	assert_int_equal(n.rows_max, 512);
+	network_free(&n);
+
 	struct model_spec wide = models_spec("dense 1, sigmoid, dense 65536, relu, dense 2", 1, 2);
 	network_init(&n, &wide, 1024);
 	assert_true(n.rows_max >= 256 && n.rows_max <= 512); /* 2 x 65,540 floats a row, 2^26 floats in all */
