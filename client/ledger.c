@@ -20,7 +20,7 @@
 static const char schema_text[] =
 	"CREATE TABLE releases ("
 	" study_hash BLOB NOT NULL, study TEXT NOT NULL, round INTEGER NOT NULL, plan_hash BLOB NOT NULL, step INTEGER "
-        "NOT NULL,"
+	"NOT NULL,"
 	" asks INTEGER NOT NULL, sites INTEGER NOT NULL, content BLOB NOT NULL, octets INTEGER NOT NULL,"
 	" released_s INTEGER NOT NULL, sent TEXT, attempt INTEGER, outcome TEXT, participants INTEGER,"
 	" PRIMARY KEY (study_hash, round)) STRICT;"
@@ -30,7 +30,7 @@ static const char schema_text[] =
 	" validation BLOB NOT NULL, test BLOB NOT NULL,"
 	" PRIMARY KEY (study_hash, round)) STRICT;"
 	"CREATE TABLE endings (study_hash BLOB PRIMARY KEY NOT NULL, model BLOB NOT NULL, complete INTEGER NOT NULL) "
-        "STRICT;"
+	"STRICT;"
 	"CREATE TABLE numbers (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT;"
 	"PRAGMA user_version = 1;";
 

@@ -1,0 +1,289 @@
+#include "client/wire.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "protocol/inbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGET_SIZE 512 /* the longest path with two names, two numbers and two hashes takes 330 */
+#define STUDIES_MAX (1u << 20) /* a thousand studies in a list */
+#define POLL_SLACK_S 15 /* beyond the wait itself: a slow line, a busy coordinator */
+#define ONE_CALL_MS 120000 /* list, contract, roster, answers: two minutes of retries, then a person hears of it */
+#define FOREVER_MS (INT64_C(1) << 40) /* until cancelled: the round's end cancels */
+
+/* The error of an HTTP status that the caller did not expect, with the coordinator's own words. */
+static enum err status_error(unsigned status, const struct buf *body, const char *doing, struct diag *why)
+{
+	struct json *node = NULL;
+	const char *words = "";
+	enum err e = ERR_PROTOCOL;
+
+	if (json_parse(&node, buf_bytes(body), MESSAGE_MAX, "the coordinator's answer", NULL) == OK) {
+		const struct json *error = json_get(node, "error");
+
+		if (error != NULL && json_kind(error) == JSON_IS_STRING && json_is_plain(json_as_string(error)))
+			words = json_as_string(error);
+	}
+	if (status == 401 || status == 403)
+		e = ERR_REFUSED;
+	else if (status == 404)
+		e = ERR_NOT_FOUND;
+	else if (status == 409)
+		e = ERR_CONFLICT;
+	else if (status == 429 || status >= 500)
+		e = ERR_AGAIN;
+	e = diag_set(why, e, "%s: the coordinator answered %u%s%s", doing, status, *words != '\0' ? ": " : "", words);
+	json_free(node);
+	return e;
+}
+
+/* One exchange without a body to send, whose answer must have the status `want`. */
+static enum err get(struct requester *r, const char *target, size_t max, struct buf *body, const char *doing,
+                    struct diag *why)
+{
+	struct request q = {.method = "GET", .target = target};
+	struct response response = {0};
+	enum err e;
+
+	buf_init(body, max);
+	e = request_persist(r, &q, &response, body, ONE_CALL_MS, why);
+	if (e == OK && response.status != 200)
+		e = status_error(response.status, body, doing, why);
+	return e;
+}
+
+enum err wire_studies(struct requester *r, struct json **out, struct diag *why)
+{
+	struct buf body;
+	enum err e = get(r, "/v1/studies", STUDIES_MAX, &body, "asking for the studies", why);
+
+	*out = NULL;
+	if (e == OK)
+		e = json_parse(out, buf_bytes(&body), STUDIES_MAX, "the list of studies", why);
+	if (e == OK && (json_get(*out, "studies") == NULL || json_kind(json_get(*out, "studies")) != JSON_IS_ARRAY)) {
+		json_free(*out);
+		*out = NULL;
+		e = diag_set(why, ERR_PROTOCOL, "the coordinator's list of studies has no \"studies\"");
+	}
+	buf_free(&body);
+	return e;
+}
+
+enum err wire_contract(struct requester *r, const char *study, struct study *out, struct diag *why)
+{
+	char target[TARGET_SIZE];
+	struct buf body;
+	enum err e;
+
+	snprintf(target, sizeof target, "/v1/studies/%s/contract", study);
+	e = get(r, target, CONTRACT_MAX, &body, "fetching the contract", why);
+	if (e == OK)
+		e = study_from_canonical(out, buf_bytes(&body), why);
+	if (e == OK && strcmp(out->name, study) != 0) {
+		study_free(out);
+		e = diag_set(why, ERR_PROTOCOL, "asked for the contract of %s, the coordinator sent another study's",
+		             study);
+	}
+	buf_free(&body);
+	return e;
+}
+
+enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct diag *why)
+{
+	struct buf body = {0}, pem = {0};
+	struct roster_parts parts;
+	enum err e = file_read(&pem, authority, MESSAGE_MAX, why);
+
+	if (e == OK)
+		e = get(r, "/v1/roster", ROSTER_MAX, &body, "fetching the roster", why);
+	if (e == OK)
+		e = roster_split(&parts, buf_bytes(&body), why);
+	if (e == OK)
+		e = identity_verify(buf_bytes(&pem), ROSTER_TAG, parts.body,
+		                    bytes_of(parts.signature, parts.signature_len), why);
+	if (e == OK)
+		e = roster_parse(out, parts.body, why);
+	buf_free(&body);
+	buf_free(&pem);
+	return e;
+}
+
+enum err wire_poll(struct requester *r, const struct study *study, uint64_t after, unsigned wait_s,
+                   struct message **messages, uint32_t *count, bool *missed, struct diag *why)
+{
+	char target[TARGET_SIZE], hex[HASH_HEX_SIZE];
+	struct request q = {.method = "GET", .target = target, .timeout_ms = (int64_t)(wait_s + POLL_SLACK_S) * 1000};
+	struct response response = {0};
+	struct buf body;
+	enum err e;
+
+	*messages = NULL;
+	*count = 0;
+	hash_hex(hex, &study->hash);
+	snprintf(target, sizeof target, "/v1/studies/%s/inbox?after=%llu&wait=%u&approved=%s", study->name,
+	         (unsigned long long)after, wait_s, hex);
+	buf_init(&body, INBOX_MAX);
+	e = request_send(r, &q, &response, &body, why);
+	*missed = response.status == 410;
+	if (e == OK && response.status != 200 && response.status != 410)
+		e = status_error(response.status, &body, "polling", why);
+	if (e == OK)
+		e = inbox_parse(messages, count, buf_bytes(&body), "the coordinator", why);
+	buf_free(&body);
+	return e == ERR_PEER_MESSAGE ? ERR_PROTOCOL : e;
+}
+
+enum err wire_model(struct requester *r, const struct hash *model, uint64_t octets, const char *path, struct diag *why)
+{
+	char target[TARGET_SIZE], hex[HASH_HEX_SIZE];
+	struct response response = {0};
+	enum err e;
+
+	hash_hex(hex, model);
+	snprintf(target, sizeof target, "/v1/models/%s", hex);
+	e = request_download(r, target, path, octets, model, FOREVER_MS, &response, why);
+	if (e == OK && response.status != 200 && response.status != 206)
+		e = diag_set(why, response.status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL,
+		             "fetching model %.12s: the coordinator answered %u", hex, response.status);
+	return e;
+}
+
+/* ---- sending a contribution */
+
+struct upload {
+	char prefix[TARGET_SIZE]; /* up to "offset=" */
+	char suffix[TARGET_SIZE];
+	const char *path;
+	uint64_t octets, offset;
+};
+
+/* What the coordinator's answer to a part says: {"offset": n} or {"accepted": true}. */
+static enum err read_progress(struct upload *u, const struct buf *body, bool *accepted, struct diag *why)
+{
+	struct json *node = NULL;
+	struct json_reader reader;
+	enum err e = json_parse(&node, buf_bytes(body), MESSAGE_MAX, "the answer to a part", why);
+
+	*accepted = false;
+	if (e == OK) {
+		json_read_begin(&reader, node, "the answer to a part", why);
+		if (json_has(&reader, "accepted"))
+			*accepted = json_read_bool(&reader, "accepted");
+		else
+			u->offset = (uint64_t)json_read_integer(&reader, "offset", 0, (int64_t)u->octets);
+		e = json_read_end(&reader);
+	}
+	json_free(node);
+	return e == OK ? OK : ERR_PROTOCOL;
+}
+
+static enum err send_part(struct requester *r, struct upload *u, bool *over, enum sent *how, struct diag *why)
+{
+	char target[2 * TARGET_SIZE + 32];
+	uint64_t left = u->octets - u->offset;
+	struct request q = {
+		.method = "PUT",
+		.target = target,
+		.content_type = "application/octet-stream",
+		.body_path = u->path,
+		.body_offset = u->offset,
+		.body_size = left < PART_MAX ? (size_t)left : PART_MAX,
+	};
+	struct response response = {0};
+	struct buf body;
+	enum err e;
+
+	snprintf(target, sizeof target, "%s%llu%s", u->prefix, (unsigned long long)u->offset, u->suffix);
+	buf_init(&body, MESSAGE_MAX);
+	*over = false;
+	e = request_persist(r, &q, &response, &body, FOREVER_MS, why);
+	if (e == OK && response.status == 200) {
+		e = read_progress(u, &body, over, why);
+		*how = SENT_ACCEPTED;
+	} else if (e == OK && response.status == 410) {
+		*over = true;
+		*how = SENT_LATE;
+	} else if (e == OK && response.status == 507) {
+		e = request_sleep(r, response.retry_after_ms >= 0 ? response.retry_after_ms : REQUEST_BACKOFF_MAX_MS);
+	} else if (e == OK) {
+		(void)!status_error(response.status, &body, "sending the contribution", why);
+		*over = true;
+		*how = SENT_REJECTED;
+	}
+	buf_free(&body);
+	return e;
+}
+
+enum err wire_send(struct requester *r, const char *study, uint64_t round, uint32_t attempt,
+                   const struct release_record *record, const char *path, enum sent *how, struct diag *why)
+{
+	struct upload u = {.path = path, .octets = record->octets};
+	char hex[HASH_HEX_SIZE];
+	bool over = false;
+	enum err e = OK;
+
+	hash_hex(hex, &record->content);
+	snprintf(u.prefix, sizeof u.prefix, "/v1/studies/%s/rounds/%llu/attempts/%u/contribution?offset=", study,
+	         (unsigned long long)round, attempt);
+	snprintf(u.suffix, sizeof u.suffix, "&octets=%llu&sha256=%s", (unsigned long long)record->octets, hex);
+	while (e == OK && !over) {
+		uint64_t before = u.offset;
+
+		e = send_part(r, &u, &over, how, why);
+		if (e == OK && !over && u.offset <= before) /* set back: the coordinator restarted; do not hammer it */
+			e = request_sleep(r, REQUEST_BACKOFF_MS);
+	}
+	return e;
+}
+
+/* ---- messages of ours */
+
+static enum err post(struct requester *r, const char *target, const struct message *m, const char *doing,
+                     struct diag *why)
+{
+	struct buf text, body;
+	struct response response = {0};
+	struct request q = {.method = "POST", .target = target, .content_type = "application/json"};
+	enum err e;
+
+	buf_init(&text, MESSAGE_MAX);
+	buf_init(&body, MESSAGE_MAX);
+	message_write(&text, m);
+	q.body = buf_bytes(&text);
+	e = request_persist(r, &q, &response, &body, ONE_CALL_MS, why);
+	if (e == OK && response.status != 204)
+		e = status_error(response.status, &body, doing, why);
+	buf_free(&text);
+	buf_free(&body);
+	return e;
+}
+
+enum err wire_refuse(struct requester *r, const struct study *study, uint64_t round, uint32_t attempt,
+                     enum refusal refusal, struct diag *why)
+{
+	struct message m = {.type = MESSAGE_REFUSAL, .refusal = refusal};
+	char target[TARGET_SIZE];
+
+	snprintf(m.study, sizeof m.study, "%s", study->name);
+	m.plan.study_hash = study->hash;
+	m.plan.round = round;
+	m.plan.attempt = attempt;
+	snprintf(target, sizeof target, "/v1/studies/%s/rounds/%llu/attempts/%u/refusal", study->name,
+	         (unsigned long long)round, attempt);
+	return post(r, target, &m, "refusing the round", why);
+}
+
+enum err wire_answer(struct requester *r, const char *study, const struct hash *study_hash, enum site_answer answer,
+                     struct diag *why)
+{
+	struct message m = {.type = MESSAGE_ANSWER, .answer = answer};
+	char target[TARGET_SIZE];
+
+	snprintf(m.study, sizeof m.study, "%s", study);
+	m.plan.study_hash = *study_hash;
+	snprintf(target, sizeof target, "/v1/studies/%s/answer", study);
+	return post(r, target, &m, "answering the contract", why);
+}
