@@ -9,6 +9,7 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #ifdef MODEL_FLOAT64
@@ -19,9 +20,16 @@
 #define GEMV cblas_sgemv
 #endif
 
-void layers_init(void)
+static void one_thread(void)
 {
 	openblas_set_num_threads(1);
+}
+
+/* Once, because sites train in several threads and the setting is a global of the library. */
+void layers_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, one_thread);
 }
 
 static void product_forward(real *y, const real *x, const real *w, struct dense_shape s)

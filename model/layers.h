@@ -23,8 +23,8 @@ struct dense_shape {
 	uint32_t rows, inputs, outputs; /* B, I, O */
 };
 
-/* One BLAS thread for the whole process: parallelism is over sites, and sums keep one order. Idempotent; network_init
- * calls it. */
+/* One BLAS thread for the whole process: parallelism is over sites, and sums keep one order. Any thread, any
+ * number of times; network_init calls it. */
 void layers_init(void);
 
 /* y[B,O] = x[B,I] w[O,I]^T + b[O] */
