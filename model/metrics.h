@@ -9,8 +9,8 @@
  * bin and their order is lost, with z / 2 the outer bins begin at |z| = 5.4 (16 bins) and 15.2 (2,048 bins), while
  * near z = 0 a bin is only twice as wide (0.5 logit, 0.004 logit). Bins are even in number, so z = 0 (probability one
  * half) is an edge: z < 0 lies below it and z >= 0 above, and confusion counts at one half are exact, not
- * interpolated. AUC from b bins ties what shares a bin (half counted): 600 random rows with logits
- * spread over 1 to 16 differ from the exact one by at most .0005 with 2,048 bins, .007 with 64 and .03 with 16.
+ * interpolated. AUC from bins ties what shares a bin (half counted): over 60 random sets of 600 rows, logits of
+ * deviation 0.5 to 8, it was at most .0005 from the exact one with 2,048 bins, .007 with 64, .03 with 16.
  */
 #ifndef COHORT_MODEL_METRICS_H
 #define COHORT_MODEL_METRICS_H
