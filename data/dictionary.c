@@ -195,6 +195,17 @@ static bool is_constant(const struct feature_report *r)
 	return r->levels ? seen == 1 : !r->varies;
 }
 
+/* Statistics and cells are exact to a part of the range, not of the value (data/table.h, SCALING_CONSTANT). */
+#define RANGE_FILLED_MIN 1e-4
+
+static void warn_range(struct listener *l, const struct feature *f, const struct feature_report *r)
+{
+	if (r->varies && r->highest - r->lowest < RANGE_FILLED_MIN * (f->max - f->min))
+		say(l,
+		    "%s: %g to %g is a tiny part of the study's range %g to %g; a narrower one would keep more digits",
+		    f->name, r->lowest, r->highest, f->min, f->max);
+}
+
 static void warn_feature(struct listener *l, const struct feature *f, const struct feature_report *r)
 {
 	uint64_t outside = r->below + r->above;
@@ -208,6 +219,7 @@ static void warn_feature(struct listener *l, const struct feature *f, const stru
 		say(l, "%s: missing in every row", f->name);
 	else if (r->present > 1 && is_constant(r))
 		say(l, "%s: the same value in every row", f->name);
+	warn_range(l, f, r);
 }
 
 uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *context, const char *line), void *context)

@@ -59,7 +59,7 @@ const char *dictionary_reason(enum dropped_reason r); /* "without a patient id",
 
 /* Calls `sink` with one line for each thing a person should look at although the site can train: a label with one class among
  * the training rows, no training, validation (when the study has one) or test row, a feature that is constant or missing
- * everywhere among the rows looked at, values outside, unknown levels, dropped rows. How many. */
+ * everywhere among the rows looked at, a range far too wide, values outside, unknown levels, dropped rows. How many. */
 uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *context, const char *line), void *context);
 
 #endif

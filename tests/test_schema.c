@@ -62,6 +62,7 @@ static void test_counts_inputs(void **state)
 	assert_int_equal(schema_inputs(&s.schema), 5 + 3);
 	s.schema.fill = FILL_MEAN;
 	assert_int_equal(schema_inputs(&s.schema), 5);
+	assert_int_equal(schema_statistics_length(&s.schema), 3 + 3 + 5 + 2);
 }
 
 static void test_counts_outputs(void **state)
@@ -226,6 +227,11 @@ static void label_levels(struct sample *s)
 	s->schema.label.type = COLUMN_CATEGORICAL;
 	s->schema.label.levels = (struct text_list){wrong_levels, 4};
 }
+static void label_of_two(struct sample *s)
+{
+	s->schema.label.type = COLUMN_CATEGORICAL;
+	s->schema.label.levels = (struct text_list){pain_levels, 2};
+}
 static void test_all(struct sample *s)
 {
 	s->schema.split.test_fraction = 1;
@@ -295,6 +301,7 @@ static const struct {
 	{label_is_patient, "data.label.column", "column \"patient\" is the patient id"},
 	{label_same, "data.label.positive", "positive \"0\" and negative \"0\" are the same"},
 	{label_levels, "data.label.levels[2]", "level \"2.0\" is the same as level \"2\""},
+	{label_of_two, "data.label.levels", "a label of two levels is binary"},
 	{test_all, "data.split.test_fraction", "1 is no fraction"},
 	{test_negative, "data.split.test_fraction", "-0.1 is no fraction"},
 	{validation_unknown, "data.split.validation_fraction", "nan is no fraction"},
