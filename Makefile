@@ -97,7 +97,7 @@ check: $(PROGRAMS) $(TESTS) ## build and run every test, nothing is installed
 	$(Q)tests/run $(O)
 
 # `make check-NAME` runs tests/test_NAME.c alone
-check-%: $(O)/tests/test_%
+check-%: $(O)/tests/test_% $(PROGRAMS)
 	$(Q)COHORT_BUILD=$(O) $<
 
 demo: deps ## five hospitals train one model over mutual TLS on this machine
