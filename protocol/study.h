@@ -5,8 +5,9 @@
  *                                    |
  *                                    +--study_from_canonical--> struct study (both sides, the simulator, any later version)
  *
- * The canonical bytes write out every default, keys in the order of the rule table, numbers as %.17g: a later version's
- * defaults break no approval. The study's hash is BLAKE2b-256 of these bytes; the SHA-256 names them as content.
+ * The canonical bytes write out every default, keys in the order of the rule table (study_rules.c), numbers as %.17g; a key
+ * that was not given and has no default is absent, never null. So neither a later version's defaults nor its new optional
+ * keys break an approval. The study's hash is BLAKE2b-256 of these bytes; the SHA-256 names them as content.
  * A change of any term is a new revision and a new approval.
  */
 #ifndef COHORT_PROTOCOL_STUDY_H
@@ -64,14 +65,18 @@ struct study {
 	struct privacy_plan privacy;
 };
 
-/* Reads a person's file. `expires` may be missing only when `simulation`. ERR_DATA and friends with file, line and column. */
+/* Reads a person's file. `expires` may be missing only when `simulation`. Refused with file, line and column: ERR_DATA for what
+ * the grammar or the terms' meaning does not permit, ERR_REFUSED for sites that could make no round, ERR_LIMIT for what is
+ * too large, ERR_NO_INPUT. After a failure `out` is zeroed. */
 enum err study_load(struct study *out, const char *path, bool simulation, struct diag *why) MUST_USE;
 
 /* The same from text; `file` names it in messages. */
 enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation,
                      struct diag *why) MUST_USE;
 
-/* From the bytes of a contract as received or stored. Strict: what study_parse would not have written is refused. */
+/* From the bytes of a contract as received or stored, which are copied. Strict: what study_parse would not have written is
+ * refused ("contract: training.rounds: 0 is below 1"). A contract without `expires` is accepted: whether one is needed, and
+ * whether the day has passed, is for the caller to judge. */
 enum err study_from_canonical(struct study *out, struct bytes canonical, struct diag *why) MUST_USE;
 
 void study_free(struct study *s); /* accepts a zeroed one */

@@ -58,9 +58,6 @@ static void read_members(const struct study_section *sites)
 			             out->members[i]);
 	}
 	check_twins(sites, out);
-	if (out->member_count < out->sites.min)
-		study_reject(sites, "members", "names %u sites, fewer than sites.min %u", out->member_count,
-		             out->sites.min);
 }
 
 static void read_sites(struct study_reading *r, const struct json *node)
@@ -137,7 +134,7 @@ void study_read_sums(struct study_reading *r)
 	struct layout layout;
 	enum err e = plan_check(&s->sites, sites, r->why);
 	if (e != OK) {
-		study_reject_path(r, e, "sites");
+		study_reject_path(r, e, s->members ? "sites.members" : "sites");
 		return;
 	}
 	e = round_plan_layout(&layout, s, ASK_STATISTICS | ASK_TRAIN | ASK_EVALUATE, sites, r->why);
