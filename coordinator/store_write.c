@@ -1,0 +1,226 @@
+/* What is written: one function per row that changes. */
+#include "coordinator/store_inside.h"
+
+#define RECORD_MAX (1u << 20) /* two plans with SITES_MAX sites each take 50 KiB */
+
+/* JSON text of `node`; the caller frees it. */
+static struct buf text_of(const struct json *node)
+{
+	struct buf text;
+
+	buf_init(&text, RECORD_MAX);
+	json_write(&text, node, false);
+	CHECK(!text.failed);
+	return text;
+}
+
+/* ---- studies, answers, sites */
+
+int64_t store_add_study(struct store *s, const struct study *study, const struct json *record, int64_t now_ms)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "INSERT INTO studies (name, revision, hash, canonical, record, added_ms)"
+	                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+	struct buf text = text_of(record);
+
+	sql_text(s, q, 1, study->name);
+	sql_integer(s, q, 2, study->revision);
+	sql_hash(s, q, 3, &study->hash);
+	sql_octets(s, q, 4, buf_bytes(&study->canonical));
+	sql_text(s, q, 5, buf_text(&text));
+	sql_integer(s, q, 6, now_ms);
+	sql_write(s, q);
+	buf_free(&text);
+	return sql_new_id(s);
+}
+
+void store_record(struct store *s, int64_t study, const struct json *record)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "UPDATE studies SET record = ?2 WHERE id = ?1");
+	struct buf text = text_of(record);
+
+	sql_integer(s, q, 1, study);
+	sql_text(s, q, 2, buf_text(&text));
+	sql_write(s, q);
+	buf_free(&text);
+}
+
+void store_answer(struct store *s, int64_t study, uint32_t site, enum site_answer answer, int64_t now_ms)
+{
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT INTO answers VALUES (?1, ?2, ?3, ?4)"
+	                     " ON CONFLICT DO UPDATE SET answer = excluded.answer, at_ms = excluded.at_ms");
+
+	sql_integer(s, q, 1, study);
+	sql_integer(s, q, 2, site);
+	sql_text(s, q, 3, answer_name(answer));
+	sql_integer(s, q, 4, now_ms);
+	sql_write(s, q);
+}
+
+void store_site(struct store *s, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "INSERT INTO sites VALUES (?1, ?2, ?3, ?4)"
+	                                      " ON CONFLICT DO UPDATE SET name = excluded.name,"
+	                                      " serial = excluded.serial, last_seen_ms = excluded.last_seen_ms");
+
+	sql_integer(s, q, 1, number);
+	sql_text(s, q, 2, name);
+	sql_text(s, q, 3, serial);
+	sql_integer(s, q, 4, last_seen_ms);
+	sql_write(s, q);
+}
+
+void store_roster_version(struct store *s, uint32_t version)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "UPDATE head SET roster_version = ?1 WHERE id = 1");
+
+	sql_integer(s, q, 1, version);
+	sql_write(s, q);
+}
+
+/* ---- rounds */
+
+static void bind_attempt(struct store *s, struct sqlite3_stmt *q, int64_t study, uint64_t round, uint32_t attempt)
+{
+	sql_integer(s, q, 1, study);
+	sql_integer(s, q, 2, (int64_t)round);
+	sql_integer(s, q, 3, attempt);
+}
+
+void store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
+                      int64_t now_ms)
+{
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT INTO rounds (study, round, attempt, step, asks, quorum, octets, outcome,"
+	                     " opened_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'open', ?8) ON CONFLICT DO NOTHING");
+
+	bind_attempt(s, q, study, plan->round, plan->attempt);
+	sql_integer(s, q, 4, plan->step);
+	sql_integer(s, q, 5, plan->asks);
+	sql_integer(s, q, 6, quorum);
+	sql_integer(s, q, 7, (int64_t)octets);
+	sql_integer(s, q, 8, now_ms);
+	sql_write(s, q);
+}
+
+static const char *state_of(const struct round_site *site)
+{
+	switch (site->state) {
+	case SITE_EXPECT_PERSISTED: /* the commit that this row is part of persists it */
+	case SITE_EXPECT_ADDED:
+	case SITE_CONTRIBUTED:
+		return "contributed";
+	default:
+		return site_state_name(site->state);
+	}
+}
+
+static const char *reason_of(const struct round_site *site)
+{
+	if (site->state == SITE_REFUSED)
+		return refusal_name(site->refusal);
+	return site->state == SITE_DROPPED ? drop_reason_name(site->dropped) : "";
+}
+
+void store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
+                       uint64_t octets, int64_t now_ms)
+{
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, content,"
+	                     " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+	bool contributed = site->state >= SITE_EXPECT_PERSISTED && site->state <= SITE_CONTRIBUTED;
+	const struct hash none = {{0}};
+
+	bind_attempt(s, q, study, plan->round, plan->attempt);
+	sql_integer(s, q, 4, site->number);
+	sql_text(s, q, 5, state_of(site));
+	sql_text(s, q, 6, reason_of(site));
+	sql_integer(s, q, 7, contributed ? (int64_t)octets : 0);
+	sql_hash(s, q, 8, contributed ? &site->content : &none);
+	sql_integer(s, q, 9, now_ms);
+	sql_write(s, q);
+}
+
+void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "UPDATE participants SET state = 'dropped', reason = ?5, octets = 0"
+	                                      " WHERE study = ?1 AND round = ?2 AND attempt = ?3 AND site = ?4");
+
+	bind_attempt(s, q, study, round, attempt);
+	sql_integer(s, q, 4, site);
+	sql_text(s, q, 5, drop_reason_name(DROP_UNREADABLE));
+	sql_write(s, q);
+}
+
+/* A site without a row: it sent nothing that became durable. */
+static void close_participant(struct store *s, int64_t study, const struct round_plan *plan,
+                              const struct round_site *site, int64_t now_ms)
+{
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, at_ms)"
+	                     " VALUES (?1, ?2, ?3, ?4, ?5, '', 0, ?6) ON CONFLICT DO NOTHING");
+
+	bind_attempt(s, q, study, plan->round, plan->attempt);
+	sql_integer(s, q, 4, site->number);
+	sql_text(s, q, 5,
+	         site_state_name(site->state == SITE_EXPECT_JOIN ? SITE_EXPECT_JOIN : SITE_EXPECT_CONTRIBUTION));
+	sql_integer(s, q, 6, now_ms);
+	sql_write(s, q);
+}
+
+static void write_metrics(struct store *s, int64_t study, const struct round_plan *plan, const char *part,
+                          const struct metrics *m)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "INSERT OR REPLACE INTO metrics"
+	                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+
+	bind_attempt(s, q, study, plan->round, plan->attempt);
+	sql_text(s, q, 4, part);
+	sql_real(s, q, 5, m->rows);
+	sql_real(s, q, 6, m->loss);
+	sql_real(s, q, 7, m->accuracy);
+	sql_real(s, q, 8, m->precision);
+	sql_real(s, q, 9, m->recall);
+	sql_real(s, q, 10, m->f1);
+	sql_real(s, q, 11, m->auc);
+	sql_write(s, q);
+}
+
+void store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms)
+{
+	const struct round_plan *plan = report->plan;
+	struct sqlite3_stmt *q =
+		sql_begin(s, "UPDATE rounds SET outcome = ?4, closed_ms = ?5, took_ms = ?6, model = ?7,"
+	                     " model_octets = ?8, weight = ?9 WHERE study = ?1 AND round = ?2 AND attempt = ?3");
+
+	bind_attempt(s, q, study, plan->round, plan->attempt);
+	sql_text(s, q, 4, outcome_name(report->outcome));
+	sql_integer(s, q, 5, now_ms);
+	sql_integer(s, q, 6, report->ended_ms - report->started_ms);
+	sql_hash(s, q, 7, &report->model);
+	sql_integer(s, q, 8, (int64_t)report->model_octets);
+	sql_real(s, q, 9, report->weight);
+	sql_write(s, q);
+	for (uint32_t i = 0; i < round_site_count(report->round); i++) {
+		const struct round_site *site = round_site_at(report->round, i);
+
+		if (site->state <= SITE_EXPECT_PERSISTED)
+			close_participant(s, study, plan, site, now_ms);
+	}
+	if (report->evaluated) {
+		write_metrics(s, study, plan, "validation", &report->validation);
+		write_metrics(s, study, plan, "test", &report->test);
+	}
+}
+
+bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms)
+{
+	struct sqlite3_stmt *q =
+		sql_begin(s, "UPDATE participants SET state = 'late', late_ms = ?5 WHERE study = ?1 AND round = ?2"
+	                     " AND attempt = ?3 AND site = ?4 AND state IN ('absent', 'joined')");
+
+	bind_attempt(s, q, study, round, attempt);
+	sql_integer(s, q, 4, site);
+	sql_integer(s, q, 5, now_ms);
+	return sql_write(s, q);
+}
