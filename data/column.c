@@ -180,7 +180,8 @@ static enum err number_of(double *out, const struct column *c, const struct csv_
 		                    "sources.%s.missing.%s",
 		                    c->name, csv_quote(shown, cell->text), c->source->name, c->name);
 	double x = cell->number * c->times + c->plus;
-	bool below = x<f->min, above = x> f->max;
+	bool below = x < f->min;
+	bool above = x > f->max;
 	report->lowest = fmin(report->lowest, x); /* fmin and fmax pass over the NaN they start with */
 	report->highest = fmax(report->highest, x);
 	report->below += below;

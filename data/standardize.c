@@ -121,10 +121,10 @@ static struct moments numeric_moments(const struct feature *f, const double *sum
 	if (n <= 0)
 		return m;
 	double mean = sums[1] / n;
-	double deviation = sqrt(fmax(sums[2] / n - mean * mean, 0));
+	double variance = sums[2] / n - mean * mean; /* of a constant it may be negative by a rounding */
 	m.mean += mean * half_range(f);
-	if (deviation >= SCALING_CONSTANT)
-		m.deviation = deviation * half_range(f);
+	if (variance >= SCALING_CONSTANT * SCALING_CONSTANT)
+		m.deviation = sqrt(variance) * half_range(f);
 	return m;
 }
 

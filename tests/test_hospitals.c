@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "data/encode.h"
+#include "tests/support/close.h"
 #include "tests/support/shared.h"
 #include "tests/support/tempdir.h"
 
@@ -36,7 +37,7 @@ static void load(struct table *t, const struct schema *s, const char *path)
 
 static void assert_near(double x, double expected)
 {
-	assert_float_equal(x, expected, NEAR * fmax(fabs(expected), 1e-9));
+	assert_close(x, expected, NEAR * fmax(fabs(expected), 1e-9));
 }
 
 /* Sum and sum of squares of all inputs of a part over all tables. */
@@ -213,11 +214,11 @@ static void test_heart_by_its_split_column(void **state)
 	}
 	sum_inputs(sums, &rows, tables, HEART_SITES, PART_TRAIN, &scaling);
 	assert_int_equal(rows, 486);
-	assert_float_equal(sums[0], 0, 1e-3);
+	assert_close(sums[0], 0, 1e-3);
 	assert_near(sums[1], 10523.0);
 	sum_inputs(sums, &rows, tables, HEART_SITES, PART_TEST, &scaling);
 	assert_int_equal(rows, 254);
-	assert_float_equal(sums[0], 44.70985213977375, 1e-3);
+	assert_close(sums[0], 44.70985213977375, 1e-3);
 	assert_near(sums[1], 5324.597711165001);
 	scaling_free(&scaling);
 	free_heart(tables);
@@ -248,7 +249,7 @@ static void test_heart_by_hash(void **state)
 	sum_inputs(sums, &rows, tables, HEART_SITES, PART_TRAIN, &scaling);
 	assert_near(sums[1], 16473.0);
 	sum_inputs(sums, &rows, tables, HEART_SITES, PART_TEST, &scaling);
-	assert_float_equal(sums[0], -20.51788093617832, 1e-3);
+	assert_close(sums[0], -20.51788093617832, 1e-3);
 	assert_near(sums[1], 6768.711548253282);
 	scaling_free(&scaling);
 	free_heart(tables);
@@ -359,7 +360,7 @@ static void test_breast_cancer(void **state)
 	}
 	sum_inputs(sums, &rows, &t, 1, PART_TEST, &scaling);
 	assert_int_equal(rows, 175);
-	assert_float_equal(sums[0], -312.624636076415, 1e-3);
+	assert_close(sums[0], -312.624636076415, 1e-3);
 	assert_near(sums[1], 5439.621303126874);
 	scaling_free(&scaling);
 	table_free(&t);
@@ -434,7 +435,7 @@ static void test_stroke(void **state)
 	assert_near(scaling.deviation[34], 0.4332579791230961);
 	sum_inputs(sums, &rows, &t, 1, PART_TEST, &scaling);
 	assert_int_equal(rows, 4899);
-	assert_float_equal(sums[0], -264.8009469598183, 1e-2);
+	assert_close(sums[0], -264.8009469598183, 1e-2);
 	assert_near(sums[1], 169869.28130298576);
 	scaling_free(&scaling);
 	table_free(&t);

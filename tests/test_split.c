@@ -11,6 +11,7 @@
 
 #include "data/patients.h"
 #include "data/split.h"
+#include "tests/support/close.h"
 
 #include <stdio.h>
 
@@ -88,8 +89,8 @@ static void test_shares_are_as_asked(void **state)
 		split_hash(&h, s.seed, bytes_text(id));
 		counts[split_by_hash(&s, &h)]++;
 	}
-	assert_float_equal((double)counts[PART_TEST] / PATIENTS, 0.3, 4 * 0.0033);
-	assert_float_equal((double)counts[PART_VALIDATION] / PATIENTS, 0.1, 4 * 0.0022);
+	assert_close((double)counts[PART_TEST] / PATIENTS, 0.3, 4 * 0.0033);
+	assert_close((double)counts[PART_VALIDATION] / PATIENTS, 0.1, 4 * 0.0022);
 }
 
 static void test_patients_are_numbered_in_order_of_appearance(void **state)

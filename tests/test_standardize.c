@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "data/standardize.h"
+#include "tests/support/close.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -97,8 +98,8 @@ static void test_scaling_by_hand(void **state)
 	scaling_from_statistics(&s, &schema, sums);
 	assert_int_equal(s.inputs, INPUTS);
 	for (int i = 0; i < INPUTS; i++) {
-		assert_float_equal(s.mean[i], mean[i], 1e-12);
-		assert_float_equal(s.deviation[i], deviation[i], 1e-12);
+		assert_close(s.mean[i], mean[i], 1e-12);
+		assert_close(s.deviation[i], deviation[i], 1e-12);
 		assert_true(s.fill[i] == s.mean[i]);
 	}
 	scaling_free(&s);
@@ -119,8 +120,8 @@ static void test_scale_none_keeps_raw_units_and_fills_with_the_mean(void **state
 	scaling_from_statistics(&s, &none, sums);
 	for (int i = 0; i < INPUTS; i++)
 		assert_true(s.mean[i] == 0 && s.deviation[i] == 1);
-	assert_float_equal(s.fill[0], 160.0 / 3, 1e-12);
-	assert_float_equal(s.fill[1], 2.0 / 3, 1e-12);
+	assert_close(s.fill[0], 160.0 / 3, 1e-12);
+	assert_close(s.fill[1], 2.0 / 3, 1e-12);
 	scaling_free(&s);
 
 	features[SEX].unscaled = true; /* one feature alone, with its indicator */
@@ -196,12 +197,29 @@ static void test_agrees_with_two_passes(void **state)
 		scaling_from_statistics(&s, &schema, sums);
 		for (uint32_t i = 0; i < INPUTS; i++) {
 			slow_scaling(&mean, &deviation, &t, i);
-			assert_float_equal(s.mean[i], mean, 1e-11 * fabs(mean));
-			assert_float_equal(s.deviation[i], deviation, 1e-7 * deviation);
+			assert_close(s.mean[i], mean, 1e-11 * fabs(mean));
+			assert_close(s.deviation[i], deviation, 1e-7 * deviation);
 		}
 		scaling_free(&s);
 		table_free(&t);
 	}
+}
+
+/* n times the same u is n u to the last bit but one; plain additions lose four digits on the way. */
+static void test_sums_lose_no_digits(void **state)
+{
+	enum { ROWS = 1000000 };
+	struct table t;
+	double sums[STATISTICS];
+
+	(void)state;
+	table_init(&t, &schema, ROWS);
+	for (uint32_t row = 0; row < ROWS; row++)
+		put(&t, row, PART_TRAIN, 0, 64, 0, 0); /* u = 0.1 */
+	statistics_collect(sums, &t);
+	assert_close(sums[1], ROWS * 0.1, 0x1p-52 * ROWS * 0.1);
+	assert_close(sums[2], ROWS * (0.1 * 0.1), 0x1p-52 * ROWS * 0.01);
+	table_free(&t);
 }
 
 /* Any partition of the rows among sites gives the pooled scaling. */
@@ -227,7 +245,7 @@ static void test_sites_add_up_to_the_pooled_rows(void **state)
 			total[i] += part[i];
 	}
 	for (int i = 0; i < STATISTICS; i++)
-		assert_float_equal(total[i], sums[i], 1e-12 * 2000);
+		assert_close(total[i], sums[i], 1e-12 * 2000);
 	table_free(&pooled);
 }
 
@@ -250,7 +268,7 @@ static void test_a_constant_becomes_zero_at_any_value_and_length(void **state)
 			scaling_from_statistics(&s, &schema, sums);
 			for (int i = 0; i < INPUTS; i++)
 				assert_true(s.deviation[i] == 0);
-			assert_float_equal(s.mean[0], ages[k], 1e-5);
+			assert_close(s.mean[0], ages[k], 1e-5);
 			scaling_free(&s);
 			table_free(&t);
 		}
@@ -363,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_scaling_by_hand),
 		cmocka_unit_test(test_scale_none_keeps_raw_units_and_fills_with_the_mean),
 		cmocka_unit_test(test_agrees_with_two_passes),
+		cmocka_unit_test(test_sums_lose_no_digits),
 		cmocka_unit_test(test_sites_add_up_to_the_pooled_rows),
 		cmocka_unit_test(test_a_constant_becomes_zero_at_any_value_and_length),
 		cmocka_unit_test(test_what_is_missing_everywhere_has_the_middle),

@@ -139,6 +139,7 @@ static void test_missing_by_study_feature_and_hospital(void **state)
 
 	assert_loads(w, "age,Sex,cp,ill\n,1,1,0\nNA,1,1,0\n ? ,NA,,0\n0,0,2,0\n0.0,0,2,1\n18,0,2,1\n",
 	             "t0 p0: - 1 0\nt0 p1: - 1 0\nt0 p2: - - -\nt0 p3: - 0 1\nt1 p4: - 0 1\nt1 p5: 18 0 1\n");
+	assert_int_equal(w->table.dictionary.features[AGE].below, 0); /* 0 was a code, no age */
 	w->source.missings = missings;
 	w->source.missing_count = 2;
 	assert_loads(w, "age,Sex,cp,ill\n20,1,-9,0\n20,1,x,1\n20,1,3,-9.0\n", "t0 p0: 20 1 -\nt1 p1: 20 1 -\n");
