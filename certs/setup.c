@@ -108,11 +108,11 @@ static enum err coordinator_issue(struct issue *i, struct folder *f, const struc
 		registry_issued(&f->registry, &i->leaf, REGISTRY_COORDINATOR, tls_key, hosts, host_count);
 		e = pki_key_write(place->key, key, why);
 	}
-	if (!e) {
+	if (!e)
 		e = issue_write(i, f, REGISTRY_COORDINATOR_NAME, place->certificate, why);
-		if (e)
-			unlink(place->key); /* without its certificate it is of no use and would be in the way */
-	}
+	/* A key without its certificate is of no use and would be in the way. After ERR_CONFLICT it is somebody else's. */
+	if (e && e != ERR_CONFLICT && access(place->certificate, F_OK) != 0)
+		unlink(place->key);
 	pki_key_free(key);
 	return e;
 }

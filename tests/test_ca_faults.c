@@ -264,6 +264,24 @@ static void revoke_is_safe(void **state)
 	every_call(&job, true, EIO);
 }
 
+/* After an error there is a key with its certificate or neither, so the command can be given again. */
+static void a_failed_coordinator_leaves_no_lone_key(void **state)
+{
+	(void)state;
+	const struct job job = {setup_coordinator, NULL, "a.org", NULL};
+	for (int call = 0, code = 1; code != 0; call++) {
+		tempdir_make(&t);
+		good(&init);
+		code = run_with_fault(&job, call, EIO);
+		bool key = tempdir_exists(&t, "ca/coordinator/coordinator.key");
+		bool certificate = tempdir_exists(&t, "ca/coordinator/coordinator.pem");
+		assert_int_equal(key, certificate);
+		if (!key)
+			good(&job);
+		tempdir_remove(&t);
+	}
+}
+
 /* A revocation that was cut off is finished by running it again, wherever it was cut. */
 static void a_cut_revocation_is_finished(void **state)
 {
@@ -323,13 +341,10 @@ static void a_failed_init_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sign_is_safe),
-		cmocka_unit_test(renew_is_safe),
-		cmocka_unit_test(coordinator_is_safe),
-		cmocka_unit_test(revoke_is_safe),
-		cmocka_unit_test(a_cut_revocation_is_finished),
-		cmocka_unit_test(init_is_all_or_nothing),
-		cmocka_unit_test(a_failed_init_leaves_nothing),
+		cmocka_unit_test(sign_is_safe),           cmocka_unit_test(renew_is_safe),
+		cmocka_unit_test(coordinator_is_safe),    cmocka_unit_test(a_failed_coordinator_leaves_no_lone_key),
+		cmocka_unit_test(revoke_is_safe),         cmocka_unit_test(a_cut_revocation_is_finished),
+		cmocka_unit_test(init_is_all_or_nothing), cmocka_unit_test(a_failed_init_leaves_nothing),
 	};
 	secret_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
