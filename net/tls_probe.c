@@ -64,7 +64,9 @@ static bool set_host(SSL *ssl, const char *host)
 
 	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
 		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
-	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+	/* SSL_set_tlsext_host_name, whose macro casts const away */
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
+	       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1;
 }
 
 static void shake_hands(SSL *ssl, int socket, struct probe *p)
