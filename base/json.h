@@ -98,7 +98,8 @@ void json_read_null(struct json_reader *r, const char *key); /* the key, holding
 /* OK when all reads succeeded and no key is left over; otherwise ERR_DATA, named in `why`. */
 enum err json_read_end(struct json_reader *r) MUST_USE;
 
-/* Text without control characters (C0 but tab, DEL, C1): safe to show on a terminal, one line. */
+/* Text without control characters (C0 but tab, DEL, C1) and without those that reverse the order of display: one line that is
+ * safe to show on a terminal. */
 bool json_is_plain(const char *utf8);
 
 #endif

@@ -152,6 +152,11 @@ bool json_is_plain(const char *utf8)
 			return false;
 		if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* U+0080-U+009F: a terminal may obey them */
 			return false;
+		/* U+202A-U+202E, U+2066-U+2069: text would be shown in another order than it is read (CVE-2021-42574) */
+		if (*c == 0xe2 && c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae)
+			return false;
+		if (*c == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)
+			return false;
 	}
 	return true;
 }

@@ -347,6 +347,20 @@ static void reader_refuses(void **state)
 	}
 }
 
+static void plain_text(void **state)
+{
+	(void)state;
+	static const char *const plain[] = {
+		"", "a\tb", "\xc3\xa4", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\xa5", "\xc2\xa0"};
+	static const char *const other[] = {"\n",           "\x1b[1m",      "\x7f",
+	                                    "\xc2\x80",     "\xc2\x9f",     "a\xe2\x80\xaa",
+	                                    "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9"};
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		assert_true(json_is_plain(plain[i]));
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		assert_false(json_is_plain(other[i]));
+}
+
 static void reader_refuses_values(void **state)
 {
 	(void)state;
@@ -427,6 +441,7 @@ int main(void)
 		cmocka_unit_test(keys_in_order),
 		cmocka_unit_test(reader_takes_all),
 		cmocka_unit_test(reader_refuses),
+		cmocka_unit_test(plain_text),
 		cmocka_unit_test(reader_refuses_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
