@@ -1,5 +1,6 @@
 /*
- * The well-formed sequences of RFC 3629, section 4, as a lead byte's length and the four second bytes that are narrower than 80..bf.
+ * The well-formed sequences of RFC 3629, section 4, as a lead byte's length and the four second bytes that are narrower
+ * than 80..bf.
  */
 #include "base/utf8.h"
 

@@ -1,5 +1,6 @@
 /*
- * UTF-8 (RFC 3629), one sequence at a time: overlong forms, surrogates and what lies beyond U+10FFFF are not well-formed.
+ * UTF-8 (RFC 3629), one sequence at a time: overlong forms, surrogates and what lies beyond U+10FFFF are not
+ * well-formed.
  */
 #ifndef COHORT_BASE_UTF8_H
 #define COHORT_BASE_UTF8_H

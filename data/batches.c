@@ -1,3 +1,7 @@
+/*
+ * The order of one epoch is held at a time and made anew, from 0, 1, 2, ..., when another epoch is asked for: a site
+ * that was away for ten rounds shuffles once, not ten times.
+ */
 #include "data/batches.h"
 
 #include "base/random.h"

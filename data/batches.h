@@ -1,9 +1,10 @@
 /*
- * Batches: in which order a site's rows are trained on. Sites keep nothing between rounds, so the order follows from the study,
- * the site and a count of batches alone, and any batch can be asked for without its forerunners:
+ * Batches: in which order a site's rows are trained on. Sites keep nothing between rounds, so the order follows from
+ * the study, the site and a count of batches alone, and any batch can be asked for without its forerunners:
  *
  *   batch k = 0, 1, 2, ... over all rounds        epoch = k / per_epoch, position = k % per_epoch
- *   order of an epoch = shuffle of 0 .. rows-1 by rng_init(H("COHRTord", study hash, site name, epoch as u64le), "order")
+ *   order of an epoch = shuffle of 0 .. rows-1 by
+ *                       rng_init(H("COHRTord", study hash, site name, epoch as u64le), "order")
  *
  *   | epoch 0: b0 b1 b2 | epoch 1: b3 b4 b5 | ...   the last batch of an epoch may be smaller, and is never empty
  *     round 1, steps 4: b0 .. b3; round 2: b4 .. b7; with epochs E a round is E * per_epoch batches
@@ -23,21 +24,22 @@ struct batches {
 	uint64_t epoch; /* UINT64_MAX: none yet */
 };
 
-/* `rows` may be 0 (a site without training rows has no batches); `batch` >= 1 is cut to `rows`. Copies its arguments. */
+/* `rows` may be 0 (a site without training rows has no batches); `batch` >= 1 is cut to `rows`. Copies its
+ * arguments. */
 void batches_init(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch);
 void batches_free(struct batches *b); /* accepts a zeroed one */
 
 uint64_t batches_per_epoch(const struct batches *b); /* ceil(rows / batch) */
 
-/* The batches of training round `round` (from 1) are first, first + 1, ..., first + count - 1. Exactly one of epochs and steps is
- * not 0 (the study's training.local). count is 0 when there are no rows. */
+/* The batches of training round `round` (from 1) are first, first + 1, ..., first + count - 1. Exactly one of epochs
+ * and steps is not 0 (the study's training.local). count is 0 when there are no rows. */
 struct batch_range {
 	uint64_t first, count;
 };
 struct batch_range batches_of_round(const struct batches *b, uint32_t round, uint32_t epochs, uint32_t steps);
 
-/* The rows of batch `k`; `*count` of them, at least 1. Borrowed until the next call. Shuffles (O(rows)) when `k` lies in another
- * epoch than the call before; allocates nothing. */
+/* The rows of batch `k`; `*count` of them, at least 1. Borrowed until the next call. Shuffles (O(rows)) when `k` lies
+ * in another epoch than the call before; allocates nothing. */
 const uint32_t *batches_rows(struct batches *b, uint64_t k, uint32_t *count);
 
 /* out[i, :] = from[rows[i], :] for a matrix of `width` columns, and for labels. */

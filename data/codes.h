@@ -1,6 +1,7 @@
 /*
- * Codes, compiled: the study's and the hospital's texts for levels, classes and "missing", with their numbers read once, so that
- * a file's cells are held against them without parsing a code a million times. The rule is schema_cell_matches (schema.h).
+ * Codes, compiled: the study's and the hospital's texts for levels, classes and "missing", with their numbers read
+ * once, so that a file's cells are held against them without parsing a code a million times. The rule is
+ * schema_cell_matches (schema.h).
  */
 #ifndef COHORT_DATA_CODES_H
 #define COHORT_DATA_CODES_H

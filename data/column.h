@@ -1,6 +1,6 @@
 /*
- * One column of the file, as the hospital and the study describe it together: where it is, and how a cell becomes a value. The order
- * of the steps is drawn in data/source.h.
+ * One column of the file, as the hospital and the study describe it together: where it is, and how a cell becomes a
+ * value. The order of the steps is drawn in data/source.h.
  */
 #ifndef COHORT_DATA_COLUMN_H
 #define COHORT_DATA_COLUMN_H

@@ -12,8 +12,8 @@
  * O(CSV_RECORD_MAX).
  *
  * A place is FILE:LINE:COLUMN. LINE is the line of the file on which the cell begins, counted from 1 with every line
- * feed, also those inside quotes, as an editor counts. COLUMN is the number of the cell in its row, counted from 1, as a
- * spreadsheet counts: `st-mary.csv:1042:7` is the 7th cell of the row.
+ * feed, also those inside quotes, as an editor counts. COLUMN is the number of the cell in its row, counted from 1, as
+ * a spreadsheet counts: `st-mary.csv:1042:7` is the 7th cell of the row.
  */
 #ifndef COHORT_DATA_CSV_H
 #define COHORT_DATA_CSV_H
@@ -38,8 +38,8 @@ struct csv_reader;
 enum err csv_open(struct csv_reader **out, const char *path, struct csv_format format, struct diag *why) MUST_USE;
 void csv_close(struct csv_reader *r); /* accepts NULL */
 
-/* The next record: `*more_rows` is false, with OK, after the last one. ERR_DATA, ERR_LIMIT or ERR_IO with the place; after a
- * failure the reader may only be closed. */
+/* The next record: `*more_rows` is false, with OK, after the last one. ERR_DATA, ERR_LIMIT or ERR_IO with the place;
+ * after a failure the reader may only be closed. */
 enum err csv_next(struct csv_reader *r, bool *more_rows, struct diag *why) MUST_USE;
 
 /* The current record's cells: the header's after csv_open. Not trimmed, borrowed until the next csv_next. */
@@ -52,7 +52,8 @@ uint64_t csv_rows(const struct csv_reader *r); /* records read after the header:
 enum err csv_complain(const struct csv_reader *r, struct diag *why, enum err e, uint32_t index, const char *fmt, ...)
 	PRINTF_LIKE(5, 6);
 
-/* The cell as it is shown in a message: in quotes, cut after 40 bytes at a character's border and then ended by "...". */
+/* The cell as it is shown in a message: in quotes, cut after 40 bytes at a character's border and then ended by
+ * "...". */
 #define CSV_QUOTE_SIZE 48 /* 40 bytes, two quotes, three dots and a NUL fit */
 const char *csv_quote(char out[CSV_QUOTE_SIZE], struct bytes cell);
 

@@ -1,6 +1,6 @@
 /*
- * The data dictionary: how a hospital's file looks through the study's eyes. Made while the table is read; it stays at the
- * hospital (`cohort-client check`) and nothing of it is ever sent.
+ * The data dictionary: how a hospital's file looks through the study's eyes. Made while the table is read; it stays at
+ * the hospital (`cohort-client check`) and nothing of it is ever sent.
  *
  * Rows are judged in this order, and a row that is dropped is not looked at further:
  *     patient id missing -> left out by the split column -> label missing -> features -> dropped by `fill: drop`
@@ -57,9 +57,10 @@ uint64_t dictionary_kept(const struct dictionary *d); /* rows of all parts */
 uint64_t dictionary_patients(const struct dictionary *d);
 const char *dictionary_reason(enum dropped_reason r); /* "without a patient id", for people */
 
-/* Calls `sink` with one line for each thing a person should look at although the site can train: a label with one class among
- * the training rows, no training, validation (when the study has one) or test row, a feature that is constant or missing
- * everywhere among the rows looked at, a range far too wide, values outside, unknown levels, dropped rows. How many. */
+/* Calls `sink` with one line for each thing a person should look at although the site can train: a label with one class
+ * among the training rows, no training, validation (when the study has one) or test row, a feature that is constant or
+ * missing everywhere among the rows looked at, a range far too wide, values outside, unknown levels, dropped rows. How
+ * many. */
 uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *context, const char *line), void *context);
 
 #endif

@@ -1,3 +1,7 @@
+/*
+ * One formula for every input, (x - mean) / deviation, with x in raw units: so the numbers that a checkpoint carries
+ * are all that anyone needs to do the same.
+ */
 #include "data/encode.h"
 
 #include "base/vec.h"

@@ -1,3 +1,7 @@
+/*
+ * Open addressing with linear probing, doubled when half full. The names are bits of a cryptographic hash, so they are
+ * spread already and need no hash of their own.
+ */
 #include "data/patients.h"
 
 #include <stdlib.h>

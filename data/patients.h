@@ -1,8 +1,8 @@
 /*
  * Numbers patients in order of appearance, and remembers which part of the split each is in.
  *
- * A patient is known by 16 bytes of the split's hash (data/split.h), not by the id: that takes 24 bytes each whatever the
- * ids look like, two of 10^7 patients share them with probability 10^-25, and nobody can choose ids that collide.
+ * A patient is known by 16 bytes of the split's hash (data/split.h), not by the id: that takes 24 bytes a slot whatever
+ * the ids look like, two of 10^7 patients share them with probability 10^-25, and nobody can choose ids that collide.
  */
 #ifndef COHORT_DATA_PATIENTS_H
 #define COHORT_DATA_PATIENTS_H

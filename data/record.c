@@ -1,6 +1,6 @@
 /*
- * Nothing is looked at twice but cells with bytes beyond ASCII. kinds[256] says what a byte can mean here; runs of plain bytes
- * are copied at once.
+ * Nothing is looked at twice but cells with bytes beyond ASCII. kinds[256] says what a byte can mean here; runs of
+ * plain bytes are copied at once.
  */
 #include "data/record.h"
 

@@ -1,6 +1,6 @@
 /*
- * One CSV record after another out of a stream of bytes (RFC 4180): the state machine behind data/csv.h, which says what is accepted and
- * what is refused. It knows neither files nor zlib.
+ * One CSV record after another out of a stream of bytes (RFC 4180): the state machine behind data/csv.h, which says
+ * what is accepted and what is refused. It knows neither files nor zlib.
  *
  *   bytes  | ...a;b;"c ""d"" e"\n... |   lent by `more`, chunk after chunk
  *   text   |abc "d" e|                   the record's cells one after another, quotes undone, in UTF-8
@@ -26,7 +26,8 @@ struct record {
 	uint8_t kinds[256]; /* what each byte can mean */
 	bool latin1;
 
-	/* Lends the next bytes, valid until the next call. No bytes: the end, or a failure that it reported by record_fail. */
+	/* Lends the next bytes, valid until the next call. No bytes: the end, or a failure that it reported by
+	 * record_fail. */
 	struct bytes (*more)(void *context);
 	void *context;
 	struct bytes rest; /* lent and not yet read */
@@ -54,7 +55,8 @@ bool record_read(struct record *r);
 
 struct bytes record_cell(const struct record *r, uint32_t index);
 
-/* Fails, if nothing failed before, at the cell being read (cells[count]) or, after record_read, at the one `count` is set to. */
+/* Fails, if nothing failed before, at the cell being read (cells[count]) or, after record_read, at the one `count` is
+ * set to. */
 void record_fail(struct record *r, enum err e, uint32_t line, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* "NAME:LINE:COLUMN: <words>" */

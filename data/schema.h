@@ -7,8 +7,8 @@
  *     numeric       1 input
  *     binary        1 input, 1 for the positive code
  *     categorical   levels - 1 inputs, one-hot without the first level
- * and then, with fill mean_and_flag, one indicator input per feature (1 = was missing), in the features' order.
- * A missing numeric value is filled with the global mean (0 after scaling), a missing binary one with the global share of
+ * and then, with fill mean_and_flag, one indicator input per feature (1 = was missing), in the features' order. A
+ * missing numeric value is filled with the global mean (0 after scaling), a missing binary one with the global share of
  * positives, a missing categorical one with the global shares of its levels.
  */
 #ifndef COHORT_DATA_SCHEMA_H
@@ -76,8 +76,8 @@ uint32_t schema_inputs(const struct schema *s); /* the model's input width */
 uint32_t schema_classes(const struct schema *s); /* 2 for a binary label, else the number of levels */
 uint32_t schema_outputs(const struct schema *s); /* logits: 1 for binary, else the number of levels */
 
-/* Length of the statistics vector (data/standardize.h gives its order): a numeric feature has 3 sums, a binary one 2 levels
- * and missing, a categorical one its levels and missing, the label its classes. */
+/* Length of the statistics vector (data/standardize.h gives its order): a numeric feature has 3 sums, a binary one 2
+ * levels and missing, a categorical one its levels and missing, the label its classes. */
 uint32_t schema_statistics_length(const struct schema *s);
 
 /* What input `input` is called in exports: "age", "sex", "cp=2", and "age missing" for an indicator. Cut at `size`. */

@@ -1,6 +1,6 @@
 /*
- * Whether a schema contradicts itself: everything that can be said without data. Each check names the culprit's path in the
- * study (field) and the words (why) together, so that the caller can add the line of the file.
+ * Whether a schema contradicts itself: everything that can be said without data. Each check names the culprit's path in
+ * the study (field) and the words (why) together, so that the caller can add the line of the file.
  */
 #include "base/limits.h"
 #include "data/codes.h"
@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A numeric cell is kept as a float offset from the middle of its range (table.h): beyond these a range has no float. */
+/* A numeric cell is kept as a float offset from the middle of its range (table.h): beyond these a range has no
+ * float. */
 #define RANGE_MIN 1e-30
 #define RANGE_MAX 1e30
 

@@ -1,11 +1,12 @@
 /*
- * The source: what a hospital says of its own file. A study names columns, codes and units of its own; a hospital's extract has
- * others, and the difference belongs to the hospital (client.yaml, sources.NAME), never to the study.
+ * The source: what a hospital says of its own file. A study names columns, codes and units of its own; a hospital's
+ * extract has others, and the difference belongs to the hospital (client.yaml, sources.NAME), never to the study.
  *
- *   cell --hospital's missing codes--> --recode--> --study's missing codes--> --number--> * times + plus --> min/max or levels
+ *   cell -> hospital's missing codes? -> recode -> study's missing codes? -> number * times + plus -> min and max
+ *                                                                         -> level
  *
- * Codes that the hospital gives (missing, recode's `from`) are written as in its file, with its decimal mark; recode's `to` is in the
- * study's words, with a decimal point. A recoded value is converted like any other.
+ * Codes that the hospital gives (missing, recode's `from`) are written as in its file, with its decimal mark; recode's
+ * `to` is in the study's words, with a decimal point. A recoded value is converted like any other.
  *
  * `name` is always the study's name of a feature, of the label, or the patient or split column as the study writes it.
  */
@@ -54,9 +55,9 @@ struct source {
 struct source source_default(const char *name, const char *path);
 
 /* Holds it against the study: every name is one of the study's (the nearest is named otherwise), no name is mapped or
- * converted twice, conversions are of numeric features, finite and not by zero, the delimiter is possible and differs from
- * the decimal mark. ERR_CONFIG; `field` receives the path of the culprit below client.yaml ("sources.heart.columns.agee")
- * for the caller to add line and column. */
+ * converted twice, conversions are of numeric features, finite and not by zero, the delimiter is possible and differs
+ * from the decimal mark. ERR_CONFIG; `field` receives the path of the culprit below client.yaml
+ * ("sources.heart.columns.agee") for the caller to add line and column. */
 enum err source_check(const struct source *s, const struct schema *schema, char *field, size_t field_size,
                       struct diag *why) MUST_USE;
 

@@ -1,3 +1,7 @@
+/*
+ * The hash's first 64 bits become a double by one rounding, and 2^-64 is exact: every language that divides the integer
+ * by 2^64 correctly rounded gets the same point, and with it the same part.
+ */
 #include "data/split.h"
 
 void split_hash(struct hash *out, uint64_t seed, struct bytes id)

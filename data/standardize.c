@@ -1,7 +1,7 @@
 /*
- * One loop over the rows makes the statistics, one loop over the features makes the scaling of them. Every sum of a feature
- * is kept with the error that its additions lost (Neumaier), because a variance from sums, S2/n - (S1/n)^2, subtracts two
- * numbers that may agree in most digits.
+ * One loop over the rows makes the statistics, one loop over the features makes the scaling of them. Every sum of a
+ * feature is kept with the error that its additions lost (Neumaier), because a variance from sums, S2/n - (S1/n)^2,
+ * subtracts two numbers that may agree in most digits.
  */
 #include "data/standardize.h"
 
@@ -25,8 +25,8 @@ static double half_range(const struct feature *f)
 	return (f->max - f->min) / 2;
 }
 
-/* sum += x; what the addition rounds away goes to *lost. A. Neumaier, Rundungsfehleranalyse einiger Verfahren zur Summation
- * endlicher Summen, ZAMM 54 (1974), algorithm IV. */
+/* sum += x; what the addition rounds away goes to *lost. A. Neumaier, Rundungsfehleranalyse einiger Verfahren zur
+ * Summation endlicher Summen, ZAMM 54 (1974), algorithm IV. */
 static void add(double *sum, double *lost, double x)
 {
 	double total = *sum + x;

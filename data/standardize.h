@@ -10,13 +10,16 @@
  *
  * The scaling has three numbers per input (schema.h gives the inputs' order):
  *     input = missing ? (fill - mean) / deviation : (x - mean) / deviation        deviation 0: the input is always 0
- * x is in raw units: the number itself, 1 or 0 for a binary, one-hot or indicator input; a missing value sets x to `fill` and
- * its indicator to 1.
- *     scale global, site   mean and population deviation (divided by n, not n - 1) of the present values, for every input, one-hot
- *                          and binary too; of all rows for an indicator. fill = mean, so that a missing value becomes 0
- *     scale none           mean 0, deviation 1, fill = the mean in raw units; so too every input of a feature with `scale: none`
- * An input whose deviation is below SCALING_CONSTANT of its half range (for levels and indicators: below it) is constant, and
- * deviation 0 is stored. A feature that is missing everywhere has mean = fill = mid range (share 0 for levels), deviation 0.
+ * x is in raw units: the number itself, 1 or 0 for a binary, one-hot or indicator input; a missing value sets x to
+ * `fill` and its indicator to 1.
+ *     scale global, site   mean and population deviation (divided by n, not n - 1) of the present values, for every
+ *                          input, one-hot and binary too; of all rows for an indicator. fill = mean, so that a missing
+ *                          value becomes 0
+ *     scale none           mean 0, deviation 1, fill = the mean in raw units; so too every input of a feature with
+ *                          `scale: none`, its indicator included
+ * An input whose deviation is below SCALING_CONSTANT of its half range (for levels and indicators: below it) is
+ * constant, and deviation 0 is stored. A feature that is missing everywhere has mean = fill = mid range (share 0 for
+ * levels), deviation 0.
  */
 #ifndef COHORT_DATA_STANDARDIZE_H
 #define COHORT_DATA_STANDARDIZE_H
@@ -24,17 +27,19 @@
 #include "data/schema.h"
 #include "data/table.h"
 
-/* Below it the fixed-point steps of a sum over a thousand sites (1e-10 in the variance of u) could pass for a deviation. */
+/* Below it the fixed-point steps of a sum over a thousand sites (1e-10 in the variance of u) could pass for a
+ * deviation. */
 #define SCALING_CONSTANT 1e-5
 
-/* Fills out[schema_statistics_length()] from the table's training rows. The sums are compensated (Neumaier 1974), so that they do not depend
- * on the number of rows in any digit that counts. */
+/* Fills out[schema_statistics_length()] from the table's training rows. The sums are compensated (Neumaier 1974), so
+ * that they do not depend on the number of rows in any digit that counts. */
 void statistics_collect(double *out, const struct table *t);
 
 double statistics_rows(const struct schema *s, const double *sums); /* training rows */
 
-/* What the federation's sums must hold before anyone trains: a training row exists, and at least two classes of the label
- * among them ("every hospital's training rows have the same label"). ERR_DATA. Not for one site's own statistics. */
+/* What the federation's sums must hold before anyone trains: a training row exists, and at least two classes of the
+ * label among them ("every hospital's training rows have the same label"). ERR_DATA. Not for one site's own
+ * statistics. */
 enum err statistics_check(const struct schema *s, const double *sums, struct diag *why) MUST_USE;
 
 struct scaling {
@@ -45,8 +50,8 @@ struct scaling {
 /* From summed statistics (scale global and none) or from the site's own (scale site). */
 void scaling_from_statistics(struct scaling *out, const struct schema *s, const double *sums);
 
-/* From three arrays of `inputs` numbers that came from outside. ERR_DATA when the number differs from the study's, one is not
- * finite, or a deviation is negative. */
+/* From three arrays of `inputs` numbers that came from outside. ERR_DATA when the number differs from the study's, one
+ * is not finite, or a deviation is negative. */
 enum err scaling_from_arrays(struct scaling *out, const struct schema *s, const double *mean, const double *deviation,
                              const double *fill, uint32_t inputs, struct diag *why) MUST_USE;
 void scaling_free(struct scaling *s); /* accepts a zeroed one */

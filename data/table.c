@@ -1,6 +1,6 @@
 /*
- * Row by row: judge (patient, part, label), read the features into one scratch row, keep it. The order in which a row can be
- * dropped is that of data/dictionary.h.
+ * Row by row: judge (patient, part, label), read the features into one scratch row, keep it. The order in which a row
+ * can be dropped is that of data/dictionary.h.
  */
 #include "data/table.h"
 

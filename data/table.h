@@ -1,16 +1,17 @@
 /*
- * The table: a hospital's rows in memory, as the study defines them. One compact copy: 4 bytes per feature and 7 per row.
+ * The table: a hospital's rows in memory, as the study defines them. One compact copy: 4 bytes per feature and 7 per
+ * row.
  *
- *   cells   [rows, features] float      numeric      x - (min + max) / 2, so that a float keeps 24 bits of the range and not
- *                                                    of an offset (a year, a time stamp); NaN = missing
- *                                       binary       0 negative, 1 positive; NaN = missing
- *                                       categorical  index of the level; NaN = missing
+ *   cells   [rows, features] float   numeric      x - (min + max) / 2, so that a float keeps 24 bits of the range and
+ *                                                 not of an offset (a year, a time stamp); NaN = missing
+ *                                    binary       0 negative, 1 positive; NaN = missing
+ *                                    categorical  index of the level; NaN = missing
  *   classes [rows]                      label: 0 negative, 1 positive, or the index of the level
  *   parts   [rows]                      train, validation, test
  *   patients[rows]                      patient number within this table, from 0 in order of appearance
  *
- * Rows keep the file's order. Rows without a patient id, without a label, left out by the split column, or with a missing value
- * under `fill: drop` are not in it; the dictionary counts them.
+ * Rows keep the file's order. Rows without a patient id, without a label, left out by the split column, or with a
+ * missing value under `fill: drop` are not in it; the dictionary counts them.
  */
 #ifndef COHORT_DATA_TABLE_H
 #define COHORT_DATA_TABLE_H
@@ -32,9 +33,9 @@ struct table {
 	struct dictionary dictionary;
 };
 
-/* Reads the source's file. ERR_NO_INPUT, ERR_DATA, ERR_LIMIT with the place; ERR_CONFIG from source_check. A column that is
- * missing is named with the nearest header and the line of client.yaml that maps it. No row at all that can be used is no
- * error here: part_rows tell it, the hospital's policy decides. On failure `out` is zeroed. */
+/* Reads the source's file. ERR_NO_INPUT, ERR_DATA, ERR_LIMIT with the place; ERR_CONFIG from source_check. A column
+ * that is missing is named with the nearest header and the line of client.yaml that maps it. No row at all that can be
+ * used is no error here: part_rows tell it, the hospital's policy decides. On failure `out` is zeroed. */
 enum err table_load(struct table *out, const struct schema *schema, const struct source *source,
                     struct diag *why) MUST_USE;
 void table_free(struct table *t); /* accepts a zeroed one */

@@ -1,4 +1,5 @@
-/* Batches: every epoch visits every row once, any batch can be had without its forerunners, rounds join without a seam. */
+/* Batches: every epoch visits every row once, any batch can be had without its forerunners, rounds join without a
+ * seam. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

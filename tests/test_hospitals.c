@@ -1,7 +1,7 @@
 /*
- * Real hospitals' files (../shared/data, may be absent), from bytes to inputs. The expected figures come from an independent
- * Python program (csv, hashlib, math.fsum, two passes) that was written from the definitions in data/split.h and
- * data/standardize.h, not from this code.
+ * Real hospitals' files (../shared/data, may be absent), from bytes to inputs. The expected figures come from an
+ * independent Python program (csv, hashlib, math.fsum, two passes) that was written from the definitions in
+ * data/split.h and data/standardize.h, not from this code.
  */
 #include <setjmp.h>
 #include <stdarg.h>

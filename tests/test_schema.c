@@ -1,6 +1,6 @@
 /*
- * The schema: widths and names of the inputs, and every contradiction that needs no data. Each case breaks one thing in a schema
- * that is good otherwise, so that a check that is gone lets its case through.
+ * The schema: widths and names of the inputs, and every contradiction that needs no data. Each case breaks one thing in
+ * a schema that is good otherwise, so that a check that is gone lets its case through.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * The split: known answers from Python's hashlib by the recipe in data/split.h, shares, and independence of everything but
- * patient and seed; and patients' numbers, which rest on the same hash.
+ * The split: known answers from Python's hashlib by the recipe in data/split.h, shares, and independence of everything
+ * but patient and seed; and patients' numbers, which rest on the same hash.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,8 @@ static void test_hash_is_that_of_the_recipe(void **state)
 	}
 }
 
-/* Python's points: seed 0, "1": 0.5479967119348853; seed 2^64 - 1, "1": 0.748337965858963; seed 42, "7": 0.024497181204262964 */
+/* Python's points: seed 0, "1": 0.5479967119348853; seed 2^64 - 1, "1": 0.748337965858963; seed 42, "7":
+ * 0.024497181204262964 */
 static void test_the_point_decides(void **state)
 {
 	static const struct {

@@ -182,7 +182,8 @@ static void random_table(struct table *t, struct rng *rng, uint32_t rows, double
 
 static void test_agrees_with_two_passes(void **state)
 {
-	/* centre, width: ordinary; far from the middle; a thousandth of the range at its end, where S2/n - (S1/n)^2 cancels */
+	/* centre, width: ordinary; far from the middle; a thousandth of the range at its end, where S2/n - (S1/n)^2
+	 * cancels */
 	static const double shapes[][2] = {{60, 40}, {95, 5}, {99.96, 0.04}, {20.02, 0.02}};
 	struct rng rng;
 

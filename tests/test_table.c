@@ -1,6 +1,7 @@
 /*
- * From a hospital's file to rows: every translation, every rule for what is missing, outside or unknown, every reason to drop a
- * row, every refusal with its place. A table is shown as text, one line per row: part, class, patient: values.
+ * From a hospital's file to rows: every translation, every rule for what is missing, outside or unknown, every reason
+ * to drop a row, every refusal with its place. A table is shown as text, one line per row: part, class, patient:
+ * values.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * UTF-8: every text of one to four bytes that matters is held against a second implementation that decodes the code point and asks
- * the definition (RFC 3629, section 3) whether it was written in its shortest form and may exist.
+ * UTF-8: every text of one to four bytes that matters is held against a second implementation that decodes the code
+ * point and asks the definition (RFC 3629, section 3) whether it was written in its shortest form and may exist.
  */
 #include <setjmp.h>
 #include <stdarg.h>

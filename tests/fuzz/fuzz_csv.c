@@ -1,6 +1,6 @@
 /*
- * A hospital's file of any bytes, plain or gzip, read in two dialects and as the table of a small study. Besides what the sanitizers
- * see: what is read is UTF-8 in rows of one width, a failure says why, and a table's counts agree.
+ * A hospital's file of any bytes, plain or gzip, read in two dialects and as the table of a small study. Besides what
+ * the sanitizers see: what is read is UTF-8 in rows of one width, a failure says why, and a table's counts agree.
  *
  * The file is one in memory (memfd_create), opened again by its name below /proc.
  */

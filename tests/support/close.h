@@ -1,6 +1,6 @@
 /*
- * Comparison of doubles: cmocka's assert_float_equal turns its arguments into floats first, so that it cannot see beyond the
- * seventh digit. Include after cmocka.h.
+ * Comparison of doubles: cmocka's assert_float_equal turns its arguments into floats first, so that it cannot see
+ * beyond the seventh digit. Include after cmocka.h.
  */
 #ifndef COHORT_TESTS_SUPPORT_CLOSE_H
 #define COHORT_TESTS_SUPPORT_CLOSE_H
