@@ -92,7 +92,7 @@ static enum err split(struct bytes raw, unsigned *status, struct buf *answer, co
 {
 	static const char version[] = "HTTP/1.1 ";
 	const size_t code_at = sizeof version - 1, code_end = code_at + 3;
-	const uint8_t *end = memmem(raw.ptr, raw.len, "\r\n\r\n", 4);
+	const uint8_t *end = raw.len ? memmem(raw.ptr, raw.len, "\r\n\r\n", 4) : NULL;
 	uint64_t code;
 
 	if (!end || raw.len < code_end || memcmp(raw.ptr, version, code_at) != 0 ||
