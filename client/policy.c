@@ -80,7 +80,7 @@ static enum err check_known(const struct yaml_document *d, const struct json *tr
 	static const char *const keys[] = {"known", "min_known"};
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (json_kind(json_get(tree, keys[i])) != JSON_IS_NULL)
+		if (json_get(tree, keys[i]) != NULL && json_kind(json_get(tree, keys[i])) != JSON_IS_NULL)
 			return yaml_complain(
 				d, why, ERR_CONFIG, keys[i],
 				"a list of known hospitals comes with secure aggregation, which this version "

@@ -57,7 +57,7 @@ struct world {
 static void violate(struct world *w, const char *what, uint64_t round)
 {
 	if (w->out->violation[0] == '\0')
-		snprintf(w->out->violation, sizeof w->out->violation, "seed %llu, round %llu: %s",
+		snprintf(w->out->violation, sizeof w->out->violation, "seed %llu, round %llu: %.200s",
 		         (unsigned long long)w->plan->seed, (unsigned long long)round, what);
 }
 
@@ -487,13 +487,14 @@ static void world_begin(struct world *w)
 		host_restart(w, h);
 	}
 	coordinator_restart(w);
-	for (uint32_t i = 0; i < w->setting->site_count; i++)
-		campaign_answer(w->campaign, w->hosts[i].number, ANSWER_APPROVED, w->now_ms);
-	if (campaign_start(w->campaign, w->now_ms, &why) != OK)
-		violate(w, why.text, 0);
-	/* The operator saw the command succeed, so approvals and start are on disk before any crash. */
-	while (w->record == NULL)
+	/* The operator repeats the command until it has succeeded, so approvals and start are on disk before the first round. */
+	while (w->record == NULL) {
+		for (uint32_t i = 0; i < w->setting->site_count; i++)
+			campaign_answer(w->campaign, w->hosts[i].number, ANSWER_APPROVED, w->now_ms);
+		if (campaign_state(w->campaign) == CAMPAIGN_READY && campaign_start(w->campaign, w->now_ms, &why) != OK)
+			violate(w, why.text, 0);
 		coordinator_step(w);
+	}
 }
 
 static void world_end(struct world *w)
