@@ -29,6 +29,7 @@ struct enrolled_site {
 	char name[NAME_SIZE];
 	uint8_t key[ROSTER_KEY_SIZE];
 	bool gone; /* not on the roster any more */
+	bool told; /* that it is gone or revoked */
 	bool revoked; /* the certificate that it was last seen with is on the revocation list */
 	char serial[SERIAL_SIZE]; /* of that certificate, "" before the first request */
 	int64_t last_seen_ms; /* Unix time of its last request; 0: never */

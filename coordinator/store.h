@@ -48,8 +48,8 @@ void store_answer(struct store *s, int64_t study, uint32_t site, enum site_answe
 void store_site(struct store *s, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms);
 void store_roster_version(struct store *s, uint32_t version);
 
-/* An attempt opens; nothing happens when its row is there already. `octets`: of one contribution. */
-void store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
+/* An attempt opens; false, and nothing happens, when its row is there already. `octets`: of one contribution. */
+bool store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
                       int64_t now_ms);
 /* What became of one site in an open attempt. SITE_EXPECT_PERSISTED is written as contributed: the commit makes it so.
  * `octets`: of its contribution, when it made one. */
@@ -57,8 +57,8 @@ void store_participant(struct store *s, int64_t study, const struct round_plan *
                        uint64_t octets, int64_t now_ms);
 /* After a restart: a contribution of the open attempt that cannot be read any more does not count. */
 void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site);
-/* The attempt has ended: outcome, figures, and the sites that have no row yet. */
-void store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms);
+/* The attempt has ended: outcome, figures, and the sites that have no row yet. False when that was written already. */
+bool store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms);
 /* A contribution came after the attempt had closed. The first time is kept; a site that contributed or refused stays so. True when
  * that is new. */
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms);

@@ -87,7 +87,7 @@ static void bind_attempt(struct store *s, struct sqlite3_stmt *q, int64_t study,
 	sql_integer(s, q, 3, attempt);
 }
 
-void store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
+bool store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
                       int64_t now_ms)
 {
 	struct sqlite3_stmt *q =
@@ -100,7 +100,7 @@ void store_open_round(struct store *s, int64_t study, const struct round_plan *p
 	sql_integer(s, q, 6, quorum);
 	sql_integer(s, q, 7, (int64_t)octets);
 	sql_integer(s, q, 8, now_ms);
-	sql_write(s, q);
+	return sql_write(s, q);
 }
 
 static const char *state_of(const struct round_site *site)
@@ -186,12 +186,13 @@ static void write_metrics(struct store *s, int64_t study, const struct round_pla
 	sql_write(s, q);
 }
 
-void store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms)
+bool store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms)
 {
 	const struct round_plan *plan = report->plan;
 	struct sqlite3_stmt *q =
 		sql_begin(s, "UPDATE rounds SET outcome = ?4, closed_ms = ?5, took_ms = ?6, model = ?7,"
-	                     " model_octets = ?8, weight = ?9 WHERE study = ?1 AND round = ?2 AND attempt = ?3");
+	                     " model_octets = ?8, weight = ?9 WHERE study = ?1 AND round = ?2 AND attempt = ?3"
+	                     " AND outcome = 'open'");
 
 	bind_attempt(s, q, study, plan->round, plan->attempt);
 	sql_text(s, q, 4, outcome_name(report->outcome));
@@ -200,7 +201,8 @@ void store_close_round(struct store *s, int64_t study, const struct round_report
 	sql_hash(s, q, 7, &report->model);
 	sql_integer(s, q, 8, (int64_t)report->model_octets);
 	sql_real(s, q, 9, report->weight);
-	sql_write(s, q);
+	if (!sql_write(s, q))
+		return false;
 	for (uint32_t i = 0; i < round_site_count(report->round); i++) {
 		const struct round_site *site = round_site_at(report->round, i);
 
@@ -211,6 +213,7 @@ void store_close_round(struct store *s, int64_t study, const struct round_report
 		write_metrics(s, study, plan, "validation", &report->validation);
 		write_metrics(s, study, plan, "test", &report->test);
 	}
+	return true;
 }
 
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms)

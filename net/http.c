@@ -70,7 +70,7 @@ static bool decode(char *text)
 
 static bool name_is_clean(const char *name)
 {
-	return *name && name[strspn(name, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+	return *name && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
 static bool parse_parameters(struct http_target *t, char *query)

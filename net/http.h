@@ -20,7 +20,7 @@ struct http_target {
 	char *text; /* owned */
 	const char
 		*path; /* starts with '/'; [A-Za-z0-9._~/-] only; no empty, "." or ".." segment ("/" alone is fine) */
-	struct http_pair parameters[HTTP_PARAMETERS_MAX]; /* names [a-z_]+, each once; values decoded */
+	struct http_pair parameters[HTTP_PARAMETERS_MAX]; /* names [a-z0-9_]+, each once; values decoded */
 	size_t parameter_count;
 };
 

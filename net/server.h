@@ -30,7 +30,7 @@
 struct exchange {
 	enum http_method method;
 	const char *path; /* starts with '/'; characters [A-Za-z0-9._~/-] only, no empty, "." or ".." segment */
-	const struct http_pair *parameters; /* decoded; names [a-z_]+, each once */
+	const struct http_pair *parameters; /* decoded; names [a-z0-9_]+, each once */
 	size_t parameter_count;
 	struct bytes body; /* at most PART_MAX */
 	const struct identity *peer; /* the site, from its certificate alone; NULL on the local socket */

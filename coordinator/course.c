@@ -1,0 +1,304 @@
+#include "coordinator/course.h"
+
+#include "base/log.h"
+#include "coordinator/events.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct campaign_config configure(const struct course *c)
+{
+	return (struct campaign_config){
+		.study = c->study,
+		.join_ms = c->world->settings->join_ms,
+		.deadline_ms = c->world->settings->deadline_ms,
+		.pause_ms = c->world->settings->pause_ms,
+	};
+}
+
+/* First parameters from a file are kept among the models, under their hash: the path in the contract is the author's. */
+static void place_first_model(struct course *c)
+{
+	char hex[HASH_HEX_SIZE], *path;
+
+	if (c->study->init != INIT_FILE)
+		return;
+	hash_hex(hex, &c->study->init_sha256);
+	if (asprintf(&path, "%s/%s.safetensors", c->world->settings->models, hex) < 0)
+		mem_exhausted(1, PATH_SIZE);
+	c->first_model = path;
+	c->study->init_file = path;
+}
+
+static enum err begin(struct course **out, struct course_world *world, struct bytes canonical, struct diag *why)
+{
+	struct course *c = mem_alloc(sizeof *c);
+	c->study = mem_alloc(sizeof *c->study);
+	enum err e = study_from_canonical(c->study, canonical, why);
+
+	c->world = world;
+	queue_init(&c->sites, sizeof(uint32_t));
+	if (e != OK) {
+		course_free(c);
+		return e;
+	}
+	place_first_model(c);
+	*out = c;
+	return OK;
+}
+
+enum err course_add(struct course **out, struct course_world *world, struct bytes canonical, struct diag *why)
+{
+	struct course *c;
+	enum err e = begin(&c, world, canonical, why);
+
+	if (e != OK)
+		return e;
+	struct campaign_config config = configure(c);
+	c->campaign = campaign_new(&config);
+	struct json *record = campaign_save(c->campaign);
+	c->id = store_add_study(world->store, c->study, record, world->wall_ms);
+	json_free(record);
+	events_study_added(world, c->study);
+	*out = c;
+	return OK;
+}
+
+void course_free(struct course *c)
+{
+	if (c == NULL)
+		return;
+	CHECK(c->runner == NULL);
+	campaign_free(c->campaign);
+	queue_free(&c->sites);
+	study_free(c->study);
+	free(c->study);
+	free(c->first_model);
+	free(c);
+}
+
+/* ---- after a restart */
+
+static void restore_answer(void *context, uint32_t site, enum site_answer answer)
+{
+	campaign_restore_answer(((struct course *)context)->campaign, site, answer);
+}
+
+struct restoring {
+	struct course *course;
+	struct staging *staging; /* NULL: believe */
+};
+
+static void restore_row(void *context, const struct round_site *stored)
+{
+	struct restoring *r = context;
+	struct course *c = r->course;
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	struct round_site row = *stored;
+	uint32_t slot;
+
+	if (row.state == SITE_CONTRIBUTED && r->staging != NULL &&
+	    !(course_slot(c, row.number, &slot) && staging_holds(r->staging, slot, &row.content))) {
+		log_error("study %s round %llu: the contribution of %s is not on the disk any more; it does not count",
+		          c->study->name, (unsigned long long)plan->round,
+		          enrolled_name_of(c->world->enrolled, row.number));
+		row.state = SITE_DROPPED;
+		row.dropped = DROP_UNREADABLE;
+		store_unreadable(c->world->store, c->id, plan->round, plan->attempt, row.number);
+	}
+	campaign_restore_site(c->campaign, &row);
+}
+
+static enum err restore_rows(struct course *c, bool verify, struct diag *why)
+{
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	struct restoring r = {.course = c};
+	enum err e;
+
+	if (!campaign_round_open(c->campaign))
+		return OK;
+	if (verify)
+		r.staging = staging_open(c->world->settings->staging, c->study->name, c->study->revision, plan,
+		                         campaign_layout(c->campaign), &c->world->grants);
+	e = store_rows(c->world->store, c->id, plan->round, plan->attempt, restore_row, &r, why);
+	staging_release(r.staging);
+	return e;
+}
+
+static enum err restore_campaign(struct course *c, const struct stored_study *row, bool verify, struct diag *why)
+{
+	struct campaign_config config = configure(c);
+	struct json *record = NULL;
+	enum err e = json_parse(&record, row->record, CONTRACT_MAX, "campaign record", why);
+
+	if (e == OK)
+		e = campaign_restore(&c->campaign, &config, record, c->world->now_ms, why);
+	json_free(record);
+	if (e == OK)
+		e = store_answers(c->world->store, c->id, restore_answer, c, why);
+	if (e == OK)
+		e = restore_rows(c, verify, why);
+	return e;
+}
+
+enum err course_restore(struct course **out, struct course_world *world, const struct stored_study *row, bool verify,
+                        struct diag *why)
+{
+	struct course *c;
+	enum err e = begin(&c, world, row->canonical, why);
+
+	if (e != OK)
+		return diag_prefix(why, e, "%s: a stored contract", world->settings->database);
+	c->id = row->id;
+	e = restore_campaign(c, row, verify, why);
+	if (e != OK) {
+		e = diag_prefix(why, e, "%s: study %s", world->settings->database, c->study->name);
+		course_free(c);
+		return e;
+	}
+	for (uint32_t i = 0; i < world->enrolled->count; i++)
+		course_check_site(c, &world->enrolled->items[i]);
+	campaign_resume(c->campaign, world->now_ms);
+	*out = c;
+	return OK;
+}
+
+/* ---- persisting */
+
+static void persist_answer(struct course *c, const struct campaign_action *a)
+{
+	struct course_world *w = c->world;
+
+	store_answer(w->store, c->id, a->site, a->answer, w->wall_ms);
+	events_answer(w, c->study, a->site, a->answer);
+}
+
+static void persist_record(struct course *c, uint64_t token)
+{
+	struct course_world *w = c->world;
+	const struct round_report *report = campaign_report(c->campaign);
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	struct json *record = campaign_save(c->campaign);
+
+	store_record(w->store, c->id, record);
+	json_free(record);
+	if (report != NULL && store_close_round(w->store, c->id, report, w->wall_ms))
+		events_round_closed(w, c->study, report);
+	if (campaign_round_open(c->campaign) &&
+	    store_open_round(w->store, c->id, plan, plan_quorum(&c->study->sites, plan->site_count),
+	                     layout_octets(campaign_layout(c->campaign)), w->wall_ms))
+		events_round_opened(w, c->study, plan);
+	events_state(w, c->study, c->campaign, &c->announced);
+	c->token = token;
+}
+
+void course_persist(struct course *c, const struct campaign_action *a)
+{
+	if (a->kind == CAMPAIGN_PERSIST_ANSWER)
+		persist_answer(c, a);
+	else if (a->kind == CAMPAIGN_PERSIST)
+		persist_record(c, a->token);
+}
+
+void course_persist_site(struct course *c, uint32_t site)
+{
+	struct course_world *w = c->world;
+	const struct round_report *ended = campaign_report(c->campaign);
+	const struct round_plan *plan = ended != NULL ? ended->plan : campaign_plan(c->campaign);
+	const struct round *round = campaign_round(c->campaign);
+	const struct round_site *row = round != NULL ? round_site(round, site) : NULL;
+	uint64_t octets = layout_octets(campaign_layout(c->campaign));
+
+	/* An upload whose round has ended meanwhile does not count; a refusal that ended it does. */
+	if (row == NULL || row->state < (ended != NULL ? SITE_REFUSED : SITE_EXPECT_PERSISTED))
+		return;
+	store_participant(w->store, c->id, plan, row, octets, w->wall_ms);
+	events_site(w, c->study, plan, row);
+	c->sites_round = plan->round;
+	c->sites_attempt = plan->attempt;
+	queue_push(&c->sites, &site);
+}
+
+/* Rows of an attempt that has ended meanwhile have no one to tell. */
+static bool is_current(const struct course *c)
+{
+	const struct round_plan *plan = campaign_plan(c->campaign);
+
+	return campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND && plan->round == c->sites_round &&
+	       plan->attempt == c->sites_attempt;
+}
+
+bool course_committed(struct course *c)
+{
+	bool told = c->sites.count > 0 || c->token != 0;
+	uint64_t token = c->token;
+	uint32_t site;
+
+	while (queue_pop(&c->sites, &site))
+		if (is_current(c))
+			campaign_site_persisted(c->campaign, site, true, c->world->now_ms);
+	c->token = 0;
+	if (token != 0) {
+		c->models_changed = true;
+		campaign_persisted(c->campaign, token, c->world->now_ms);
+	}
+	return told;
+}
+
+void course_drain(struct course *c)
+{
+	struct campaign_action a;
+
+	while (campaign_next(c->campaign, &a)) {
+		if (a.kind == CAMPAIGN_PERSIST_SITE)
+			course_persist_site(c, a.site);
+		else
+			course_persist(c, &a);
+	}
+}
+
+/* ---- looking */
+
+static int compare_site(const void *key, const void *item)
+{
+	uint32_t a = *(const uint32_t *)key, b = *(const uint32_t *)item;
+
+	return (a > b) - (a < b);
+}
+
+bool course_slot(const struct course *c, uint32_t site, uint32_t *slot)
+{
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	const uint32_t *found = plan->site_count == 0 ? NULL
+	                                              : bsearch(&site, plan->sites, plan->site_count,
+	                                                        sizeof *plan->sites, compare_site);
+
+	if (found == NULL)
+		return false;
+	*slot = (uint32_t)(found - plan->sites);
+	return true;
+}
+
+bool course_uses_model(const struct course *c, const struct hash *sha256)
+{
+	uint64_t octets;
+	uint32_t step;
+	const struct hash newest = campaign_model(c->campaign, &octets);
+	const struct hash best = campaign_best(c->campaign, &octets, &step);
+
+	return hash_equal(&newest, sha256) || hash_equal(&best, sha256) ||
+	       hash_equal(&campaign_plan(c->campaign)->model, sha256) ||
+	       (c->study->init == INIT_FILE && hash_equal(&c->study->init_sha256, sha256));
+}
+
+bool course_expired(const struct course *c)
+{
+	return c->world->wall_ms / 1000 >= study_expires_s(c->study);
+}
+
+void course_check_site(struct course *c, const struct enrolled_site *site)
+{
+	if (site->gone || site->revoked)
+		campaign_revoked(c->campaign, site->number, c->world->now_ms);
+}

@@ -1,0 +1,341 @@
+#include "coordinator/staging.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct upload {
+	struct hash content; /* announced */
+	struct sha256 sha;
+	uint64_t next; /* octets that have arrived */
+	bool begun, granted;
+	int64_t active_ms; /* last part */
+	uint8_t tail[4]; /* the beginning of a word whose rest comes with the next part */
+	uint32_t tail_len;
+};
+
+struct staging {
+	char *path;
+	int fd; /* -1 before the first octet; written by the loop, read by syncing threads under `lock` */
+	pthread_mutex_t lock;
+	bool named; /* the folder is synced: the file's name is durable */
+	struct layout layout;
+	uint64_t octets; /* of one slot */
+	struct staging_grants *grants;
+	struct upload *uploads; /* one per slot */
+	uint32_t slots, owners;
+};
+
+struct staging *staging_open(const char *folder, const char *study, uint32_t revision, const struct round_plan *plan,
+                             const struct layout *layout, struct staging_grants *grants)
+{
+	struct staging *s = mem_alloc(sizeof *s);
+	char name[STAGING_NAME_SIZE];
+
+	staging_file_name(name, study, revision, plan);
+	if (asprintf(&s->path, "%s/%s", folder, name) < 0)
+		mem_exhausted(strlen(folder), 1);
+	s->layout = *layout;
+	s->octets = layout_octets(layout);
+	s->grants = grants;
+	s->slots = plan->site_count;
+	s->uploads = mem_array(s->slots, sizeof *s->uploads);
+	s->owners = 1;
+	pthread_mutex_init(&s->lock, NULL);
+	s->fd = open(s->path, O_RDWR | O_CLOEXEC);
+	return s;
+}
+
+struct staging *staging_retain(struct staging *s)
+{
+	s->owners++;
+	return s;
+}
+
+void staging_release(struct staging *s)
+{
+	if (s == NULL || --s->owners > 0)
+		return;
+	for (uint32_t i = 0; i < s->slots; i++)
+		staging_forget(s, i);
+	if (s->fd >= 0)
+		close(s->fd);
+	pthread_mutex_destroy(&s->lock);
+	free(s->uploads);
+	free(s->path);
+	free(s);
+}
+
+void staging_file_name(char out[STAGING_NAME_SIZE], const char *study, uint32_t revision, const struct round_plan *plan)
+{
+	snprintf(out, STAGING_NAME_SIZE, "%s.%" PRIu32 ".%" PRIu64 ".%" PRIu32, study, revision, plan->round,
+	         plan->attempt);
+}
+
+void staging_remove(struct staging *s)
+{
+	if (s->fd >= 0 && unlink(s->path) != 0 && errno != ENOENT)
+		log_warning("%s: cannot be removed: %s", s->path, strerror(errno));
+}
+
+/* ---- grants */
+
+static void give_back(struct staging *s, struct upload *u)
+{
+	if (u->granted)
+		s->grants->open--;
+	u->granted = false;
+}
+
+void staging_forget(struct staging *s, uint32_t slot)
+{
+	struct upload *u = &s->uploads[slot];
+
+	give_back(s, u);
+	sha256_free(&u->sha);
+	memset(u, 0, sizeof *u);
+}
+
+void staging_expire(struct staging *s, int64_t now_ms)
+{
+	for (uint32_t i = 0; i < s->slots; i++)
+		if (s->uploads[i].granted && now_ms - s->uploads[i].active_ms >= STAGING_IDLE_MS)
+			give_back(s, &s->uploads[i]);
+}
+
+/* An upload that comes in one part never waits for a second one: it needs no grant. */
+static bool take_grant(struct staging *s, struct upload *u, const struct staging_part *part)
+{
+	if (u->granted || part->octets.len == part->total)
+		return true;
+	if (s->grants->open >= s->grants->max)
+		return false;
+	s->grants->open++;
+	u->granted = true;
+	return true;
+}
+
+/* ---- the file */
+
+static enum staging_verdict make_file(struct staging *s, struct diag *why)
+{
+	int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		enum err e = diag_errno(why, errno, "%s: cannot be created", s->path);
+		return e == ERR_FULL ? STAGING_FULL : STAGING_BROKEN;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->fd = fd;
+	pthread_mutex_unlock(&s->lock);
+	return STAGING_NEXT;
+}
+
+static bool is_full(int errnum)
+{
+	return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG; /* EFBIG: a limit on the size of files */
+}
+
+static enum staging_verdict write_octets(struct staging *s, const struct staging_part *part, struct diag *why)
+{
+	uint64_t at = part->slot * s->octets + part->offset;
+	struct bytes rest = part->octets;
+
+	if (s->fd < 0) {
+		enum staging_verdict v = make_file(s, why);
+		if (v != STAGING_NEXT)
+			return v;
+	}
+	while (rest.len > 0) {
+		ssize_t n = pwrite(s->fd, rest.ptr, rest.len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			int errnum = errno;
+			(void)diag_errno(why, errnum, "%s: cannot be written", s->path);
+			return is_full(errnum) ? STAGING_FULL : STAGING_BROKEN;
+		}
+		at += (uint64_t)n;
+		rest = bytes_of(rest.ptr + n, rest.len - (size_t)n);
+	}
+	return STAGING_NEXT;
+}
+
+enum err staging_sync(struct staging *s, struct diag *why)
+{
+	pthread_mutex_lock(&s->lock);
+	int fd = s->fd;
+	bool named = s->named;
+	pthread_mutex_unlock(&s->lock);
+
+	CHECK(fd >= 0);
+	if (fdatasync(fd) != 0)
+		return diag_set(why, ERR_IO, "%s: fdatasync failed, uploads may be lost: %s", s->path, strerror(errno));
+	if (named)
+		return OK;
+	enum err e = file_sync_folder_of(s->path, why);
+	pthread_mutex_lock(&s->lock);
+	s->named = e == OK;
+	pthread_mutex_unlock(&s->lock);
+	return e;
+}
+
+enum err staging_read(const struct staging *s, uint32_t slot, uint64_t offset, uint8_t *out, size_t n, struct diag *why)
+{
+	uint64_t at = slot * s->octets + offset;
+
+	CHECK(slot < s->slots && offset + n <= s->octets);
+	while (n > 0) {
+		ssize_t got = pread(s->fd, out, n, (off_t)at);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return diag_set(why, ERR_IO, "%s: a contribution cannot be read back: %s", s->path,
+			                got < 0 ? strerror(errno) : "the file is too short");
+		out += got;
+		at += (uint64_t)got;
+		n -= (size_t)got;
+	}
+	return OK;
+}
+
+bool staging_holds(const struct staging *s, uint32_t slot, const struct hash *content)
+{
+	uint8_t *slice = mem_alloc(STAGING_SLICE);
+	struct sha256 sha = {0};
+	struct hash found = {{0}};
+	bool good = s->fd >= 0;
+
+	sha256_init(&sha);
+	for (uint64_t at = 0; at < s->octets && good; at += STAGING_SLICE) {
+		size_t n = s->octets - at < STAGING_SLICE ? (size_t)(s->octets - at) : STAGING_SLICE;
+		good = staging_read(s, slot, at, slice, n, NULL) == OK;
+		sha256_update(&sha, bytes_of(slice, n));
+	}
+	sha256_final(&sha, &found);
+	sha256_free(&sha);
+	free(slice);
+	return good && hash_equal(&found, content);
+}
+
+/* ---- parts */
+
+/* Words of the contribution are checked as they arrive; one that is cut by the end of a part waits in `tail`. */
+static bool check_words(struct staging *s, struct upload *u, const struct staging_part *part, struct diag *why)
+{
+	struct bytes octets = part->octets;
+	uint64_t at = part->offset;
+
+	while (octets.len > 0 && u->tail_len > 0) {
+		u->tail[u->tail_len++] = *octets.ptr;
+		octets = bytes_of(octets.ptr + 1, octets.len - 1);
+		at++;
+		if (u->tail_len < sizeof u->tail)
+			continue;
+		u->tail_len = 0;
+		if (layout_check_words(&s->layout, (uint32_t)(at / 4 - 1), u->tail, 1, why) != OK)
+			return false;
+	}
+	size_t whole = octets.len / 4;
+	if (whole > 0 && layout_check_words(&s->layout, (uint32_t)(at / 4), octets.ptr, (uint32_t)whole, why) != OK)
+		return false;
+	for (size_t i = 4 * whole; i < octets.len; i++)
+		u->tail[u->tail_len++] = octets.ptr[i];
+	return true;
+}
+
+static void begin(struct staging *s, uint32_t slot, const struct hash *content)
+{
+	struct upload *u = &s->uploads[slot];
+
+	staging_forget(s, slot);
+	u->content = *content;
+	u->begun = true;
+	sha256_init(&u->sha);
+}
+
+static enum staging_verdict finish(struct staging *s, uint32_t slot, struct diag *why)
+{
+	struct upload *u = &s->uploads[slot];
+	struct hash found, announced = u->content;
+
+	sha256_final(&u->sha, &found);
+	staging_forget(s, slot);
+	if (hash_equal(&found, &announced))
+		return STAGING_COMPLETE;
+	(void)diag_set(why, ERR_PEER_MESSAGE, "the contribution's SHA-256 is not the one announced; it was dropped");
+	return STAGING_HASH;
+}
+
+static enum staging_verdict accept_part(struct staging *s, const struct staging_part *part, int64_t now_ms,
+                                        struct diag *why)
+{
+	struct upload *u = &s->uploads[part->slot];
+
+	if (!take_grant(s, u, part)) {
+		(void)diag_set(why, ERR_AGAIN, "%u uploads are under way; ask again", s->grants->open);
+		return STAGING_BUSY;
+	}
+	u->active_ms = now_ms;
+	enum staging_verdict v = write_octets(s, part, why);
+	if (v != STAGING_NEXT) {
+		give_back(s, u);
+		return v;
+	}
+	if (!check_words(s, u, part, why)) {
+		staging_forget(s, part->slot);
+		return STAGING_WORDS;
+	}
+	sha256_update(&u->sha, part->octets);
+	u->next += part->octets.len;
+	return u->next == part->total ? finish(s, part->slot, why) : STAGING_NEXT;
+}
+
+enum staging_verdict staging_put(struct staging *s, const struct staging_part *part, int64_t now_ms, uint64_t *next,
+                                 struct diag *why)
+{
+	enum staging_verdict v = STAGING_NEXT;
+
+	CHECK(part->slot < s->slots && part->total == s->octets);
+	*next = 0;
+	if (part->octets.len == 0 || part->offset > part->total || part->octets.len > part->total - part->offset) {
+		(void)diag_set(why, ERR_PEER_MESSAGE, "a part holds 1 octet at least, and ends with the whole at most");
+		return STAGING_LENGTH;
+	}
+	struct upload *u = &s->uploads[part->slot];
+	bool known = u->begun && hash_equal(&u->content, &part->content);
+	if (!known && part->offset > 0)
+		return STAGING_NEXT; /* nothing of this content is here: from the beginning */
+	if (!known)
+		begin(s, part->slot, &part->content);
+	if (part->offset == u->next)
+		v = accept_part(s, part, now_ms, why);
+	if (v == STAGING_NEXT)
+		*next = s->uploads[part->slot].next;
+	return v;
+}
+
+void staging_sweep(const char *folder, bool (*keep)(void *context, const char *name), void *context)
+{
+	DIR *dir = opendir(folder);
+
+	if (dir == NULL)
+		return; /* the next open of a file says what is wrong with it */
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		if (entry->d_name[0] == '.' || keep(context, entry->d_name))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+			log_warning("%s/%s: cannot be removed: %s", folder, entry->d_name, strerror(errno));
+	}
+	closedir(dir);
+}
