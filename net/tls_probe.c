@@ -93,6 +93,10 @@ static enum err explain(const struct probe *p, const char *host, struct diag *wh
 	if (p->alert >= 0)
 		return diag_set(why, ERR_REFUSED, "%s ended the TLS handshake: %s", host,
 		                SSL_alert_desc_string_long(p->alert));
+	if (ERR_GET_REASON(error) == SSL_R_BAD_SIGNATURE)
+		return diag_set(why, ERR_REFUSED,
+		                "%s cannot be trusted: it does not hold the key of the certificate that it shows",
+		                host);
 	if (ERR_GET_REASON(error) == SSL_R_WRONG_VERSION_NUMBER)
 		return diag_set(why, ERR_REFUSED, "%s answers, but not in TLS; is it the right port?", host);
 	return OK;
