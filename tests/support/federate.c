@@ -1,0 +1,90 @@
+#include "tests/support/federate.h"
+
+#include "client/contribution.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One round: every site's contribution into the sum. */
+static void collect(struct aggregate *sum, struct contributor *sites, const struct round_plan *plan, struct bytes model)
+{
+	struct diag why = {{0}};
+	struct buf octets;
+
+	buf_init(&octets, MODEL_FILE_MAX);
+	for (uint32_t i = 0; i < plan->site_count; i++) {
+		struct contribution_report report;
+
+		if (contribution_compute(&sites[i], &octets, &report, plan, model, NULL, &why) != OK)
+			fail_msg("%s", why.text);
+		aggregate_add(sum, buf_bytes(&octets));
+	}
+	buf_free(&octets);
+}
+
+static void run_round(struct federated *out, const struct study *study, struct contributor *sites,
+                      const struct round_plan *plan)
+{
+	struct aggregate sum = {0};
+	struct outcome outcome;
+	struct layout layout;
+	struct diag why = {{0}};
+
+	if (round_plan_layout(&layout, study, plan->asks, plan->site_count, &why) != OK)
+		fail_msg("%s", why.text);
+	aggregate_begin(&sum, &layout);
+	collect(&sum, sites, plan, buf_bytes(&out->model));
+	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), &why) != OK)
+		fail_msg("%s", why.text);
+	if (outcome.evaluated) {
+		out->validation = outcome.validation;
+		out->test = outcome.test;
+	}
+	if (outcome.has_model) {
+		buf_free(&out->model);
+		out->model = outcome.model;
+		out->model_sha256 = outcome.model_sha256;
+		memset(&outcome.model, 0, sizeof outcome.model);
+	}
+	outcome_free(&outcome);
+	aggregate_free(&sum);
+}
+
+void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
+              uint32_t count)
+{
+	struct contributor sites[FEDERATE_SITES_MAX];
+	uint32_t numbers[FEDERATE_SITES_MAX];
+
+	CHECK(count <= FEDERATE_SITES_MAX);
+	memset(out, 0, sizeof *out);
+	for (uint32_t i = 0; i < count; i++) {
+		contributor_init(&sites[i], study, &tables[i], names[i]);
+		numbers[i] = i + 1;
+	}
+	for (uint32_t step = 0; round_plan_asks(study, step) != 0; step++) {
+		struct round_plan plan = {
+			.study_hash = study->hash,
+			.round = step + 1,
+			.attempt = 1,
+			.step = step,
+			.asks = round_plan_asks(study, step),
+			.model = out->model_sha256,
+			.model_octets = out->model.len,
+			.sites = numbers,
+			.site_count = count,
+		};
+
+		run_round(out, study, sites, &plan);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		contributor_free(&sites[i]);
+}

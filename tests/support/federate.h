@@ -1,0 +1,23 @@
+/*
+ * A whole study in one process, in the straightest way: ask every site in turn, add, compute the outcome, go on. No states, no
+ * loss, no clock; the same contribution, aggregate and outcome that the programs use. For tests of what a study learns.
+ */
+#ifndef COHORT_TESTS_SUPPORT_FEDERATE_H
+#define COHORT_TESTS_SUPPORT_FEDERATE_H
+
+#include "coordinator/outcome.h"
+#include "data/table.h"
+
+#define FEDERATE_SITES_MAX 64
+
+struct federated {
+	struct metrics test, validation; /* of the last model */
+	struct hash model_sha256;
+	struct buf model; /* its file; buf_free when done */
+};
+
+/* Sites are numbered 1, 2, ... in the order given. A failure fails the test. */
+void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
+              uint32_t count);
+
+#endif
