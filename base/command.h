@@ -5,8 +5,8 @@
  *     program   |    operands    option with a value
  *               command (may be two words: "study add")
  *
- * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE; "--" ends them. Every command has --help, the
- * program has --help and --version. What is mistyped is answered with the nearest word that exists.
+ * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE; "--" ends them. Every command has
+ * --help, the program has --help and --version. What is mistyped is answered with the nearest word that exists.
  */
 #ifndef COHORT_BASE_COMMAND_H
 #define COHORT_BASE_COMMAND_H
@@ -58,7 +58,8 @@ struct command_line {
 /* Parses, runs, prints; the exit code for main: 64 for a wrong command line, 74 when stdout did not take the output. */
 int command_main(const struct command_program *program, int argc, char **argv);
 
-/* Parsing alone. `line->command` NULL with OK: the program's own help or version was asked for and printed. ERR_USAGE. */
+/* Parsing alone. `line->command` NULL with OK: the program's own help or version was asked for and printed.
+ * ERR_USAGE. */
 enum err command_parse(struct command_line *line, const struct command_program *program, int argc, char **argv,
                        struct diag *why) MUST_USE;
 

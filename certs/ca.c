@@ -1,6 +1,6 @@
 /*
- * A leaf is built from what we decide, field by field: nothing of a request is copied into a certificate but the two public
- * keys and the name, all three checked before. So a request cannot smuggle in an extension.
+ * A leaf is built from what we decide, field by field: nothing of a request is copied into a certificate but the two
+ * public keys and the name, all three checked before. So a request cannot smuggle in an extension.
  *
  * OpenSSL fails here only for want of memory or because we called it wrongly; both are CHECKs.
  */
@@ -39,8 +39,8 @@ static void set_serial(X509 *x, char hex[CA_SERIAL_SIZE])
 	uint8_t serial[CA_SERIAL_BYTES] = {0};
 	const struct entropy system = entropy_system();
 
-	/* The first bit is 0, so that the number is positive in 16 octets, and the first octet is not 0, so that every tool prints
-	 * the same 32 digits: just under 127 random bits remain. */
+	/* The first bit is 0, so that the number is positive in 16 octets, and the first octet is not 0, so that
+	 * every tool prints the same 32 digits: just under 127 random bits remain. */
 	while (serial[0] == 0) {
 		entropy_fill(&system, serial, sizeof(serial));
 		serial[0] &= 0x7f;

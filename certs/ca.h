@@ -1,7 +1,7 @@
 /*
- * The authority's hands: what it signs. Certificates (RFC 5280), revocation lists, and the roster's bytes; all with ECDSA P-256
- * and SHA-256. Who may get one is decided elsewhere (certs/registry.h); nothing here touches a file but the two of ca_create
- * and ca_open.
+ * The authority's hands: what it signs. Certificates (RFC 5280), revocation lists, and the roster's bytes; all with
+ * ECDSA P-256 and SHA-256. Who may get one is decided elsewhere (certs/registry.h); nothing here touches a file but
+ * the two of ca_create and ca_open.
  *
  *              basic constraints      key usage                         extended      names
  *   authority  critical CA, depth 0   digitalSignature, certificates,   -             cohort://F/authority
@@ -40,13 +40,14 @@ struct ca_revoked {
 enum err ca_create(const char *certificate_path, const char *key_path, const char *federation, int64_t now_s,
                    struct diag *why) MUST_USE;
 
-/* ERR_REFUSED when others can read the key, the key is of another certificate, or the authority is not valid at `now_s`. */
+/* ERR_REFUSED when others can read the key, the key is of another certificate, or the authority is not valid at
+ * `now_s`. */
 enum err ca_open(struct ca **out, const char *certificate_path, const char *key_path, int64_t now_s,
                  struct diag *why) MUST_USE;
 void ca_close(struct ca *ca); /* accepts NULL */
 const struct identity *ca_identity(const struct ca *ca); /* borrowed until ca_close */
 
-/* A certificate in PEM, appended to `pem`, valid from CA_BACKDATE_S ago for CA_LEAF_DAYS or until the authority ends. */
+/* A certificate in PEM, appended to `pem`, valid from CA_BACKDATE_S ago for CA_LEAF_DAYS, at most as the authority. */
 void ca_issue_site(struct buf *pem, struct ca_leaf *leaf, const struct ca *ca, const struct enrol_request *request,
                    int64_t now_s);
 void ca_issue_coordinator(struct buf *pem, struct ca_leaf *leaf, const struct ca *ca,

@@ -10,8 +10,8 @@
  *       crl.pem            written by `crl`: for the coordinator
  *       roster.signed      written by `roster`: for the coordinator
  *
- * Nothing is overwritten but what is made from the book: index.json itself, crl.pem and roster.signed, each replaced as a
- * whole. One command at a time works on a folder (flock).
+ * Nothing is overwritten but what is made from the book: index.json itself, crl.pem and roster.signed, each replaced
+ * as a whole. One command at a time works on a folder (flock).
  */
 #ifndef COHORT_CERTS_FOLDER_H
 #define COHORT_CERTS_FOLDER_H

@@ -1,6 +1,6 @@
 /*
- * A revocation is worth nothing until the coordinator has it, so `revoke` writes both lists at once; when it is cut off in
- * between, running it again finishes the work.
+ * A revocation is worth nothing until the coordinator has it, so `revoke` writes both lists at once; when it is cut
+ * off in between, running it again finishes the work.
  */
 #include "certs/publish.h"
 

@@ -1,6 +1,6 @@
 /*
- * Lists in memory, found by plain scans: a federation has hundreds of sites, and a command looks once. What the file must keep
- * is checked when it is read (certs/registry_file.c).
+ * Lists in memory, found by plain scans: a federation has hundreds of sites, and a command looks once. What the file
+ * must keep is checked when it is read (certs/registry_file.c).
  */
 #include "certs/registry.h"
 

@@ -1,15 +1,16 @@
 /*
- * The authority's book, index.json: every site that was ever enrolled and every certificate that was ever issued. Nothing
- * is taken out of it; a number or a key that stands in it is never given or accepted again for someone else. The book is
- * written before what it speaks of leaves the folder, so no certificate can exist that could not be revoked.
+ * The authority's book, index.json: every site that was ever enrolled and every certificate that was ever issued.
+ * Nothing is taken out of it; a number or a key that stands in it is never given or accepted again for someone else.
+ * The book is written before what it speaks of leaves the folder, so no certificate can exist that could not be
+ * revoked.
  *
  *     {"format": 1, "federation": "heart", "roster_version": 3, "crl_number": 2,
  *      "sites":        [{"number": 1, "name": "st-mary", "key": HEX, "enrolled_s": T, "revoked_s": T or null}, ...]
- *      "certificates": [{"serial": HEX, "site": 1 (0: the coordinator), "tls_key": HEX, "not_before_s": T, "not_after_s": T,
- *                        "revoked_s": T or null, "hosts": [...]}, ...]}
+ *      "certificates": [{"serial": HEX, "site": 1 (0: the coordinator), "tls_key": HEX, "not_before_s": T,
+ *                        "not_after_s": T, "revoked_s": T or null, "hosts": [...]}, ...]}
  *
- * Sites stand by number (1, 2, 3 ...), certificates in the order of issue. At most one unrevoked site has a name, ignoring case. T is
- * seconds since 1970 UTC.
+ * Sites stand by number (1, 2, 3 ...), certificates in the order of issue. At most one unrevoked site has a name,
+ * ignoring case. T is seconds since 1970 UTC.
  */
 #ifndef COHORT_CERTS_REGISTRY_H
 #define COHORT_CERTS_REGISTRY_H
@@ -49,7 +50,8 @@ struct registry {
 void registry_new(struct registry *out, const char *federation);
 void registry_free(struct registry *r); /* accepts a zeroed one */
 
-/* ERR_DATA names the entry that breaks a rule above: the book is written by this program alone, so it was edited or damaged. */
+/* ERR_DATA names the entry that breaks a rule above: the book is written by this program alone, so it was edited or
+ * damaged. */
 enum err registry_load(struct registry *out, const char *path, struct diag *why) MUST_USE;
 
 /* Replaces the file as a whole; a crash leaves the old book or the new one. ERR_LIMIT when it outgrew REGISTRY_MAX. */

@@ -1,6 +1,6 @@
 /*
- * index.json, both ways. Reading is strict: the rules of certs/registry.h are all checked, because an edited book could give a
- * number twice or bring a revoked site back.
+ * index.json, both ways. Reading is strict: the rules of certs/registry.h are all checked, because an edited book
+ * could give a number twice or bring a revoked site back.
  */
 #include "certs/registry.h"
 

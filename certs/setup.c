@@ -110,7 +110,8 @@ static enum err coordinator_issue(struct issue *i, struct folder *f, const struc
 	}
 	if (!e)
 		e = issue_write(i, f, REGISTRY_COORDINATOR_NAME, place->certificate, why);
-	/* A key without its certificate is of no use and would be in the way. After ERR_CONFLICT it is somebody else's. */
+	/* A key without its certificate is of no use and would be in the way. After ERR_CONFLICT it is somebody
+	 * else's. */
 	if (e && e != ERR_CONFLICT && access(place->certificate, F_OK) != 0)
 		unlink(place->key);
 	pki_key_free(key);

@@ -1,6 +1,6 @@
 /*
- * Who gets a certificate. Three things are taken from a request, the name and the two keys, after both proofs were checked
- * (net/enrol.h). A name and a signing key belong together for good; a TLS key belongs to one site for good.
+ * Who gets a certificate. Three things are taken from a request, the name and the two keys, after both proofs were
+ * checked (net/enrol.h). A name and a signing key belong together for good; a TLS key belongs to one site for good.
  */
 #include "certs/sites.h"
 

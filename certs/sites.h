@@ -1,6 +1,6 @@
 /*
- * The commands that give sites their certificates. `sign` enrols a site that is not in the book; `renew` never enrols. Both read and
- * check everything first; a refusal writes nothing.
+ * The commands that give sites their certificates. `sign` enrols a site that is not in the book; `renew` never
+ * enrols. Both read and check everything first; a refusal writes nothing.
  */
 #ifndef COHORT_CERTS_SITES_H
 #define COHORT_CERTS_SITES_H

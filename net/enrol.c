@@ -1,6 +1,6 @@
 /*
- * Making a request and judging one. Both sides build the proof's message with proof_message(), the only place that knows
- * what is signed.
+ * Making a request and judging one. Both sides build the proof's message with proof_message(), the only place that
+ * knows what is signed.
  */
 #include "net/enrol.h"
 

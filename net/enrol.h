@@ -7,10 +7,11 @@
  *
  * The request carries CN = NAME and one URI in its subject alternative names:
  *
- *     cohort-request://NAME/ed25519/KEY/PROOF      PROOF = Ed25519(sign.key, "COHRTreq" || F(NAME) || F(SubjectPublicKeyInfo))
+ *     cohort-request://NAME/ed25519/KEY/PROOF
+ *     PROOF = Ed25519(sign.key, "COHRTreq" || F(NAME) || F(SubjectPublicKeyInfo))
  *
- * so each key vouches for the other: the request's own ECDSA signature covers the URI, the proof covers the TLS key and
- * the name. Whoever knows the fingerprint of the signing key knows that nobody exchanged the rest on the way.
+ * so each key vouches for the other: the request's own ECDSA signature covers the URI, the proof covers the TLS key
+ * and the name. Whoever knows the fingerprint of the signing key knows that nobody exchanged the rest on the way.
  */
 #ifndef COHORT_NET_ENROL_H
 #define COHORT_NET_ENROL_H
@@ -30,9 +31,10 @@ struct enrol_request {
 };
 
 /* Makes the folder (0700) when missing, both keys and the request; `out` gets what the request says, for
- * identity_fingerprint. With `signing_key`, the path of an existing sign.key, that key is copied instead of making a new one:
- * the request then renews the same site's certificate with a fresh TLS key. Refuses when one of the three files exists
- * (ERR_CONFLICT names it) or the name is no site name (ERR_USAGE); on any failure no file made here remains. */
+ * identity_fingerprint. With `signing_key`, the path of an existing sign.key, that key is copied instead of making a
+ * new one: the request then renews the same site's certificate with a fresh TLS key. Refuses when one of the three
+ * files exists (ERR_CONFLICT names it) or the name is no site name (ERR_USAGE); on any failure no file made here
+ * remains. */
 enum err enrol_create(struct enrol_request *out, const char *folder, const char *site, const char *signing_key,
                       struct diag *why) MUST_USE;
 

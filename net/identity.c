@@ -1,6 +1,6 @@
 /*
- * From a certificate to a name. All rules are about what stands in the one certificate; nothing is looked up, so the same
- * bytes are the same identity in the server, in a client and in the authority's tool.
+ * From a certificate to a name. All rules are about what stands in the one certificate; nothing is looked up, so the
+ * same bytes are the same identity in the server, in a client and in the authority's tool.
  */
 #include "net/identity.h"
 

@@ -1,15 +1,16 @@
 /*
- * Who someone is: read from a certificate alone, never from what is sent. One URI in the subject alternative names says
- * it, a second one certifies a site's signing key:
+ * Who someone is: read from a certificate alone, never from what is sent. One URI in the subject alternative names
+ * says it, a second one certifies a site's signing key:
  *
  *     authority      cohort://FEDERATION/authority
  *     coordinator    cohort://FEDERATION/coordinator              beside its host names (DNS and IP)
  *     site           cohort://FEDERATION/site/NAME
  *                    cohort://FEDERATION/site/NAME/ed25519/KEY    64 hexadecimal digits, kept over renewals
  *
- * A certificate is an identity only if it has exactly the URIs of its kind and no other URI, is an authority (CA:TRUE)
- * exactly if its URI says so, is meant for its use (clientAuth for a site, serverAuth for the coordinator), and, for a site,
- * its common name is the site's name. Whether the authority signed it, and revocation, is TLS's work (net/tls.h).
+ * A certificate is an identity only if it has exactly the URIs of its kind and no other URI, is an authority
+ * (CA:TRUE) exactly if its URI says so, is meant for its use (clientAuth for a site, serverAuth for the coordinator),
+ * and, for a site, its common name is the site's name. Whether the authority signed it, and revocation, is TLS's work
+ * (net/tls.h).
  *
  * A site's keys and its request for a certificate are made by net/enrol.h.
  */
@@ -42,27 +43,29 @@ struct identity {
 
 const char *identity_kind_text(enum identity_kind kind); /* "site", "coordinator", "authority" */
 
-/* Reads one certificate. ERR_REFUSED when it is no identity ("certificate names two sites, a and b"), ERR_DATA when it is
- * no certificate. */
+/* Reads one certificate. ERR_REFUSED when it is no identity ("certificate names two sites, a and b"), ERR_DATA when
+ * it is no certificate. */
 enum err identity_from_certificate(struct identity *out, struct bytes der, struct diag *why) MUST_USE;
 
 /* The first certificate of a PEM text, as above. */
 enum err identity_from_pem(struct identity *out, struct bytes pem, struct diag *why) MUST_USE;
 
-/* Refuses another kind, another federation (NULL: any), and a certificate that is not valid at `now_s`: ERR_REFUSED with
- * "expired on 2026-03-01 12:00:00 UTC (3 days ago): ..." or "is not valid before ... (clock off by 2 hours?): ...". */
+/* Refuses another kind, another federation (NULL: any), and a certificate that is not valid at `now_s`: ERR_REFUSED
+ * with "expired on 2026-03-01 12:00:00 UTC (3 days ago): ..." or "is not valid before ... (clock off by 2 hours?):
+ * ...". */
 enum err identity_expect(const struct identity *id, enum identity_kind kind, const char *federation, int64_t now_s,
                          struct diag *why) MUST_USE;
 
 /* "2026-03-01 12:00:00 UTC". */
 void identity_moment(char out[IDENTITY_MOMENT_SIZE], int64_t moment_s);
 
-/* The words for a key that two people compare by telephone: the first 128 bits of its SHA-256, as 3f2a-90c1-.... Against a
- * second key with the same words 128 bits are enough, and eight groups can be read aloud. */
+/* The words for a key that two people compare by telephone: the first 128 bits of its SHA-256, as 3f2a-90c1-....
+ * Against a second key with the same words 128 bits are enough, and eight groups can be read aloud. */
 void identity_fingerprint(char out[IDENTITY_FINGERPRINT_SIZE], const uint8_t key[IDENTITY_KEY_SIZE]);
 
-/* Is `signature` (DER, ECDSA with SHA-256) that of an authority in `authority_pem` over tag || F(body)? Several certificates may
- * stand in it (an authority and its successor). ERR_REFUSED when none made it, ERR_DATA when there is no authority. */
+/* Is `signature` (DER, ECDSA with SHA-256) that of an authority in `authority_pem` over tag || F(body)? Several
+ * certificates may stand in it (an authority and its successor). ERR_REFUSED when none made it, ERR_DATA when there
+ * is no authority. */
 enum err identity_verify(struct bytes authority_pem, const char *tag, struct bytes body, struct bytes signature,
                          struct diag *why) MUST_USE;
 

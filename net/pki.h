@@ -26,8 +26,9 @@ struct pki_uris {
 /* OpenSSL's own words for the first error in its queue of this thread, which is emptied. Never NULL. */
 const char *pki_reason(void);
 
-/* The first certificate or request of a PEM text, or one in DER with nothing after it. ERR_DATA. The caller frees it with
- * OpenSSL's X509_free or X509_REQ_free. A key file that is encrypted is refused, never asked about at a terminal. */
+/* The first certificate or request of a PEM text, or one in DER with nothing after it. ERR_DATA. The caller frees it
+ * with OpenSSL's X509_free or X509_REQ_free. A key file that is encrypted is refused, never asked about at a
+ * terminal. */
 enum err pki_certificate_from_pem(struct x509_st **out, struct bytes pem, struct diag *why) MUST_USE;
 enum err pki_certificate_from_der(struct x509_st **out, struct bytes der, struct diag *why) MUST_USE;
 enum err pki_request_from_pem(struct X509_req_st **out, struct bytes pem, struct diag *why) MUST_USE;

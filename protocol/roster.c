@@ -1,6 +1,7 @@
 /*
- * One spelling per roster: the body is read by the strict JSON reader, built again from what was read, and must come out byte
- * for byte. So a signature covers a meaning and not one of many texts for it, and the rules below are the only parser's rules.
+ * One spelling per roster: the body is read by the strict JSON reader, built again from what was read, and must come
+ * out byte for byte. So a signature covers a meaning and not one of many texts for it, and the rules below are the
+ * only parser's rules.
  */
 #include "protocol/roster.h"
 

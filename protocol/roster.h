@@ -1,18 +1,19 @@
 /*
- * The roster: the authority's signed list of enrolled sites. `cohort-ca roster` writes it, the coordinator only carries it,
- * and every site verifies it itself. The file is three lines, each ended by one newline:
+ * The roster: the authority's signed list of enrolled sites. `cohort-ca roster` writes it, the coordinator only
+ * carries it, and every site verifies it itself. The file is three lines, each ended by one newline:
  *
  *     cohort-roster 1
  *     {"version":3,"federation":"heart","sites":[{"number":1,"name":"st-mary","key":"<64 hex>"}, ...]}     the body
  *     <hexadecimal DER of the authority's ECDSA signature over ROSTER_TAG || F(body)>
  *
- * The body has exactly one spelling: canonical JSON (base/json.h) with the keys in this order, sites by ascending number.
- * A site's number is given once and never used again; its key is the Ed25519 identity that is kept over renewals of its
- * certificate. Names are unique ignoring case, keys are unique. A revoked site is left out.
+ * The body has exactly one spelling: canonical JSON (base/json.h) with the keys in this order, sites by ascending
+ * number. A site's number is given once and never used again; its key is the Ed25519 identity that is kept over
+ * renewals of its certificate. Names are unique ignoring case, keys are unique. A revoked site is left out.
  *
  * A reader works in this order, and refuses a version lower than the highest it has seen:
  *     roster_split  ->  identity_verify(ca.pem, ROSTER_TAG, body, signature) of net/identity.h  ->  roster_parse
- * Who connects is who the roster lists only if the name AND the signing key of its certificate are those of the entry.
+ * Who connects is who the roster lists only if the name AND the signing key of its certificate are those of the
+ * entry.
  *
  * No cryptography in here: protocol is text and layout.
  */
@@ -54,7 +55,7 @@ struct roster_parts {
 /* Takes the container apart; nothing is believed yet. ERR_DATA says which line is wrong, ERR_LIMIT when too large. */
 enum err roster_split(struct roster_parts *out, struct bytes file, struct diag *why) MUST_USE;
 
-/* Reads a body whose signature was verified. ERR_DATA names the entry that breaks a rule above; `out` is then zeroed. */
+/* Reads a body whose signature was verified. ERR_DATA names the entry that breaks a rule above; `out` is zero then. */
 enum err roster_parse(struct roster *out, struct bytes body, struct diag *why) MUST_USE;
 
 void roster_free(struct roster *r); /* accepts a zeroed one */
@@ -63,7 +64,8 @@ void roster_free(struct roster *r); /* accepts a zeroed one */
 const struct roster_site *roster_find(const struct roster *r, const char *name);
 const struct roster_site *roster_number(const struct roster *r, uint32_t number);
 
-/* The authority's side: the body of `r` (by_name and content are not needed), appended to `out`. ERR_DATA as roster_parse. */
+/* The authority's side: the body of `r` (by_name and content are not needed), appended to `out`. ERR_DATA as
+ * roster_parse. */
 enum err roster_build(struct buf *out, const struct roster *r, struct diag *why) MUST_USE;
 
 /* The container around a body and its signature, appended to `out`. */

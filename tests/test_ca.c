@@ -1,4 +1,5 @@
-/* cohort-ca as a person runs it: the whole life of a federation, every refusal, and what openssl says of the products. */
+/* cohort-ca as a person runs it: the whole life of a federation, every refusal, and what openssl says of the
+ * products. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

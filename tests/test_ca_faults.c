@@ -1,6 +1,6 @@
 /*
- * The commands of cohort-ca cut off or failing at every system call that changes the disk. The calls are replaced here, at link
- * time; a command runs in a child process, and afterwards the parent looks at what is left:
+ * The commands of cohort-ca cut off or failing at every system call that changes the disk. The calls are replaced
+ * here, at link time; a command runs in a child process, and afterwards the parent looks at what is left:
  *
  *     the book can be read      every certificate that exists stands in it      the next command works
  */

@@ -1,8 +1,9 @@
 /*
- * The negative certificate matrix. A real server (net/server over loopback TCP) meets clients that send every certificate that
- * cohort-ca would never issue, or that has had its day; the real client (net/request) meets servers of that kind. Each is
- * refused before a single request is handled, and for the reason that is written beside it: the alert on the wire, and the words
- * in the server's log or in the client's message. Right ones are accepted, before and after.
+ * The negative certificate matrix. A real server (net/server over loopback TCP) meets clients that send every
+ * certificate that cohort-ca would never issue, or that has had its day; the real client (net/request) meets servers
+ * of that kind. Each is refused before a single request is handled, and for the reason that is written beside it: the
+ * alert on the wire, and the words in the server's log or in the client's message. Right ones are accepted, before
+ * and after.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -496,7 +497,8 @@ static void tls_1_2(void **state)
 	certificate_free(&leaf);
 }
 
-/* Revoked: refused; its renewal with a new key: served; and the other way round, revoking one serial spares the other. */
+/* Revoked: refused; its renewal with a new key: served; and the other way round, revoking one serial spares the
+ * other. */
 static void revoked_and_renewed(void **state)
 {
 	(void)state;
@@ -514,7 +516,7 @@ static void revoked_and_renewed(void **state)
 	certificate_free(&renewed);
 }
 
-/* A list past its date goes on counting, with a warning: nobody revoked comes back, and the federation does not stop. */
+/* A list past its date goes on counting, with a warning: nobody revoked comes back, and the federation goes on. */
 static void an_overdue_list(void **state)
 {
 	(void)state;
@@ -636,7 +638,7 @@ static void not_on_the_roster(void **state)
 	assert_int_equal(identity_from_pem(&id, bytes_text(tempdir_read(&server.dir, SITE ".pem", NULL)), &why), OK);
 	assert_int_equal(enrolled_identify(&found, &enrolled, id.name, id.signing_key, &why), ERR_PEER_IDENTITY);
 	assert_non_null(strstr(why.text, SITE));
-	/* Enrolled anew with other keys after a theft: the old certificate does not count, even before it is revoked. */
+	/* Enrolled anew with other keys after a theft: the old certificate counts for nothing, revoked or not. */
 	assert_int_equal(enrolled_identify(&found, &enrolled, "charite", id.signing_key, &why), ERR_PEER_IDENTITY);
 	assert_int_equal(enrolled_identify(&found, &enrolled, "Charite", sites[0].key, &why), ERR_PEER_IDENTITY);
 	assert_int_equal(enrolled_identify(&found, &enrolled, "charite", sites[0].key, &why), OK);

@@ -331,7 +331,7 @@ static void other_files(void **state)
 	certificate_free(&authority);
 }
 
-/* Cut at each byte, each byte flipped: refused, or the very same request (an end of line, a word outside the armour). */
+/* Cut at each byte, each byte flipped: refused, or the very same request (an end of line, a word outside it). */
 static void malformed_requests(void **state)
 {
 	(void)state;

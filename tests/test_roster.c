@@ -230,8 +230,8 @@ static void broken_containers(void **state)
 	buf_free(&out);
 }
 
-/* What is read from a damaged file is either refused or another roster that keeps every rule; never a crash. The signature
- * is not checked here: that no damage passes it is shown in test_ca. */
+/* What is read from a damaged file is either refused or another roster that keeps every rule; never a crash. The
+ * signature is not checked here: that no damage passes it is shown in test_ca. */
 static void malformed_files(void **state)
 {
 	(void)state;

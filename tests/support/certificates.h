@@ -1,6 +1,6 @@
 /*
- * A factory of certificates, right and wrong: what cohort-ca would never issue is made here, by hand from OpenSSL, so that tests
- * can show that it is refused.
+ * A factory of certificates, right and wrong: what cohort-ca would never issue is made here, by hand from OpenSSL, so
+ * that tests can show that it is refused.
  *
  *   struct made authority, site;
  *   certificate_authority(&authority, "heart");

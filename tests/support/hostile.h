@@ -1,6 +1,6 @@
 /*
- * Both ends of a TLS connection without manners: they check nothing, offer what no careful program would (security level 0, any
- * certificate with any key) and report what the other end made of it.
+ * Both ends of a TLS connection without manners: they check nothing, offer what no careful program would (security
+ * level 0, any certificate with any key) and report what the other end made of it.
  */
 #ifndef COHORT_TESTS_SUPPORT_HOSTILE_H
 #define COHORT_TESTS_SUPPORT_HOSTILE_H
@@ -39,7 +39,8 @@ struct hostile_server {
 void hostile_start(struct hostile_server *s, const struct hostile *h);
 void hostile_stop(struct hostile_server *s);
 
-/* A key pair whose public half is that of `certificate`, so that libraries take it for its key, with another private half. */
+/* A key pair whose public half is that of `certificate`, so that libraries take it for its key, with another private
+ * half. */
 EVP_PKEY *hostile_wrong_key(const EVP_PKEY *certificate_key);
 
 #endif

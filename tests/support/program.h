@@ -27,7 +27,8 @@ void program_shell(struct program *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Fails the test, showing what was said, unless it ended with `exit_code` and stderr holds `words`. */
 void program_expect(const struct program *p, int exit_code, const char *words);
 
-/* All files below a folder with their SHA-256, and its folders: equal before and after when nothing was written. The caller frees. */
+/* All files below a folder with their SHA-256, and its folders: equal before and after when nothing was written. The
+ * caller frees. */
 char *program_snapshot(const char *folder);
 
 #endif
