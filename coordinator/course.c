@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+char *course_first_model(const struct course_world *world, const struct hash *sha256)
+{
+	char hex[HASH_HEX_SIZE], *path;
+
+	hash_hex(hex, sha256);
+	if (asprintf(&path, "%s/%s.first", world->settings->models, hex) < 0)
+		mem_exhausted(1, PATH_SIZE);
+	return path;
+}
+
 static struct campaign_config configure(const struct course *c)
 {
 	return (struct campaign_config){
@@ -17,18 +27,13 @@ static struct campaign_config configure(const struct course *c)
 	};
 }
 
-/* First parameters from a file are kept among the models, under their hash: the path in the contract is the author's. */
+/* The path in the contract is the author's: the file was sent here, under its hash. */
 static void place_first_model(struct course *c)
 {
-	char hex[HASH_HEX_SIZE], *path;
-
 	if (c->study->init != INIT_FILE)
 		return;
-	hash_hex(hex, &c->study->init_sha256);
-	if (asprintf(&path, "%s/%s.safetensors", c->world->settings->models, hex) < 0)
-		mem_exhausted(1, PATH_SIZE);
-	c->first_model = path;
-	c->study->init_file = path;
+	c->first_model = course_first_model(c->world, &c->study->init_sha256);
+	c->study->init_file = c->first_model;
 }
 
 static enum err begin(struct course **out, struct course_world *world, struct bytes canonical, struct diag *why)
@@ -213,7 +218,8 @@ void course_persist_site(struct course *c, uint32_t site)
 	/* An upload whose round has ended meanwhile does not count; a refusal that ended it does. */
 	if (row == NULL || row->state < (ended != NULL ? SITE_REFUSED : SITE_EXPECT_PERSISTED))
 		return;
-	store_participant(w->store, c->id, plan, row, octets, w->wall_ms);
+	if (!store_participant(w->store, c->id, plan, row, octets, w->wall_ms))
+		return; /* a site that was dropped while its upload was synced */
 	events_site(w, c->study, plan, row);
 	c->sites_round = plan->round;
 	c->sites_attempt = plan->attempt;
@@ -288,8 +294,7 @@ bool course_uses_model(const struct course *c, const struct hash *sha256)
 	const struct hash best = campaign_best(c->campaign, &octets, &step);
 
 	return hash_equal(&newest, sha256) || hash_equal(&best, sha256) ||
-	       hash_equal(&campaign_plan(c->campaign)->model, sha256) ||
-	       (c->study->init == INIT_FILE && hash_equal(&c->study->init_sha256, sha256));
+	       (campaign_round_open(c->campaign) && hash_equal(&campaign_plan(c->campaign)->model, sha256));
 }
 
 bool course_expired(const struct course *c)

@@ -63,8 +63,12 @@ void course_drain(struct course *c);
 /* The site's position in the open attempt's plan. */
 bool course_slot(const struct course *c, uint32_t site, uint32_t *slot);
 
-/* Is this file one of the study's: newest, best, the open round's, the first parameters? */
+/* Is this file one of the study's: newest, best, the open round's? Its sites may fetch it, and it is kept. */
 bool course_uses_model(const struct course *c, const struct hash *sha256);
+
+/* "STATE/models/SHA256.first": the file of first parameters of studies that start from one. Owned by the caller. It is never
+ * deleted: it is small in number, and its study may be added again. */
+char *course_first_model(const struct course_world *world, const struct hash *sha256);
 
 bool course_expired(const struct course *c); /* by wall_ms */
 

@@ -108,12 +108,6 @@ void events_answer(const struct course_world *w, const struct study *study, uint
 	record(w, study->name, "answer", body);
 }
 
-void events_session(const struct course_world *w, const struct enrolled_site *site)
-{
-	log_notice("%s has started another session; the older one is ended", site->name);
-	record(w, "", "session", site_body(w, site->number));
-}
-
 void events_revoked(const struct course_world *w, const struct enrolled_site *site)
 {
 	struct json *body = site_body(w, site->number);

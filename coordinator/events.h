@@ -15,7 +15,6 @@ void events_study_added(const struct course_world *w, const struct study *study)
 void events_state(const struct course_world *w, const struct study *study, const struct campaign *campaign,
                   const char **announced);
 void events_answer(const struct course_world *w, const struct study *study, uint32_t site, enum site_answer answer);
-void events_session(const struct course_world *w, const struct enrolled_site *site); /* a newer one took over */
 void events_revoked(const struct course_world *w, const struct enrolled_site *site);
 void events_round_opened(const struct course_world *w, const struct study *study, const struct round_plan *plan);
 void events_site(const struct course_world *w, const struct study *study, const struct round_plan *plan,

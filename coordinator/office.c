@@ -100,6 +100,29 @@ out:
 	return e;
 }
 
+enum err office_check_roster(const struct settings *settings, struct diag *why)
+{
+	struct buf file = {0};
+	struct roster r = {0};
+	enum err e = file_read(&file, settings->roster, ROSTER_MAX, why);
+
+	if (e == OK && verified_roster(&r, buf_bytes(&file), settings->authority, why) != OK)
+		e = diag_prefix(why, ERR_REFUSED, "%s", settings->roster);
+	roster_free(&r);
+	buf_free(&file);
+	return e;
+}
+
+void office_revocations(struct office *o, bool (*revoked)(void *context, const char *serial), void *context)
+{
+	for (uint32_t i = 0; i < o->enrolled.count; i++) {
+		struct enrolled_site *site = &o->enrolled.items[i];
+
+		site->revoked = site->serial[0] != '\0' && revoked(context, site->serial);
+		tell(o, site);
+	}
+}
+
 /* ---- studies */
 
 struct course *office_course(const struct office *o, const char *study)

@@ -43,6 +43,9 @@ enum err office_read_roster(struct office *o, bool *changed, struct diag *why) M
 
 struct course *office_course(const struct office *o, const char *study); /* NULL: no such study */
 
+/* Would the roster's file be believed? Nothing is taken over. */
+enum err office_check_roster(const struct settings *settings, struct diag *why) MUST_USE;
+
 /* Which of the certificates that sites were last seen with are revoked, by serial number; after a new revocation list. */
 void office_revocations(struct office *o, bool (*revoked)(void *context, const char *serial), void *context);
 

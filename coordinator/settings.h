@@ -6,7 +6,7 @@
  *     names: [cohort.uni.example]           # optional: names that the certificate must bear
  *     credentials: {authority: ca.pem, certificate: coordinator.pem, key: coordinator.key}
  *     revocation_list: crl.pem              # optional; read again when it changes
- *     roster: roster.txt                    # what `cohort-ca roster` wrote; read again when it changes
+ *     roster: roster.signed                  # what `cohort-ca roster` wrote; read again when it changes
  *     state: state/
  *     rounds: {join: 30, deadline: 600, pause: 10}        # seconds
  *     limits: {uploads: 16, threads: 2}

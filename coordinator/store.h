@@ -52,8 +52,8 @@ void store_roster_version(struct store *s, uint32_t version);
 bool store_open_round(struct store *s, int64_t study, const struct round_plan *plan, uint32_t quorum, uint64_t octets,
                       int64_t now_ms);
 /* What became of one site in an open attempt. SITE_EXPECT_PERSISTED is written as contributed: the commit makes it so.
- * `octets`: of its contribution, when it made one. */
-void store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
+ * `octets`: of its contribution, when it made one. False, and nothing happens, when the site has its row already. */
+bool store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
                        uint64_t octets, int64_t now_ms);
 /* After a restart: a contribution of the open attempt that cannot be read any more does not count. */
 void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site);

@@ -122,12 +122,12 @@ static const char *reason_of(const struct round_site *site)
 	return site->state == SITE_DROPPED ? drop_reason_name(site->dropped) : "";
 }
 
-void store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
+bool store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
                        uint64_t octets, int64_t now_ms)
 {
 	struct sqlite3_stmt *q =
 		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, content,"
-	                     " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+	                     " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING");
 	bool contributed = site->state >= SITE_EXPECT_PERSISTED && site->state <= SITE_CONTRIBUTED;
 	const struct hash none = {{0}};
 
@@ -138,7 +138,7 @@ void store_participant(struct store *s, int64_t study, const struct round_plan *
 	sql_integer(s, q, 7, contributed ? (int64_t)octets : 0);
 	sql_hash(s, q, 8, contributed ? &site->content : &none);
 	sql_integer(s, q, 9, now_ms);
-	sql_write(s, q);
+	return sql_write(s, q);
 }
 
 void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site)

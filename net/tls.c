@@ -184,6 +184,31 @@ struct tls *tls_retain(struct tls *t)
 	return t;
 }
 
+bool tls_names(const struct tls *t, const char *host)
+{
+	return X509_check_host(t->own.leaf, host, 0, 0, NULL) == 1 || X509_check_ip_asc(t->own.leaf, host, 0) == 1;
+}
+
+bool tls_revokes(const struct tls *t, const char *serial)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(t->own.store);
+	BIGNUM *number = NULL;
+	X509_REVOKED *entry;
+	bool found = false;
+
+	if (!BN_hex2bn(&number, serial))
+		return false;
+	ASN1_INTEGER *wanted = BN_to_ASN1_INTEGER(number, NULL);
+	CHECK(wanted);
+	for (int i = 0; i < sk_X509_OBJECT_num(objects) && !found; i++) {
+		X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+		found = crl && X509_CRL_get0_by_serial(crl, &entry, wanted) == 1;
+	}
+	ASN1_INTEGER_free(wanted);
+	BN_free(number);
+	return found;
+}
+
 const struct identity *tls_self(const struct tls *t)
 {
 	return &t->own.self;

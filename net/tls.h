@@ -45,6 +45,12 @@ void tls_free(struct tls *t); /* one owner less; connections count as owners; ac
 /* Whom our own certificate names. Borrowed until tls_free. */
 const struct identity *tls_self(const struct tls *t);
 
+/* Does our own certificate name this host (a DNS name or an address)? */
+bool tls_names(const struct tls *t, const char *host);
+
+/* Does a revocation list of `t` hold this serial number (as struct identity has it)? Also of someone who is not connected. */
+bool tls_revokes(const struct tls *t, const char *serial);
+
 /* The check alone, with `now_s` (Unix time) instead of the clock; what `check` commands show. */
 enum err tls_check_own(enum tls_role role, const struct tls_files *files, int64_t now_s, struct diag *why) MUST_USE;
 

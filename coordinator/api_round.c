@@ -1,0 +1,84 @@
+/* What a site sends in a round: a refusal, or its contribution. */
+#include "coordinator/api.h"
+
+#include "base/parse.h"
+#include "coordinator/answers.h"
+#include "coordinator/runner.h"
+
+#include <string.h>
+
+/* /v1/studies/NAME/rounds/R/attempts/A/...: segments 4 and 6. */
+static bool read_attempt(struct api_request *q, uint64_t *round, uint32_t *attempt)
+{
+	uint64_t number;
+
+	if (parse_u64(round, bytes_text(q->segments[4])) && *round >= 1 && *round <= MESSAGE_INTEGER_MAX &&
+	    parse_u64(&number, bytes_text(q->segments[6])) && number >= 1 && number <= ATTEMPTS_MAX) {
+		*attempt = (uint32_t)number;
+		return true;
+	}
+	answer_error(q->x, 400, 0, "rounds and attempts are numbered in decimal, from 1");
+	return false;
+}
+
+/* ---- refusals */
+
+static void refuse(struct api_request *q, const struct message *m)
+{
+	const struct round_plan *open = campaign_plan(q->course->campaign);
+	bool is_open = campaign_round_open(q->course->campaign) && open->round == m->plan.round &&
+	               open->attempt == m->plan.attempt;
+	enum err e = campaign_refused(q->course->campaign, q->site->number, m->plan.round, m->plan.attempt, m->refusal,
+	                              q->office->world.now_ms);
+
+	if (e == OK)
+		answer_empty(q->x, 204);
+	else if (e == ERR_PEER_IDENTITY)
+		answer_error(q->x, 403, 0, "this hospital takes no part in that attempt");
+	else if (is_open)
+		answer_error(q->x, 409, 0, "this hospital has contributed to that attempt, or was dropped from it");
+	else
+		answer_error(q->x, 410, 0, "that attempt is not open");
+}
+
+void api_post_refusal(struct api_request *q)
+{
+	struct message m = {0};
+	struct session_id session;
+	struct diag why = {{0}};
+	uint64_t round;
+	uint32_t attempt;
+
+	if (!read_attempt(q, &round, &attempt))
+		return;
+	if (message_parse(&m, q->x->body, q->site->name, &why) != OK) {
+		answer_error(q->x, 400, 0, "%s", why.text);
+		return;
+	}
+	if (m.type != MESSAGE_REFUSAL || strcmp(m.study, q->course->study->name) != 0 || m.plan.round != round ||
+	    m.plan.attempt != attempt)
+		answer_error(q->x, 400, 0, "the body must be a refusal of the attempt that the path names");
+	else if (!hash_equal(&m.plan.study_hash, &q->course->study->hash))
+		answer_error(q->x, 409, 0, "that is not the contract in force");
+	else if (api_session(q, &session))
+		refuse(q, &m);
+	message_free(&m);
+}
+
+/* ---- contributions */
+
+void api_put_contribution(struct api_request *q)
+{
+	struct runner_part part = {.site = q->site->number};
+	const char *sha256 = server_parameter(q->x, "sha256");
+
+	if (!read_attempt(q, &part.round, &part.attempt))
+		return;
+	if (sha256 == NULL || !hash_from_hex(&part.content, sha256)) {
+		answer_error(q->x, 400, 0, "the parameter sha256 must hold 64 hexadecimal digits");
+		return;
+	}
+	if (api_number(q, "offset", NULL, MESSAGE_INTEGER_MAX, &part.offset) &&
+	    api_number(q, "octets", NULL, MESSAGE_INTEGER_MAX, &part.total) && api_session(q, &part.session))
+		runner_part(q->course->runner, q->x, &part);
+}

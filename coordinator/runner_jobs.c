@@ -1,0 +1,224 @@
+/*
+ * The runner's work in the pool. Each job owns copies of what it needs or holds something that nobody changes meanwhile: the sum
+ * belongs to the one job that adds or computes, the staging file is retained, the study outlives its course's `busy`.
+ */
+#include "coordinator/runner_inside.h"
+
+#include "base/file.h"
+#include "coordinator/fatal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ADD_OCTETS_MAX (16u << 20) /* in one job: some 10 ms, after which others get their turn in the pool */
+
+struct runner_job {
+	struct runner *runner;
+	struct staging *staging; /* retained */
+	uint32_t *sites, *slots, count;
+	enum err e;
+	struct diag why;
+	/* adding: where it stands */
+	uint32_t at;
+	uint64_t offset;
+	/* computing */
+	struct round_plan plan;
+	struct outcome outcome;
+	char model_path[PATH_SIZE];
+};
+
+/* ---- what all jobs share */
+
+static void start(struct runner *r, struct runner_job *job, void (*run)(void *), void (*done)(void *))
+{
+	job->runner = r;
+	r->course->busy++;
+	pool_submit(r->pool, (struct job){run, done, job});
+}
+
+static void finish(struct runner_job *job)
+{
+	job->runner->course->busy--;
+	staging_release(job->staging);
+	round_plan_free(&job->plan);
+	outcome_free(&job->outcome);
+	free(job->sites);
+	free(job->slots);
+	free(job);
+}
+
+/* A job for all sites in the queue. */
+static struct runner_job *job_for(struct runner *r, struct queue *sites)
+{
+	struct runner_job *job = mem_alloc(sizeof *job);
+
+	job->staging = staging_retain(r->staging);
+	job->sites = mem_array(sites->count, sizeof *job->sites);
+	job->slots = mem_array(sites->count, sizeof *job->slots);
+	while (queue_pop(sites, &job->sites[job->count])) {
+		CHECK(course_slot(r->course, job->sites[job->count], &job->slots[job->count]));
+		job->count++;
+	}
+	return job;
+}
+
+/* ---- syncing */
+
+static void run_sync(void *context)
+{
+	struct runner_job *job = context;
+
+	job->e = staging_sync(job->staging, &job->why);
+}
+
+static void sync_done(void *context)
+{
+	struct runner_job *job = context;
+	struct runner *r = job->runner;
+
+	if (job->e != OK)
+		fatal(&job->why);
+	r->syncing = false;
+	for (uint32_t i = 0; i < job->count && job->staging == r->staging; i++)
+		course_persist_site(r->course, job->sites[i]); /* dropped meanwhile: it has its row already */
+	finish(job);
+}
+
+/* ---- adding */
+
+static enum err add_some(struct runner_job *job, uint8_t *slice)
+{
+	struct aggregate *sum = &job->runner->sum;
+	uint64_t octets = layout_octets(&sum->layout);
+	uint64_t budget = ADD_OCTETS_MAX;
+
+	while (job->at < job->count && budget > 0) {
+		uint64_t left = octets - job->offset;
+		size_t n = left < STAGING_SLICE ? (size_t)left : STAGING_SLICE;
+		enum err e = staging_read(job->staging, job->slots[job->at], job->offset, slice, n, &job->why);
+
+		if (e != OK)
+			return e;
+		aggregate_add_words(sum, slice, (uint32_t)(job->offset / 4), (uint32_t)(n / 4));
+		job->offset += n;
+		budget -= n < budget ? n : budget;
+		if (job->offset == octets) {
+			aggregate_count(sum);
+			job->at++;
+			job->offset = 0;
+		}
+	}
+	return OK;
+}
+
+static void run_add(void *context)
+{
+	struct runner_job *job = context;
+	uint8_t *slice = mem_alloc(STAGING_SLICE);
+
+	job->e = add_some(job, slice);
+	free(slice);
+}
+
+static void add_done(void *context)
+{
+	struct runner_job *job = context;
+	struct runner *r = job->runner;
+
+	if (job->e != OK)
+		fatal(&job->why);
+	if (!r->begin_again && job->staging == r->staging && job->at < job->count) {
+		pool_submit(r->pool, (struct job){run_add, add_done, job});
+		return;
+	}
+	r->adding = false;
+	if (job->staging == r->staging)
+		for (uint32_t i = 0; i < job->count; i++)
+			campaign_added(r->course->campaign, job->sites[i], r->office->world.now_ms);
+	finish(job);
+	if (r->begin_again && r->staging != NULL)
+		aggregate_begin(&r->sum, campaign_layout(r->course->campaign));
+	r->begin_again = false;
+}
+
+/* ---- computing */
+
+static enum err read_model(struct buf *out, const struct runner_job *job, struct diag *why)
+{
+	struct hash found;
+
+	if (hash_is_zero(&job->plan.model)) {
+		buf_init(out, 0);
+		return OK;
+	}
+	enum err e = file_read(out, job->model_path, MODEL_FILE_MAX, why);
+	if (e != OK)
+		return e;
+	sha256_of(&found, buf_bytes(out));
+	if (!hash_equal(&found, &job->plan.model))
+		return diag_set(why, ERR_IO, "%s: damaged: its SHA-256 is not its name; restore it from a backup",
+		                job->model_path);
+	return OK;
+}
+
+static void run_compute(void *context)
+{
+	struct runner_job *job = context;
+	const struct runner *r = job->runner;
+	struct buf model = {0};
+	enum err e = read_model(&model, job, &job->why);
+
+	if (e != OK)
+		fatal(&job->why);
+	job->e = outcome_compute(&job->outcome, r->course->study, &job->plan, &r->sum, buf_bytes(&model), &job->why);
+	buf_free(&model);
+	if (job->e != OK || !job->outcome.has_model)
+		return;
+	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->outcome.model_sha256);
+	if (file_replace(job->model_path, buf_bytes(&job->outcome.model), 0600, &job->why) != OK)
+		fatal(&job->why);
+}
+
+static void compute_done(void *context)
+{
+	struct runner_job *job = context;
+	struct runner *r = job->runner;
+	struct campaign *campaign = r->course->campaign;
+
+	r->computing = false;
+	r->course->models_changed = true; /* its own is an orphan when the study was stopped meanwhile */
+	if (job->e == OK)
+		campaign_computed(campaign, &job->outcome, r->office->world.now_ms);
+	else
+		campaign_not_computed(campaign, job->why.text, r->office->world.now_ms);
+	finish(job);
+}
+
+static void start_compute(struct runner *r)
+{
+	struct runner_job *job = mem_alloc(sizeof *job);
+
+	r->compute = false;
+	if (campaign_state(r->course->campaign) != CAMPAIGN_EXPECT_OUTCOME) { /* stopped meanwhile */
+		free(job);
+		return;
+	}
+	round_plan_copy(&job->plan, campaign_plan(r->course->campaign));
+	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->plan.model);
+	r->computing = true;
+	start(r, job, run_compute, compute_done);
+}
+
+void runner_start_jobs(struct runner *r)
+{
+	if (!r->syncing && r->to_sync.count > 0) {
+		r->syncing = true;
+		start(r, job_for(r, &r->to_sync), run_sync, sync_done);
+	}
+	if (!r->adding && !r->computing && r->to_add.count > 0) {
+		r->adding = true;
+		start(r, job_for(r, &r->to_add), run_add, add_done);
+	}
+	if (r->compute && !r->adding && !r->computing)
+		start_compute(r);
+}

@@ -1,0 +1,204 @@
+/* Requests of sites that concern the campaign at work: polls, and parts of uploads. */
+#include "coordinator/runner_inside.h"
+
+#include "base/log.h"
+#include "coordinator/answers.h"
+#include "coordinator/events.h"
+#include "coordinator/fatal.h"
+
+#include <string.h>
+
+#define BUSY_RETRY_S 2 /* a part takes about a second on a hospital's line, so a grant is soon free */
+#define FULL_RETRY_S 60 /* a person must free some space */
+
+/* ---- polls */
+
+static bool has_message(const struct runner *r, uint32_t site, uint64_t after)
+{
+	const struct message *messages[3];
+	uint32_t count;
+
+	return !campaign_inbox(r->course->campaign, site, after, messages, &count) || count > 0;
+}
+
+/* A message in hand is what makes an approving poll a join. */
+static void answer_poll(struct runner *r, struct exchange *x, uint32_t site, uint64_t after, bool approving)
+{
+	struct campaign *campaign = r->course->campaign;
+	const struct message *messages[3];
+	uint32_t count;
+
+	if (approving)
+		campaign_polled(campaign, site, r->office->world.now_ms);
+	bool known = campaign_inbox(campaign, site, after, messages, &count);
+	answer_inbox(x, known ? 200 : 410, messages, count);
+}
+
+void runner_poll(struct runner *r, struct exchange *x, const struct runner_poll *poll)
+{
+	struct campaign *campaign = r->course->campaign;
+	int64_t now_ms = r->office->world.now_ms;
+	const struct waiting w = {
+		.kind = WAITING_POLL,
+		.x = x,
+		.site = poll->site,
+		.session = poll->session,
+		.after = poll->after,
+		.approving = poll->approving,
+	};
+
+	if (poll->approving) {
+		campaign_answer(campaign, poll->site, ANSWER_APPROVED, now_ms);
+		campaign_polled(campaign, poll->site, now_ms);
+	}
+	if (poll->until_ms <= now_ms || has_message(r, poll->site, poll->after)) {
+		answer_poll(r, x, poll->site, poll->after, poll->approving);
+		return;
+	}
+	waiting_add(&r->waiting, &w);
+	server_hold(x, poll->until_ms);
+}
+
+void runner_wake(struct runner *r)
+{
+	struct waiting *next;
+
+	for (struct waiting *w = r->waiting; w != NULL; w = next) {
+		struct waiting poll = *w;
+
+		next = w->next;
+		if (poll.kind != WAITING_POLL || !has_message(r, poll.site, poll.after))
+			continue;
+		waiting_end(w);
+		answer_poll(r, poll.x, poll.site, poll.after, poll.approving);
+	}
+}
+
+void runner_expired(struct exchange *x)
+{
+	waiting_end(x->owner);
+	answer_inbox(x, 200, NULL, 0);
+}
+
+void runner_supersede(struct runner *r, uint32_t site, const struct session_id *session)
+{
+	waiting_supersede(&r->waiting, site, session);
+}
+
+/* ---- uploads */
+
+static void note_late(struct runner *r, uint32_t site, uint64_t round, uint32_t attempt)
+{
+	const struct course_world *w = &r->office->world;
+
+	if (store_late(w->store, r->course->id, round, attempt, site, w->wall_ms))
+		events_late(w, r->course->study, round, attempt, site);
+}
+
+/* An upload that need not or may not come, or that waits for its commit. False: it is wanted. */
+static bool answer_verdict(struct runner *r, const struct waiting *w, enum upload_verdict verdict)
+{
+	switch (verdict) {
+	case UPLOAD_WANTED:
+		return false;
+	case UPLOAD_PENDING:
+		waiting_add(&r->waiting, w);
+		return true;
+	case UPLOAD_ACCEPTED:
+		answer_accepted(w->x);
+		return true;
+	case UPLOAD_LATE:
+		note_late(r, w->site, w->round, w->attempt);
+		answer_late(w->x);
+		return true;
+	case UPLOAD_CONFLICT:
+		answer_error(w->x, 409, 0, "another contribution of this hospital was accepted for this attempt");
+		return true;
+	case UPLOAD_UNINVITED:
+		answer_error(w->x, 403, 0, "this hospital takes no part in round %llu attempt %u of study %s",
+		             (unsigned long long)w->round, w->attempt, r->course->study->name);
+		return true;
+	case UPLOAD_LENGTH:
+		answer_error(w->x, 400, 0, "a contribution to this round has %llu octets, not %llu",
+		             (unsigned long long)layout_octets(campaign_layout(r->course->campaign)),
+		             (unsigned long long)w->octets);
+		return true;
+	}
+	return false;
+}
+
+static void answer_staged(struct runner *r, const struct waiting *w, enum staging_verdict verdict, uint64_t next,
+                          const struct diag *why)
+{
+	enum upload_verdict upload;
+
+	switch (verdict) {
+	case STAGING_NEXT:
+		answer_offset(w->x, next);
+		break;
+	case STAGING_COMPLETE:
+		upload = campaign_upload(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
+		                         r->office->world.now_ms);
+		answer_verdict(r, w, upload == UPLOAD_WANTED ? UPLOAD_PENDING : upload);
+		break;
+	case STAGING_BUSY:
+		answer_error(w->x, 503, BUSY_RETRY_S, "%s", why->text);
+		break;
+	case STAGING_LENGTH:
+	case STAGING_HASH:
+	case STAGING_WORDS:
+		answer_error(w->x, 400, 0, "%s", why->text);
+		break;
+	case STAGING_FULL:
+		answer_error(w->x, 507, FULL_RETRY_S, "the coordinator's disk is full; its operator must free space");
+		log_warning("%s; uploads wait until there is space", why->text);
+		break;
+	case STAGING_BROKEN:
+		fatal(why);
+	}
+}
+
+void runner_part(struct runner *r, struct exchange *x, const struct runner_part *p)
+{
+	struct campaign *campaign = r->course->campaign;
+	struct staging_part part = {.offset = p->offset, .total = p->total, .content = p->content, .octets = x->body};
+	const struct waiting w = {
+		.kind = WAITING_UPLOAD,
+		.x = x,
+		.site = p->site,
+		.session = p->session,
+		.round = p->round,
+		.attempt = p->attempt,
+		.octets = p->total,
+		.content = p->content,
+	};
+	struct diag why = {{0}};
+	uint64_t next;
+
+	if (answer_verdict(r, &w, campaign_wants(campaign, p->site, p->round, p->attempt, p->total, &p->content)))
+		return;
+	CHECK(r->staging != NULL && course_slot(r->course, p->site, &part.slot));
+	enum staging_verdict v = staging_put(r->staging, &part, r->office->world.now_ms, &next, &why);
+	answer_staged(r, &w, v, next, &why);
+}
+
+void runner_told(struct runner *r)
+{
+	struct waiting *next;
+
+	for (struct waiting *w = r->waiting; w != NULL; w = next) {
+		struct waiting upload = *w;
+		enum upload_verdict verdict;
+
+		next = w->next;
+		if (upload.kind != WAITING_UPLOAD)
+			continue;
+		verdict = campaign_wants(r->course->campaign, upload.site, upload.round, upload.attempt, upload.octets,
+		                         &upload.content);
+		if (verdict == UPLOAD_PENDING)
+			continue;
+		waiting_end(w);
+		if (!answer_verdict(r, &upload, verdict))
+			answer_offset(upload.x, 0); /* it did not become durable: once more */
+	}
+}

@@ -1,0 +1,192 @@
+#include "coordinator/tables.h"
+
+#include "base/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define AGE_SIZE 32
+#define NUMBER_SIZE 32
+#define LINE_MAX_OCTETS (64u << 20)
+#define NAME_COLUMN 24 /* most names of hospitals are shorter; a longer one shifts its line */
+
+/* ---- values; a key that is missing (an older daemon) is shown as "" or "-" */
+
+static const char *text(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+
+	return value != NULL && json_kind(value) == JSON_IS_STRING ? json_as_string(value) : "";
+}
+
+static int64_t integer(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+
+	return value != NULL && json_kind(value) == JSON_IS_INTEGER ? json_as_integer(value) : 0;
+}
+
+static const char *figure(char out[NUMBER_SIZE], const struct json *node, const char *key, int decimals)
+{
+	const struct json *value = json_get(node, key);
+
+	if (value == NULL || (json_kind(value) != JSON_IS_REAL && json_kind(value) != JSON_IS_INTEGER))
+		return "-";
+	snprintf(out, NUMBER_SIZE, "%.*f", decimals, json_as_real(value));
+	return out;
+}
+
+static const char *age(char out[AGE_SIZE], const struct json *site, int64_t now_ms)
+{
+	int64_t seen_ms = integer(site, "last_seen_ms");
+	int64_t s = (now_ms - seen_ms) / 1000;
+
+	if (seen_ms == 0)
+		return "never";
+	if (s < 120)
+		snprintf(out, AGE_SIZE, "%" PRId64 " s ago", s < 0 ? 0 : s);
+	else if (s < 7200)
+		snprintf(out, AGE_SIZE, "%" PRId64 " min ago", s / 60);
+	else if (s < 172800)
+		snprintf(out, AGE_SIZE, "%" PRId64 " h ago", s / 3600);
+	else
+		snprintf(out, AGE_SIZE, "%" PRId64 " days ago", s / 86400);
+	return out;
+}
+
+static void moment(char out[AGE_SIZE], int64_t at_ms)
+{
+	time_t at_s = (time_t)(at_ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&at_s, &tm);
+	strftime(out, AGE_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+/* ---- tables */
+
+static void print_sites(const struct json *sites, int64_t now_ms)
+{
+	char seen[AGE_SIZE];
+
+	printf("  %-*s %-12s %-12s %s\n", NAME_COLUMN, "hospital", "state", "last seen", "reason");
+	for (size_t i = 0; i < json_count(sites); i++) {
+		const struct json *s = json_at(sites, i);
+
+		printf("  %-*s %-12s %-12s %s\n", NAME_COLUMN, text(s, "site"), text(s, "state"), age(seen, s, now_ms),
+		       text(s, "reason"));
+	}
+}
+
+static void print_study(const struct json *s, int64_t now_ms)
+{
+	const struct json *metrics = json_get(s, "metrics");
+	char loss[NUMBER_SIZE], accuracy[NUMBER_SIZE], auc[NUMBER_SIZE];
+
+	printf("%s revision %" PRId64 ": %s, round %" PRId64 ", training %" PRId64 " of %" PRId64 " done\n",
+	       text(s, "study"), integer(s, "revision"), text(s, "state"), integer(s, "round"), integer(s, "step"),
+	       integer(s, "rounds"));
+	if (text(s, "waiting_for")[0] != '\0')
+		printf("  waits for  %s\n", text(s, "waiting_for"));
+	if (text(s, "failure")[0] != '\0')
+		printf("  failed     %s\n", text(s, "failure"));
+	if (metrics != NULL && json_kind(metrics) == JSON_IS_OBJECT)
+		printf("  figures    loss %s, accuracy %s, auc %s\n", figure(loss, metrics, "loss", 4),
+		       figure(accuracy, metrics, "accuracy", 3), figure(auc, metrics, "auc", 3));
+	printf("  hash       %s\n", text(s, "study_hash"));
+	print_sites(json_get(s, "sites"), now_ms);
+}
+
+void tables_status(const struct json *status, int64_t now_ms)
+{
+	const struct json *studies = json_get(status, "studies");
+
+	if (json_count(studies) == 0)
+		printf("no study yet; `cohort-coordinator study add FILE` adds one\n");
+	for (size_t i = 0; i < json_count(studies); i++) {
+		if (i > 0)
+			printf("\n");
+		print_study(json_at(studies, i), now_ms);
+	}
+}
+
+void tables_studies(const struct json *studies)
+{
+	const struct json *list = json_get(studies, "studies");
+
+	printf("%-*s %8s  %-9s %8s  %-10s  %s\n", NAME_COLUMN, "study", "revision", "state", "approved", "expires",
+	       "purpose");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *s = json_at(list, i);
+
+		printf("%-*s %8" PRId64 "  %-9s %8" PRId64 "  %-10s  %s\n", NAME_COLUMN, text(s, "study"),
+		       integer(s, "revision"), text(s, "state"), integer(s, "approved"), text(s, "expires"),
+		       text(s, "purpose"));
+	}
+}
+
+void tables_sites(const struct json *sites, int64_t now_ms)
+{
+	const struct json *list = json_get(sites, "sites");
+	char seen[AGE_SIZE];
+
+	printf("%-*s %8s  %-9s %s\n", NAME_COLUMN, "hospital", "number", "state", "last seen");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *s = json_at(list, i);
+
+		printf("%-*s %8" PRId64 "  %-9s %s\n", NAME_COLUMN, text(s, "site"), integer(s, "number"),
+		       text(s, "state"), age(seen, s, now_ms));
+	}
+}
+
+void tables_rounds_head(void)
+{
+	printf("%7s %7s  %-10s %9s %9s %9s %9s %9s  %-9s %s\n", "round", "attempt", "kind", "hospitals", "loss",
+	       "accuracy", "auc", "seconds", "outcome", "not in the sum");
+}
+
+void tables_round(const struct json *round)
+{
+	const struct json *sites = json_get(round, "sites");
+	char loss[NUMBER_SIZE], accuracy[NUMBER_SIZE], auc[NUMBER_SIZE], hospitals[NUMBER_SIZE];
+	size_t in = 0;
+
+	for (size_t i = 0; i < json_count(sites); i++)
+		in += strcmp(text(json_at(sites, i), "state"), "contributed") == 0;
+	snprintf(hospitals, sizeof hospitals, "%zu/%zu", in, json_count(sites));
+	printf("%7" PRId64 " %7" PRId64 "  %-10s %9s %9s %9s %9s %9.1f  %-9s", integer(round, "round"),
+	       integer(round, "attempt"), text(round, "kind"), hospitals, figure(loss, round, "loss", 4),
+	       figure(accuracy, round, "accuracy", 3), figure(auc, round, "auc", 3),
+	       (double)integer(round, "ms") / 1000.0, text(round, "outcome"));
+	for (size_t i = 0; i < json_count(sites); i++) {
+		const struct json *s = json_at(sites, i);
+		const char *reason = text(s, "reason");
+
+		if (strcmp(text(s, "state"), "contributed") != 0)
+			printf(" %s %s%s%s%s", text(s, "site"), text(s, "state"), reason[0] ? " (" : "", reason,
+			       reason[0] ? ")" : "");
+	}
+	printf("\n");
+}
+
+void tables_event(const struct json *event)
+{
+	char at[AGE_SIZE];
+
+	moment(at, integer(event, "at_ms"));
+	printf("%6" PRId64 "  %s  %s%s%s  %s\n", integer(event, "seq"), at, text(event, "study"),
+	       text(event, "study")[0] ? " " : "", text(event, "kind"), text(event, "body"));
+}
+
+void tables_json_line(const struct json *node)
+{
+	struct buf out;
+
+	buf_init(&out, LINE_MAX_OCTETS);
+	json_write(&out, node, false);
+	printf("%s\n", buf_text(&out));
+	buf_free(&out);
+}
