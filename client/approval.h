@@ -1,45 +1,57 @@
 /*
- * Approvals and contracts: files in the hospital's state folder, so that a person can read what was agreed to.
+ * Approvals: files in the hospital's state folder, so that a person can read what was agreed to.
  *
- *   STATE/contracts/HASH.json      the canonical bytes of a contract as fetched
  *   STATE/approved/HASH.yaml       made by `approve` after the contract was shown in words: study, revision, hash, when, and the
- *                                  keyed fingerprint of the extract that was looked at
- *   STATE/rejected/HASH.yaml       the same for a rejection
- *   STATE/fingerprint.key          32 random bytes: fingerprints tell nothing to whoever has not this key
+ *                                  fingerprint (client/fingerprint.h) of the extract that was looked at
+ *   STATE/rejected/HASH.yaml       made by `reject`: study, revision, hash, when, and whether an approval ended with it
+ *   STATE/rejected/HASH.told       beside it when the coordinator has heard of it: a file of its own, so that nobody ever writes a
+ *                                  person's answer again
  *
- * The fingerprint is KD(key, "COHRText", bytes of the extract's file), so it changes with every byte of the file and with nothing else.
+ * An answer replaces the earlier one about the same contract: the new file is written, then the other one removed. A crash in
+ * between leaves both, and then the rejection holds.
  */
 #ifndef COHORT_CLIENT_APPROVAL_H
 #define COHORT_CLIENT_APPROVAL_H
 
 #include "base/hash.h"
-#include "protocol/study.h"
+#include "base/limits.h"
+
+#define APPROVAL_WHEN_SIZE 32 /* 2026-01-31T10:00:00Z */
+
+enum approval_kind { APPROVAL_GIVEN, APPROVAL_REJECTED };
 
 struct approval {
 	char study[NAME_SIZE];
 	uint32_t revision;
 	struct hash study_hash;
-	struct hash fingerprint; /* of the extract */
-	char when[32]; /* 2026-01-31T10:00:00Z */
+	char when[APPROVAL_WHEN_SIZE];
+	struct hash fingerprint; /* of the extract; zero in a rejection */
+	bool withdrawn; /* a rejection that ended an approval */
+	bool told; /* a rejection that the coordinator has heard of */
 };
 
-/* The keyed fingerprint of the file at `path`; the key is made at the first call. */
-enum err approval_fingerprint(struct hash *out, const char *state, const char *path, struct diag *why) MUST_USE;
+/* Fills `when` with the moment `now_s` (seconds since 1970). */
+void approval_date(struct approval *a, int64_t now_s);
 
-/* Stores a contract whose hash is `study->hash`; reads it again. ERR_NOT_FOUND when it was not fetched. */
-enum err contract_store(const char *state, const struct study *study, struct diag *why) MUST_USE;
-enum err contract_load(struct study *out, const char *state, const struct hash *study_hash, struct diag *why) MUST_USE;
-/* The newest revision fetched of a study by name. */
-enum err contract_find(struct study *out, const char *state, const char *name, struct diag *why) MUST_USE;
+/* Writes the answer and removes the opposite one about the same contract. The state folder exists. */
+enum err approval_write(const char *state, const struct approval *a, enum approval_kind kind,
+                        struct diag *why) MUST_USE;
 
-enum err approval_write(const char *state, const struct approval *a, bool rejected, struct diag *why) MUST_USE;
-/* ERR_NOT_FOUND when there is none. */
-enum err approval_read(struct approval *out, const char *state, const struct hash *study_hash, bool rejected,
+/* ERR_NOT_FOUND when there is none; an approval beside a rejection counts as none. ERR_CONFIG with the place when the file is not as
+ * it was written. */
+enum err approval_read(struct approval *out, const char *state, const struct hash *study_hash, enum approval_kind kind,
                        struct diag *why) MUST_USE;
-/* Ends an approval (a rejection or a withdrawal after it). */
-enum err approval_remove(const char *state, const struct hash *study_hash, struct diag *why) MUST_USE;
 
-/* All approvals, for the agent: an array owned by the caller. */
-enum err approval_list(struct approval **out, uint32_t *count, const char *state, struct diag *why) MUST_USE;
+/* The coordinator has heard of a rejection. */
+enum err approval_told(const char *state, const struct hash *study_hash, struct diag *why) MUST_USE;
+
+/* Removes one; none is fine. ERR_IO. */
+enum err approval_remove(const char *state, const struct hash *study_hash, enum approval_kind kind,
+                         struct diag *why) MUST_USE;
+
+/* All of one kind: an array for free(). A file that cannot be read as one is left out: what nobody can read is no consent; the
+ * last such is told in `trouble` (may be NULL), which is otherwise empty. */
+void approval_list(struct approval **out, uint32_t *count, const char *state, enum approval_kind kind,
+                   struct diag *trouble);
 
 #endif

@@ -1,7 +1,74 @@
 #include "client/extract.h"
 
+#include "client/fingerprint.h"
+
 #include <errno.h>
 #include <string.h>
+
+static enum err take_stamp(struct extract_stamp *out, const char *path, struct diag *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return diag_set(why, ERR_NO_INPUT, "%s: %s", path, strerror(errno));
+	*out = (struct extract_stamp){st.st_mtim, st.st_size, st.st_ino};
+	return OK;
+}
+
+static bool same_stamp(const struct extract_stamp *a, const struct extract_stamp *b)
+{
+	return a->size == b->size && a->inode == b->inode && a->modified.tv_sec == b->modified.tv_sec &&
+	       a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+/* What was read under `before` is of one file only if nobody wrote meanwhile. */
+static enum err check_unchanged(const struct extract_stamp *before, const char *path, struct diag *why)
+{
+	struct extract_stamp after;
+	enum err e = take_stamp(&after, path, why);
+
+	if (e == OK && !same_stamp(before, &after))
+		e = diag_set(why, ERR_AGAIN,
+		             "%s: changed while it was read; write a new extract beside it and rename it", path);
+	return e;
+}
+
+static enum err read_rows(struct table *out, const struct study *study, const struct source *source,
+                          const struct extract_stamp *before, struct diag *why)
+{
+	enum err e = table_load(out, &study->schema, source, why);
+
+	if (e == OK)
+		e = check_unchanged(before, source->path, why);
+	if (e != OK) {
+		table_free(out);
+		memset(out, 0, sizeof *out);
+	}
+	return e;
+}
+
+enum err extract_read(struct table *out, struct extract_stamp *stamp, const struct client_config *config,
+                      const struct study *study, struct diag *why)
+{
+	const struct source *source;
+	enum err e = client_config_source(&source, config, study, why);
+
+	memset(out, 0, sizeof *out);
+	if (e == OK)
+		e = take_stamp(stamp, source->path, why);
+	return e == OK ? read_rows(out, study, source, stamp, why) : e;
+}
+
+enum err extract_fingerprint(struct hash *out, const struct extract_stamp *stamp, const struct client_config *config,
+                             const struct study *study, struct diag *why)
+{
+	const struct source *source;
+	enum err e = client_config_source(&source, config, study, why);
+
+	if (e == OK)
+		e = fingerprint_file(out, config->state, source->path, why);
+	return e == OK ? check_unchanged(stamp, source->path, why) : e;
+}
 
 void extract_init(struct extract *x, const struct client_config *config, const struct study *study,
                   const struct hash *approved)
@@ -18,52 +85,52 @@ void extract_free(struct extract *x)
 	memset(x, 0, sizeof *x);
 }
 
-static bool is_same_file(const struct extract *x, const struct stat *now)
+static enum refusal say_changed(const struct extract *x, const struct source *source, struct diag *why)
 {
-	return x->loaded && now->st_size == x->size && now->st_ino == x->inode &&
-	       now->st_mtim.tv_sec == x->modified.tv_sec && now->st_mtim.tv_nsec == x->modified.tv_nsec;
+	diag_set(why, ERR_REFUSED,
+	         "%s is not the file that was approved; look at it with `cohort-client check %s` and approve the study "
+	         "again (or set on_data_change: continue in policy.yaml)",
+	         source->path, x->study->name);
+	return REFUSAL_DATA_CHANGED;
 }
 
-static enum refusal load(struct extract *x, const struct source *source, const struct stat *now, struct diag *why)
+static void forget_rows(struct extract *x)
+{
+	table_free(&x->table);
+	memset(&x->table, 0, sizeof x->table);
+	x->loaded = x->refused = false;
+}
+
+static enum refusal load(struct extract *x, const struct source *source, struct diag *why)
 {
 	struct hash fingerprint;
 
-	if (approval_fingerprint(&fingerprint, x->config->state, source->path, why) != OK)
+	if (fingerprint_file(&fingerprint, x->config->state, source->path, why) != OK)
 		return REFUSAL_DATA_UNREADABLE;
 	if (x->config->policy.ask_on_data_change && !hash_equal(&fingerprint, &x->approved)) {
-		diag_set(why, ERR_REFUSED,
-		         "%s is not the file that was approved; look at it with `cohort-client check %s` and approve "
-		         "the study again "
-		         "(or set on_data_change: continue in policy.yaml)",
-		         source->path, x->study->name);
-		return REFUSAL_DATA_CHANGED;
+		x->refused = true;
+		return say_changed(x, source, why);
 	}
-	if (table_load(&x->table, &x->study->schema, source, why) != OK)
+	if (read_rows(&x->table, x->study, source, &x->stamp, why) != OK)
 		return REFUSAL_DATA_UNREADABLE;
 	x->loaded = true;
-	x->modified = now->st_mtim;
-	x->size = now->st_size;
-	x->inode = now->st_ino;
 	return REFUSAL_NONE;
 }
 
 enum refusal extract_refresh(struct extract *x, bool *changed, struct diag *why)
 {
 	const struct source *source;
-	struct stat now;
+	struct extract_stamp now;
 
 	*changed = false;
-	if (client_config_source(&source, x->config, x->study, why) != OK)
+	if (client_config_source(&source, x->config, x->study, why) != OK || take_stamp(&now, source->path, why) != OK)
 		return REFUSAL_DATA_UNREADABLE;
-	if (stat(source->path, &now) != 0) {
-		diag_set(why, ERR_NO_INPUT, "%s: %s", source->path, strerror(errno));
-		return REFUSAL_DATA_UNREADABLE;
-	}
-	if (is_same_file(x, &now))
+	if (same_stamp(&now, &x->stamp) && x->loaded)
 		return REFUSAL_NONE;
-	table_free(&x->table);
-	memset(&x->table, 0, sizeof x->table);
-	x->loaded = false;
-	*changed = true;
-	return load(x, source, &now, why);
+	if (same_stamp(&now, &x->stamp) && x->refused)
+		return say_changed(x, source, why);
+	*changed = x->loaded;
+	forget_rows(x);
+	x->stamp = now;
+	return load(x, source, why);
 }

@@ -5,11 +5,14 @@
  *   STATE/ledger.db           table releases   one row per (study, round): what left, committed before it left
  *                             table figures    this hospital's own figures per round: they stay here
  *                             table endings    how a study ended, and its model
+ *                             table numbers    the highest roster version seen
  *   STATE/outbound/HASH-ROUND.vector           the octets of a release, fsynced before the row is committed; kept until the
  *                                              round is over
  *
- * WAL with synchronous=FULL: a commit that was reported survives a power cut. A failed fsync is fatal to the process (ERR_IO). All
- * calls may come from any thread; a mutex puts them in order.
+ * WAL with synchronous=FULL: a commit that was reported survives a power cut. A failed fsync is fatal to the process: after one,
+ * the next could report success for pages that are lost. So the ledger remembers it and commits nothing any more (ERR_IO).
+ *
+ * All calls may come from any thread; a mutex puts them in order.
  */
 #ifndef COHORT_CLIENT_LEDGER_H
 #define COHORT_CLIENT_LEDGER_H
@@ -20,14 +23,21 @@
 
 struct ledger;
 
-/* Opens or creates the ledger of a state folder that the caller has locked. ERR_CONFIG when a newer version of Cohort wrote it. */
+/* Opens or creates the ledger of a state folder whose lock the caller holds. ERR_CONFIG when a newer version of Cohort wrote it. */
 enum err ledger_open(struct ledger **out, const char *state, struct diag *why) MUST_USE;
 void ledger_close(struct ledger *l); /* accepts NULL */
 
-/* (4) of release.h: the vector's file, then the row, in one durable step. ERR_FULL (nothing was released, the caller may go on), ERR_IO
- * (fatal), ERR_CONFLICT when this round has a row already. */
-enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, struct bytes vector,
-                       struct diag *why) MUST_USE;
+/* Whether a state folder has a ledger at all: those who only read need not make one. */
+bool ledger_exists(const char *state);
+
+/* The disk failed under it: the process should end, and recover from what is on disk. `why` tells how. */
+bool ledger_failed(struct ledger *l, struct diag *why);
+
+/* (4) of release.h: the vector's file, then the row, in one durable step. `allowed`: the rules of the policy that permit it, in
+ * words. ERR_CONFLICT when this round has a row already (nothing is touched then), ERR_FULL (nothing was released, the caller
+ * may go on), ERR_IO (fatal). */
+enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, const char *allowed,
+                       struct bytes vector, struct diag *why) MUST_USE;
 
 /* The newest release of a study's contract; false when there is none. */
 bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct release_record *out);
@@ -48,23 +58,31 @@ void ledger_note_ending(struct ledger *l, const struct message *finished);
 uint32_t ledger_roster_version(struct ledger *l);
 enum err ledger_saw_roster(struct ledger *l, uint32_t version, struct diag *why) MUST_USE;
 
-/* One line of the ledger, with this hospital's own figures where the round had some. */
+/* One line of the ledger, with this hospital's own figures where the round had some. Texts are borrowed for the call of `tell`. */
 struct ledger_line {
-	const char *study; /* borrowed for the call of `tell` */
+	const char *study;
 	struct release_record record;
+	const char *allowed; /* the rules of the policy that permitted it */
 	int64_t released_s; /* seconds since 1970 */
 	const char *sent; /* "accepted", "late", "rejected", or "" */
+	uint32_t attempt; /* the one sent to; 0: none yet */
 	const char *outcome; /* "done", "failed", "abandoned", or "" while open */
 	uint32_t participants; /* of a done round */
+	bool kept; /* the octets are still on disk */
 	bool has_own;
 	struct contribution_report own;
 };
 
-/* Calls `tell` for every release, oldest first; `study_hash` NULL: of all studies. */
-void ledger_each(struct ledger *l, const struct hash *study_hash,
-                 void (*tell)(void *context, const struct ledger_line *line), void *context);
+/* Calls `tell` for every release, oldest first; `study` NULL: of all studies. `tell` must not call the ledger. */
+void ledger_each(struct ledger *l, const char *study, void (*tell)(void *context, const struct ledger_line *line),
+                 void *context);
 
 /* How a study ended for this hospital; false while it has not. `model` is zero when there is none. */
-bool ledger_ending(struct ledger *l, const struct hash *study_hash, struct hash *model, bool *complete);
+struct ledger_ending {
+	struct hash model;
+	uint64_t model_octets;
+	bool complete; /* all rounds were done */
+};
+bool ledger_ending(struct ledger *l, const struct hash *study_hash, struct ledger_ending *out);
 
 #endif

@@ -15,26 +15,37 @@
 #include "client/config.h"
 #include "client/ledger.h"
 
+#define MEMBER_BOOT_ID_SIZE 33 /* 16 random bytes in hexadecimal, and a NUL */
+
 struct member; /* opaque */
 
 struct member_config {
 	const struct client_config *client; /* borrowed, as the ledger */
 	struct ledger *ledger;
 	struct approval approval;
-	void (*fatal)(void *context,
-	              const char *why); /* the ledger's disk failed: the process must end; called at most once */
+	char boot_id
+		[MEMBER_BOOT_ID_SIZE]; /* one for all members of a process: the coordinator serves a site's newest */
+	/* The whole process must end: the ledger's disk failed (ERR_IO), or another process of this hospital took over
+	 * (ERR_REFUSED). Called from a thread of the member, which has stopped by itself; it must not call the member. */
+	void (*stop)(void *context, enum err e, const char *why);
 	void *context;
 };
 
-/* Loads the approved contract and starts the threads. ERR_NOT_FOUND when the contract is not in the state folder. */
+/* Loads the approved contract and the credentials and starts the threads. ERR_NOT_FOUND when the contract is not in the state
+ * folder; those of request_open. */
 enum err member_start(struct member **out, const struct member_config *config, struct diag *why) MUST_USE;
 
-/* True when the study has ended, the contract was replaced, or another process of this hospital took over: nothing more will come. */
-bool member_is_over(struct member *m);
+struct member_view {
+	bool over; /* the study has ended, or the contract was replaced: nothing more will come, the threads have ended */
+	const char *doing; /* "connecting", or the session's state in words */
+	uint64_t round; /* of the round in hand; 0: none yet */
+	uint32_t attempt, step;
+	struct diag trouble; /* why the coordinator cannot be asked just now; empty while it can */
+};
 
-const struct hash *member_study_hash(const struct member *m);
+void member_look(struct member *m, struct member_view *out);
 
-/* Cancels what is under way and joins the threads. Accepts NULL. */
+/* Cancels what is under way and joins the threads: milliseconds, but for a file of rows that is being read. Accepts NULL. */
 void member_stop(struct member *m);
 
 #endif

@@ -161,6 +161,15 @@ enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct d
 	return REFUSAL_POLICY_SITES;
 }
 
+void policy_rules(struct buf *out, const struct policy *p, const struct study *s, uint32_t sites)
+{
+	buf_printf(out, "masking: %s; mechanisms: %s", p->masking_required ? "required" : "off",
+	           privacy_mechanism_name(s->privacy.mechanism));
+	if (s->evaluation != EVALUATION_NONE)
+		buf_printf(out, "; evaluation: %s", s->evaluation == EVALUATION_MASKED ? "masked" : "noised");
+	buf_printf(out, "; min_sites: %u of %u invited", p->min_sites, sites);
+}
+
 enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest, struct diag *why)
 {
 	if (training_rows < p->min_rows) {

@@ -36,6 +36,9 @@ enum refusal policy_judge_study(const struct policy *p, const struct study *s, i
 /* And in a round of `sites` invited sites? */
 enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why) MUST_USE;
 
+/* The rules that permit a release of this study to `sites` invited sites, in one line: what the ledger keeps beside it. */
+void policy_rules(struct buf *out, const struct policy *p, const struct study *s, uint32_t sites);
+
 /* And with these data? Asked once, at approval, so that no refusal later depends on a patient's values. `positives`: training rows
  * of the rarest class. */
 enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest,

@@ -11,7 +11,7 @@
 #define TARGET_SIZE 512 /* the longest path with two names, two numbers and two hashes takes 330 */
 #define STUDIES_MAX (1u << 20) /* a thousand studies in a list */
 #define POLL_SLACK_S 15 /* beyond the wait itself: a slow line, a busy coordinator */
-#define ONE_CALL_MS 120000 /* list, contract, roster, answers: two minutes of retries, then a person hears of it */
+#define ONE_CALL_MS 10000 /* list, contract, roster, answers: a coordinator that restarts is back, a person still waits */
 #define FOREVER_MS (INT64_C(1) << 40) /* until cancelled: the round's end cancels */
 
 /* The error of an HTTP status that the caller did not expect, with the coordinator's own words. */

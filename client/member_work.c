@@ -1,0 +1,233 @@
+/*
+ * The worker: one job at a time, without the mutex, on copies of what the session says of it. A job that was given up ends early,
+ * and its answer is ignored by its number.
+ */
+#include "base/file.h"
+#include "base/log.h"
+#include "client/member_inside.h"
+#include "client/models.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What a job gave. */
+struct answer {
+	enum refusal refusal;
+	struct hash content;
+	enum sent sent;
+	bool cancelled;
+	struct diag why;
+};
+
+/* ---- the model */
+
+static enum err bring_model(struct member *m, const struct hash *model, uint64_t octets, struct diag *why)
+{
+	const char *state = m->config.client->state;
+	char path[PATH_SIZE];
+	enum err e = models_path(path, state, &m->study.hash, model, why);
+
+	if (e == OK && access(path, R_OK) != 0)
+		e = wire_model(m->works, model, octets, path, why);
+	if (e == OK)
+		models_keep_only(state, &m->study.hash, model);
+	return e;
+}
+
+static enum refusal fetch(struct member *m, const struct round_plan *plan, struct answer *out)
+{
+	switch (bring_model(m, &plan->model, plan->model_octets, &out->why)) {
+	case OK:
+		return REFUSAL_NONE;
+	case ERR_CANCELLED:
+		out->cancelled = true;
+		return REFUSAL_NONE;
+	case ERR_NOT_FOUND:
+	case ERR_PROTOCOL:
+	case ERR_DATA:
+	case ERR_LIMIT:
+		return REFUSAL_MODEL;
+	default:
+		return REFUSAL_INTERNAL;
+	}
+}
+
+/* The file again, as the plan names it: a disk may have changed it since it was fetched. */
+static enum err read_model(struct member *m, const struct round_plan *plan, struct buf *model, struct diag *why)
+{
+	char path[PATH_SIZE];
+	struct hash content;
+	enum err e = models_path(path, m->config.client->state, &m->study.hash, &plan->model, why);
+
+	if (e == OK)
+		e = file_read(model, path, MODEL_FILE_MAX, why);
+	if (e != OK)
+		return e;
+	sha256_of(&content, buf_bytes(model));
+	if (hash_equal(&content, &plan->model) && model->len == plan->model_octets)
+		return OK;
+	unlink(path);
+	return diag_set(why, ERR_PROTOCOL, "%s: is not the model that the round names; it was removed", path);
+}
+
+/* ---- the contribution */
+
+static enum refusal ready_rows(struct member *m, struct diag *why)
+{
+	bool changed;
+	enum refusal no = extract_refresh(&m->extract, &changed, why);
+
+	if (changed && m->contributing) {
+		contributor_free(&m->contributor);
+		m->contributing = false;
+	}
+	if (no == REFUSAL_NONE && !m->contributing) {
+		contributor_init(&m->contributor, &m->study, &m->extract.table, m->config.client->site);
+		m->contributing = true;
+	}
+	return no;
+}
+
+static enum refusal compute(struct member *m, const struct round_plan *plan, struct answer *out)
+{
+	struct buf model = {0};
+	enum refusal no = ready_rows(m, &out->why);
+	enum err e = OK;
+
+	if (no != REFUSAL_NONE)
+		return no;
+	if (!hash_is_zero(&plan->model))
+		e = read_model(m, plan, &model, &out->why);
+	if (e == OK)
+		e = contribution_compute(&m->contributor, &m->staged, &m->own, plan, buf_bytes(&model), &m->cancel,
+		                         &out->why);
+	if (e == OK)
+		sha256_of(&out->content, buf_bytes(&m->staged));
+	buf_free(&model);
+	switch (e) {
+	case OK:
+		return REFUSAL_NONE;
+	case ERR_CANCELLED:
+		out->cancelled = true;
+		return REFUSAL_NONE;
+	case ERR_LIMIT:
+		return REFUSAL_WEIGHT_CAP;
+	case ERR_DATA:
+	case ERR_PROTOCOL:
+		return REFUSAL_MODEL;
+	default:
+		return REFUSAL_INTERNAL;
+	}
+}
+
+static void send_contribution(struct member *m, const struct member_job *job, struct answer *out)
+{
+	const struct release_record *r = &job->content;
+	char path[PATH_SIZE];
+	enum err e;
+
+	out->sent = SENT_REJECTED;
+	if (!ledger_vector(m->config.ledger, path, &r->study_hash, r->round)) {
+		diag_set(&out->why, ERR_REFUSED, "round %llu was closed and its contribution deleted",
+		         (unsigned long long)r->round);
+		return;
+	}
+	e = wire_send(m->works, m->study.name, job->plan.round, job->plan.attempt, r, path, &out->sent, &out->why);
+	out->cancelled = e == ERR_CANCELLED;
+	if (e == OK)
+		ledger_note_sent(m->config.ledger, &r->study_hash, r->round, job->plan.attempt, out->sent);
+}
+
+/* The study's model, for this hospital's own use. */
+static void bring_last_model(struct member *m, struct answer *out)
+{
+	struct hash model;
+	uint64_t octets;
+
+	pthread_mutex_lock(&m->mutex);
+	model = session_finished(m->session)->model;
+	octets = session_finished(m->session)->model_octets;
+	pthread_mutex_unlock(&m->mutex);
+	if (!hash_is_zero(&model))
+		out->cancelled = bring_model(m, &model, octets, &out->why) == ERR_CANCELLED;
+}
+
+/* ---- one job */
+
+static void do_job(struct member *m, const struct member_job *job, struct answer *out)
+{
+	const struct round_plan *plan = &job->plan;
+
+	switch (job->action.kind) {
+	case SESSION_FETCH:
+		out->refusal = fetch(m, plan, out);
+		break;
+	case SESSION_COMPUTE:
+		out->refusal = compute(m, plan, out);
+		break;
+	case SESSION_SEND:
+		send_contribution(m, job, out);
+		break;
+	case SESSION_END:
+		bring_last_model(m, out);
+		break;
+	default:
+		out->cancelled = wire_refuse(m->works, &m->study, plan->round, plan->attempt, job->action.refusal,
+		                             &out->why) == ERR_CANCELLED;
+		break;
+	}
+}
+
+/* Under the mutex. */
+static void feed_answer(struct member *m, const struct session_action *job, const struct answer *a)
+{
+	if (a->cancelled)
+		return;
+	if (a->why.text[0] != '\0')
+		log_warning("study %s: %s", m->study.name, a->why.text);
+	if (job->kind == SESSION_FETCH)
+		session_model(m->session, job->work, a->refusal);
+	else if (job->kind == SESSION_COMPUTE)
+		session_computed(m->session, job->work, &a->content, m->staged.len, a->refusal);
+	else if (job->kind == SESSION_SEND)
+		session_sent(m->session, job->work, a->sent);
+	else if (job->kind == SESSION_END)
+		m->over = true;
+	member_drain(m);
+}
+
+/* Entered and left with the mutex. */
+static void take_job(struct member *m)
+{
+	struct member_job job = m->next; /* its plan is ours from here on */
+	struct answer answer = {0};
+
+	memset(&m->next, 0, sizeof m->next);
+	m->has_next = false;
+	m->refusing = job.action.kind == SESSION_REFUSE;
+	/* What was cancelled was the job before. Whoever cancels this one needs the mutex first, so nothing is lost. */
+	atomic_store(&m->cancel, false);
+	request_resume(m->works);
+	pthread_mutex_unlock(&m->mutex);
+	do_job(m, &job, &answer);
+	pthread_mutex_lock(&m->mutex);
+	m->refusing = false;
+	if (!m->stopping)
+		feed_answer(m, &job.action, &answer);
+	round_plan_free(&job.plan);
+}
+
+void *member_work_main(void *member)
+{
+	struct member *m = member;
+
+	pthread_mutex_lock(&m->mutex);
+	while (!m->stopping && !m->over) {
+		if (m->has_next)
+			take_job(m);
+		else
+			pthread_cond_wait(&m->job_is_there, &m->mutex);
+	}
+	pthread_mutex_unlock(&m->mutex);
+	return NULL;
+}

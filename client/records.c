@@ -1,0 +1,116 @@
+#include "client/records.h"
+
+#include "client/contract.h"
+#include "client/figures.h"
+
+#include <time.h>
+
+static void set_moment(struct json *node, const char *key, int64_t moment_s)
+{
+	time_t at = (time_t)moment_s;
+	char text[32];
+	struct tm utc;
+
+	CHECK(gmtime_r(&at, &utc) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0);
+	json_set_string(node, key, text);
+}
+
+static struct json *asks_of(unsigned asks)
+{
+	struct json *list = json_new_array();
+
+	if (asks & ASK_STATISTICS)
+		json_add(list, json_new_string("statistics"));
+	if (asks & ASK_TRAIN)
+		json_add(list, json_new_string("train"));
+	if (asks & ASK_EVALUATE)
+		json_add(list, json_new_string("evaluate"));
+	return list;
+}
+
+static void set_text_or_null(struct json *node, const char *key, const char *text)
+{
+	json_set_string(node, key, text[0] != '\0' ? text : NULL);
+}
+
+static struct json *own_of(const struct contribution_report *own)
+{
+	struct json *node = json_new_object();
+
+	json_set_real(node, "training_rows", own->training_rows);
+	json_set_real(node, "weight", own->weight);
+	json_set_real(node, "training_loss", own->training_loss);
+	json_set_integer(node, "saturated", (int64_t)own->saturated);
+	json_set(node, "validation", own->evaluated ? figures_to_json(&own->validation) : json_new_null());
+	json_set(node, "test", own->evaluated ? figures_to_json(&own->test) : json_new_null());
+	return node;
+}
+
+static void add_release(void *context, const struct ledger_line *line)
+{
+	const struct release_record *r = &line->record;
+	struct json *node = json_new_object();
+	bool done = line->participants > 0;
+
+	json_set_string(node, "study", line->study);
+	json_set_hash(node, "study_hash", &r->study_hash);
+	json_set_integer(node, "round", (int64_t)r->round);
+	json_set_integer(node, "step", r->step);
+	json_set(node, "asks", asks_of(r->asks));
+	json_set_integer(node, "sites", r->sites);
+	json_set_integer(node, "octets", (int64_t)r->octets);
+	json_set_hash(node, "sha256", &r->content);
+	json_set_hash(node, "plan_hash", &r->plan_hash);
+	set_moment(node, "released", line->released_s);
+	json_set_string(node, "allowed", line->allowed);
+	set_text_or_null(node, "sent", line->sent);
+	json_set(node, "attempt", line->attempt > 0 ? json_new_integer(line->attempt) : json_new_null());
+	set_text_or_null(node, "outcome", line->outcome);
+	json_set(node, "participants", done ? json_new_integer(line->participants) : json_new_null());
+	json_set_bool(node, "kept", line->kept);
+	json_set(node, "own", line->has_own ? own_of(&line->own) : json_new_null());
+	json_add(context, node);
+}
+
+struct endings {
+	struct ledger *ledger;
+	struct json *list;
+};
+
+static void add_ending(void *context, const struct study *study)
+{
+	struct endings *e = context;
+	struct ledger_ending ending;
+	struct json *node;
+
+	if (!ledger_ending(e->ledger, &study->hash, &ending))
+		return;
+	node = json_new_object();
+	json_set_string(node, "study", study->name);
+	json_set_hash(node, "study_hash", &study->hash);
+	json_set_bool(node, "complete", ending.complete);
+	json_set_hash(node, "model", &ending.model);
+	json_set_integer(node, "model_octets", (int64_t)ending.model_octets);
+	json_add(e->list, node);
+}
+
+struct json *records_of(struct ledger *l, const char *state, const char *study)
+{
+	struct json *root = json_new_object(), *releases = json_new_array();
+	struct endings endings = {l, json_new_array()};
+
+	ledger_each(l, study, add_release, releases);
+	contract_each(state, add_ending, &endings);
+	json_set(root, "releases", releases);
+	json_set(root, "endings", endings.list);
+	return root;
+}
+
+struct json *records_none(void)
+{
+	struct json *root = json_new_object();
+
+	json_set(root, "releases", json_new_array());
+	json_set(root, "endings", json_new_array());
+	return root;
+}

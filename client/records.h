@@ -1,0 +1,23 @@
+/*
+ * What the ledger holds, as JSON: the one form in which the daemon tells it to commands and commands print it.
+ *
+ *   {"releases": [{"study", "study_hash", "round", "step", "asks", "sites", "octets", "sha256", "plan_hash", "released", "allowed",
+ *                  "sent", "attempt", "outcome", "participants", "kept",
+ *                  "own": {"training_rows", "weight", "training_loss", "saturated", "validation", "test"} or null}],
+ *    "endings": [{"study", "study_hash", "complete", "model", "model_octets"}]}
+ *
+ * sent, attempt, outcome and participants are null until they are known. "own" stays at the hospital.
+ */
+#ifndef COHORT_CLIENT_RECORDS_H
+#define COHORT_CLIENT_RECORDS_H
+
+#include "base/json.h"
+#include "client/ledger.h"
+
+/* `study` NULL: of all studies; `state`: where the contracts lie whose endings are told. */
+struct json *records_of(struct ledger *l, const char *state, const char *study);
+
+/* The same of a hospital that has no ledger yet. */
+struct json *records_none(void);
+
+#endif

@@ -1,0 +1,246 @@
+#include "client/words.h"
+
+#include "protocol/round_plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH 100 /* characters of a line: a page in landscape, a terminal */
+#define INDENT 2
+#define EXAMPLE_SITES 10u
+
+/* ---- layout */
+
+static void head(struct buf *out, const char *title)
+{
+	buf_printf(out, "\n%s\n", title);
+}
+
+/* One paragraph, broken at blanks. */
+static void put_wrapped(struct buf *out, const char *text)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t word = strcspn(text, " ");
+
+		if (column > 0 && column + 1 + word > WIDTH) {
+			buf_put_text(out, "\n");
+			column = 0;
+		}
+		if (column == 0) {
+			buf_printf(out, "%*s", INDENT, "");
+			column = INDENT;
+		} else {
+			buf_put_text(out, " ");
+			column++;
+		}
+		buf_put(out, bytes_of(text, word));
+		column += word;
+		text += word;
+		text += strspn(text, " ");
+	}
+	buf_put_text(out, "\n");
+}
+
+static void say(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void say(struct buf *out, const char *fmt, ...)
+{
+	struct buf text;
+	struct diag line;
+	va_list args;
+
+	va_start(args, fmt);
+	diag_format(&line, fmt, args);
+	va_end(args);
+	buf_init(&text, sizeof line.text);
+	buf_put_text(&text, line.text);
+	put_wrapped(out, buf_text(&text));
+	buf_free(&text);
+}
+
+/* ---- parts of the text */
+
+static void put_purpose(struct buf *out, const struct study *s)
+{
+	head(out, "Purpose");
+	put_wrapped(out, s->purpose);
+	if (s->contact[0] != '\0')
+		say(out, "Contact: %s", s->contact);
+	if (s->ethics[0] != '\0')
+		say(out, "Ethics: %s", s->ethics);
+	if (s->results[0] != '\0')
+		say(out, "Results: %s", s->results);
+}
+
+static void put_members(struct buf *out, const struct study *s)
+{
+	struct buf names;
+
+	if (s->members == NULL) {
+		say(out, "Every hospital that the federation's authority has enrolled may take part.");
+		return;
+	}
+	buf_init(&names, WORDS_MAX);
+	buf_put_text(&names, "These hospitals may take part, and no other:");
+	for (uint32_t i = 0; i < s->member_count; i++)
+		buf_printf(&names, "%s %s", i > 0 ? "," : "", s->members[i]);
+	buf_put_text(&names, ".");
+	put_wrapped(out, buf_text(&names));
+	buf_free(&names);
+}
+
+static void put_sites(struct buf *out, const struct study *s)
+{
+	const struct sites_rule *r = &s->sites;
+
+	head(out, "Who takes part");
+	put_members(out, s);
+	say(out, "A round begins with at least %u hospitals, and every published sum is over at least %u of them.",
+	    r->min, plan_quorum(r, r->min));
+	say(out,
+	    "Of the hospitals invited to a round %u%s may drop out; if more do, the round fails and is tried again.",
+	    r->max_dropouts, r->dropouts_percent ? " %" : "");
+	say(out, "For example, with %u hospitals invited a sum is over at least %u.", EXAMPLE_SITES,
+	    plan_quorum(r, EXAMPLE_SITES));
+}
+
+static void put_columns(struct buf *out, const struct schema *s)
+{
+	head(out, "What is read");
+	say(out, "These columns of the source `%s`, and no other:", s->source);
+	for (uint32_t i = 0; i < s->feature_count; i++) {
+		const struct feature *f = &s->features[i];
+
+		if (f->type == COLUMN_NUMERIC)
+			say(out, "%s (number, %g to %g%s%s)", f->name, f->min, f->max, f->unit[0] != '\0' ? " " : "",
+			    f->unit);
+		else if (f->type == COLUMN_BINARY)
+			say(out, "%s (%s or %s)", f->name, f->negative, f->positive);
+		else
+			say(out, "%s (%u levels)", f->name, f->levels.count);
+	}
+	say(out, "%s (the label, %s)", s->label.name,
+	    s->label.type == COLUMN_BINARY ? "two classes" : "several classes");
+	if (s->patient_id != NULL)
+		say(out, "%s (the patient's number: it keeps a patient's rows together and goes nowhere)",
+		    s->patient_id);
+	if (s->split.column != NULL)
+		say(out, "%s (which rows are for training and which for testing)", s->split.column);
+	else
+		say(out,
+		    "By chance, but always the same, %g %% of the patients are kept for testing and %g %% for "
+		    "validation.",
+		    100 * s->split.test_fraction, 100 * s->split.validation_fraction);
+}
+
+/* Octets of the contribution that asks this; with as many sites as it takes, for they do not change the length. */
+static size_t octets_of(const struct study *s, unsigned asks)
+{
+	struct layout layout;
+
+	if (round_plan_layout(&layout, s, asks, s->sites.min, NULL) != OK)
+		return 0;
+	return layout_octets(&layout);
+}
+
+static void put_evaluation(struct buf *out, const struct study *s)
+{
+	uint32_t counts = spec_counts_length(&s->model, s->bins);
+
+	if (s->evaluation == EVALUATION_NONE) {
+		say(out, "Evaluation: nothing leaves.");
+		return;
+	}
+	if (s->evaluate_every > 0)
+		say(out,
+		    "Every %u training round%s, and once at the end (evaluate, %zu octets): how well the model does "
+		    "on this hospital's validation and test patients:",
+		    s->evaluate_every, s->evaluate_every == 1 ? "" : "s", octets_of(s, ASK_EVALUATE));
+	else
+		say(out,
+		    "Once, at the end (evaluate, %zu octets): how well the model does on this hospital's validation "
+		    "and test patients:",
+		    octets_of(s, ASK_EVALUATE));
+	say(out, "the sum of their losses, and %u counts of patients each (by class and by the model's answer).",
+	    counts);
+}
+
+static void put_leaving(struct buf *out, const struct study *s)
+{
+	head(out, "What leaves this hospital");
+	say(out,
+	    "Once (statistics, %zu octets): %u counts and sums over the training patients: for each number how often "
+	    "it is present, its sum and its sum of squares; for each category how many have it; how many patients "
+	    "of each class.",
+	    octets_of(s, ASK_STATISTICS), schema_statistics_length(&s->schema));
+	say(out,
+	    "In each of %u training rounds (train, %zu octets): by how much this hospital's training changed the "
+	    "model's %zu parameters, times the hospital's weight, and the weight (%s).",
+	    s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
+	    s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
+	put_evaluation(out, s);
+	say(out,
+	    "Control messages: that a round was joined, or refused for a reason from a closed list, without numbers.");
+	say(out, "No patient's row, name, number or single value leaves. No round is answered after %s.",
+	    s->expires[0] != '\0' ? s->expires : "the study's end");
+}
+
+static void put_protection(struct buf *out, const struct study *s)
+{
+	head(out, "How it is protected");
+	if (s->sites.masking == MASKING_OFF)
+		say(out,
+		    "masking: off: WARNING: the coordinator can read this hospital's contribution alone, not only the "
+		    "sum over all hospitals. Against everyone else it is protected by TLS with certificates on both "
+		    "sides.");
+	if (s->privacy.mechanism == PRIVACY_NONE)
+		say(out, "privacy: none: WARNING: no noise is added. What is published, the model included, can tell "
+		         "something about single patients to someone who knows a lot already.");
+	if (s->evaluation == EVALUATION_MASKED)
+		say(out, "evaluation: masked: figures are exact sums over the hospitals%s.",
+		    s->sites.masking == MASKING_OFF
+		            ? "; with masking off the coordinator reads this hospital's counts alone, too"
+		            : "");
+	say(out,
+	    "The coordinator shows no count below %u to people; that is no protection against the coordinator itself.",
+	    s->sites.cell_min);
+	say(out, "A hospital with more than %.0f training patients must refuse.", s->weight_cap);
+}
+
+static void put_policy(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s)
+{
+	struct diag why = {{0}};
+	enum refusal no = policy_judge_study(p, s, now_s, &why);
+
+	head(out, "What this hospital's policy says");
+	if (no == REFUSAL_NONE)
+		say(out, "It permits the study.");
+	else
+		say(out, "It REFUSES the study (%s): %s.", refusal_name(no), why.text);
+	if (p->min_rows > 0 || p->min_positives > 0)
+		say(out,
+		    "It wants at least %u training rows and %u of the rarest class here; that is judged at approval.",
+		    p->min_rows, p->min_positives);
+	say(out, p->ask_on_data_change
+	                 ? "If the extract changes, this hospital stops taking part until a person approves "
+	                   "again."
+	                 : "If the extract changes, the new rows are used without asking again.");
+}
+
+void words_contract(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s)
+{
+	char hex[HASH_HEX_SIZE];
+
+	hash_hex(hex, &s->hash);
+	buf_printf(out, "Study %s, revision %u\n", s->name, s->revision);
+	buf_printf(out, "%*scontract %s\n", INDENT, "", hex);
+	put_purpose(out, s);
+	put_sites(out, s);
+	put_columns(out, &s->schema);
+	put_leaving(out, s);
+	put_protection(out, s);
+	put_policy(out, s, p, now_s);
+}
