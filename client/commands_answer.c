@@ -6,6 +6,7 @@
 #include "client/commands.h"
 #include "client/desk.h"
 #include "client/extract.h"
+#include "client/inspect.h"
 #include "client/screen.h"
 #include "client/state.h"
 #include "client/wire.h"
@@ -47,38 +48,19 @@ static enum err end_approvals(const struct client_config *c, const char *study, 
 
 /* ---- approve */
 
-/* Training rows of the rarest class. */
-static uint64_t rarest(const struct dictionary *d)
-{
-	const uint64_t *classes = d->classes[PART_TRAIN];
-	uint64_t least = classes[0];
-
-	for (uint32_t i = 1; i < schema_classes(d->schema); i++)
-		least = classes[i] < least ? classes[i] : least;
-	return least;
-}
-
-static enum err refused(const struct study *s, enum refusal no, struct diag *why)
-{
-	return diag_prefix(why, ERR_REFUSED, "%s: refused (%s)", s->name, refusal_name(no));
-}
-
 /* The contract and the data against the policy; the fingerprint last, when nothing speaks against writing its key. */
 static enum err judge(const struct client_config *c, const struct study *s, struct hash *fingerprint, struct diag *why)
 {
 	struct extract_stamp stamp;
 	struct table rows = {0};
-	enum refusal no = policy_judge_study(&c->policy, s, (int64_t)time(NULL), why);
-	enum err e;
+	enum refusal no = policy_judge_study(&c->policy, s, (int64_t)time(NULL), why); /* before any row is read */
+	enum err e = no == REFUSAL_NONE ? extract_read(&rows, &stamp, c, s, why) : OK;
 
-	if (no != REFUSAL_NONE)
-		return refused(s, no, why);
-	e = extract_read(&rows, &stamp, c, s, why);
-	if (e == OK) {
-		no = policy_judge_data(&c->policy, rows.part_rows[PART_TRAIN], rarest(&rows.dictionary), why);
-		e = no != REFUSAL_NONE ? refused(s, no, why) : OK;
-	}
+	if (e == OK && no == REFUSAL_NONE)
+		no = inspect_judge(&rows, s, &c->policy, (int64_t)time(NULL), why);
 	table_free(&rows);
+	if (no != REFUSAL_NONE)
+		return diag_prefix(why, ERR_REFUSED, "%s: refused (%s)", s->name, refusal_name(no));
 	return e == OK ? extract_fingerprint(fingerprint, &stamp, c, s, why) : e;
 }
 

@@ -120,6 +120,8 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 	char target[NAME_SIZE + sizeof "/v1/ledger?study="];
 	enum err e = ERR_AGAIN;
 
+	if (study != NULL && !name_is_study(study))
+		return diag_set(why, ERR_USAGE, "\"%s\" is no study's name", study);
 	snprintf(target, sizeof target, "/v1/ledger%s%s", study != NULL ? "?study=" : "", study != NULL ? study : "");
 	for (int i = 0; e == ERR_AGAIN && i < TRIES_MAX; i++) {
 		if (i > 0)
@@ -138,8 +140,7 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 
 /* ---- standing */
 
-/* The entry of a list whose "study_hash" is this one. */
-static const struct json *entry_of(const struct json *root, const char *list, const struct hash *study_hash)
+const struct json *desk_entry(const struct json *root, const char *list, const struct hash *study_hash)
 {
 	const struct json *array = root != NULL ? json_get(root, list) : NULL;
 	char hex[HASH_HEX_SIZE];
@@ -157,8 +158,8 @@ static const struct json *entry_of(const struct json *root, const char *list, co
 const char *desk_standing(const struct client_config *c, const struct json *records, const struct json *daemon,
                           const struct hash *study_hash)
 {
-	const struct json *ending = entry_of(records, "endings", study_hash);
-	const struct json *member = entry_of(daemon, "members", study_hash);
+	const struct json *ending = desk_entry(records, "endings", study_hash);
+	const struct json *member = desk_entry(daemon, "members", study_hash);
 	struct study contract;
 	struct approval a;
 

@@ -29,6 +29,9 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 /* The daemon's /v1/status; NULL with OK when none runs. */
 enum err desk_daemon(struct json **out, const struct client_config *c, struct diag *why) MUST_USE;
 
+/* The entry of one of their lists ("endings", "members") that is about this contract; NULL when there is none. */
+const struct json *desk_entry(const struct json *root, const char *list, const struct hash *study_hash);
+
 /* What this hospital has done about a contract, in one word: "new", "fetched", "approved", "rejected", "running", "finished" or
  * "stopped". `records` and `daemon` are of the two above. */
 const char *desk_standing(const struct client_config *c, const struct json *records, const struct json *daemon,

@@ -7,43 +7,59 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#define CONFIG_OPTION                                                                                                  \
-	{                                                                                                              \
-		"config", "FILE", "the hospital's configuration; default: client.yaml here", false                     \
-	}
-#define JSON_OPTION                                                                                                    \
-	{                                                                                                              \
-		"json", NULL, "print the answer as JSON", false                                                        \
-	}
-#define END_OF_OPTIONS                                                                                                 \
-	{                                                                                                              \
-		NULL, NULL, NULL, false                                                                                \
-	}
-
 static const struct command_option request_options[] = {
 	{"out", "DIR", "folder for the keys and the request; made when it is missing", false},
 	{"site", "NAME", "the hospital's name in the federation", false},
 	{"signing-key", "FILE", "renew: keep this sign.key, the site's lasting identity", false},
-	JSON_OPTION,
-	END_OF_OPTIONS,
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
 };
-static const struct command_option config_options[] = {CONFIG_OPTION, JSON_OPTION, END_OF_OPTIONS};
+static const struct command_option config_options[] = {
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false}};
 static const struct command_option show_options[] = {
-	CONFIG_OPTION,
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
 	{"hash", "HASH", "the contract with this hash; default: the newest fetched", false},
 	{"json", NULL, "print the contract's own bytes, which are hashed", false},
-	END_OF_OPTIONS,
+	{NULL, NULL, NULL, false},
 };
 static const struct command_option answer_options[] = {
-	CONFIG_OPTION,
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
 	{"hash", "HASH", "the contract's hash, all 64 digits", false},
-	JSON_OPTION,
-	END_OF_OPTIONS,
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct command_option study_options[] = {
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
+	{"hash", "HASH", "the contract with this hash; default: the newest fetched", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct command_option ledger_options[] = {
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
+	{"study", "NAME", "of this study only", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct command_option outbound_options[] = {
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
+	{"study", "NAME", "of this study only", false},
+	{"round", "N", "of this round only", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct command_option export_options[] = {
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
+	{"out", "FILE", "where to; default: STUDY.safetensors here", false},
+	{"hash", "HASH", "the contract with this hash; default: the newest fetched", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
 };
 static const struct command_option run_options[] = {
-	CONFIG_OPTION,
+	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
 	{"verbose", NULL, "log more", false},
-	END_OF_OPTIONS,
+	{NULL, NULL, NULL, false},
 };
 
 static const struct command commands[] = {
@@ -55,12 +71,23 @@ static const struct command commands[] = {
 	{"fetch", "STUDY", 1, 1, config_options, "get a study's contract", NULL, commands_fetch},
 	{"show", "STUDY", 1, 1, show_options, "show a fetched contract in words",
          "\n`cohort-client show STUDY --json | b2sum -l 256` prints the contract's hash.", commands_show},
+	{"check", "STUDY", 1, 1, study_options, "hold a study's columns against this hospital's file",
+         "\nNothing leaves and nothing is written. Exit code 1: this hospital cannot take part with these rows.",
+         commands_check},
 	{"approve", "STUDY", 1, 1, answer_options, "approve a contract by its hash, with the data as they are now",
          "\nThe policy judges the contract and the data first. Works offline.", commands_approve},
 	{"reject", "STUDY", 1, 1, answer_options, "reject a contract, or withdraw from it",
          "\nA running cohort-client stops taking part within two seconds; the coordinator is told.", commands_reject},
 	{"run", "", 0, 0, run_options, "take part in the approved studies, until SIGTERM or Ctrl-C", NULL,
          commands_run},
+	{"status", "", 0, 0, config_options, "show how this hospital stands",
+         "\nExit code 1: the certificate does not hold.", commands_status},
+	{"ledger", "", 0, 0, ledger_options, "list everything that ever left this hospital", NULL, commands_ledger},
+	{"show-outbound", "", 0, 0, outbound_options, "show the parts of what left, and the rules that permitted it",
+         NULL, commands_outbound},
+	{"figures", "STUDY", 1, 1, config_options, "show this hospital's own figures, which stay here", NULL,
+         commands_figures},
+	{"export", "STUDY", 1, 1, export_options, "write a study's model as safetensors", NULL, commands_export},
 };
 
 static const struct command_program program = {

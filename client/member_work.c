@@ -28,7 +28,7 @@ static enum err bring_model(struct member *m, const struct hash *model, uint64_t
 	enum err e = models_path(path, state, &m->study.hash, model, why);
 
 	if (e == OK && access(path, R_OK) != 0)
-		e = wire_model(m->works, model, octets, path, why);
+		e = wire_model(m->works, model, octets, path, WIRE_FOREVER_MS, why);
 	if (e == OK)
 		models_keep_only(state, &m->study.hash, model);
 	return e;

@@ -3,6 +3,8 @@
 #include "client/contract.h"
 #include "client/figures.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static void set_moment(struct json *node, const char *key, int64_t moment_s)
@@ -15,16 +17,20 @@ static void set_moment(struct json *node, const char *key, int64_t moment_s)
 	json_set_string(node, key, text);
 }
 
+static const struct {
+	enum ask ask;
+	const char *name;
+} asks_table[] = {{ASK_STATISTICS, "statistics"}, {ASK_TRAIN, "train"}, {ASK_EVALUATE, "evaluate"}};
+
+#define ASKS (sizeof asks_table / sizeof *asks_table)
+
 static struct json *asks_of(unsigned asks)
 {
 	struct json *list = json_new_array();
 
-	if (asks & ASK_STATISTICS)
-		json_add(list, json_new_string("statistics"));
-	if (asks & ASK_TRAIN)
-		json_add(list, json_new_string("train"));
-	if (asks & ASK_EVALUATE)
-		json_add(list, json_new_string("evaluate"));
+	for (size_t i = 0; i < ASKS; i++)
+		if (asks & asks_table[i].ask)
+			json_add(list, json_new_string(asks_table[i].name));
 	return list;
 }
 
@@ -113,4 +119,44 @@ struct json *records_none(void)
 	json_set(root, "releases", json_new_array());
 	json_set(root, "endings", json_new_array());
 	return root;
+}
+
+/* ---- looking into it */
+
+const char *records_text(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+
+	return value != NULL && json_kind(value) == JSON_IS_STRING ? json_as_string(value) : "-";
+}
+
+int64_t records_integer(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+
+	return value != NULL && json_kind(value) == JSON_IS_INTEGER ? json_as_integer(value) : 0;
+}
+
+unsigned records_asks(const struct json *release)
+{
+	const struct json *list = json_get(release, "asks");
+	unsigned asks = 0;
+
+	for (size_t i = 0; list != NULL && i < json_count(list); i++)
+		for (size_t k = 0; k < ASKS; k++)
+			if (strcmp(json_as_string(json_at(list, i)), asks_table[k].name) == 0)
+				asks |= asks_table[k].ask;
+	return asks;
+}
+
+const char *records_asks_text(char out[RECORDS_ASKS_SIZE], unsigned asks)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ASKS; i++)
+		if (asks & asks_table[i].ask)
+			used += (size_t)snprintf(out + used, RECORDS_ASKS_SIZE - used, "%s%s", used > 0 ? ", " : "",
+			                         asks_table[i].name);
+	return out;
 }

@@ -20,4 +20,11 @@ struct json *records_of(struct ledger *l, const char *state, const char *study);
 /* The same of a hospital that has no ledger yet. */
 struct json *records_none(void);
 
+/* Looking into it: "-" and 0 for what is null or missing; the sum of enum ask; "train, evaluate". */
+const char *records_text(const struct json *node, const char *key);
+int64_t records_integer(const struct json *node, const char *key);
+unsigned records_asks(const struct json *release);
+#define RECORDS_ASKS_SIZE 32
+const char *records_asks_text(char out[RECORDS_ASKS_SIZE], unsigned asks);
+
 #endif

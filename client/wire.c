@@ -11,8 +11,8 @@
 #define TARGET_SIZE 512 /* the longest path with two names, two numbers and two hashes takes 330 */
 #define STUDIES_MAX (1u << 20) /* a thousand studies in a list */
 #define POLL_SLACK_S 15 /* beyond the wait itself: a slow line, a busy coordinator */
-#define ONE_CALL_MS 10000 /* list, contract, roster, answers: a coordinator that restarts is back, a person still waits */
-#define FOREVER_MS (INT64_C(1) << 40) /* until cancelled: the round's end cancels */
+#define ONE_CALL_MS                                                                                                    \
+	10000 /* list, contract, roster, answers: a coordinator that restarts is back, a person still waits */
 
 /* The error of an HTTP status that the caller did not expect, with the coordinator's own words. */
 static enum err status_error(unsigned status, const struct buf *body, const char *doing, struct diag *why)
@@ -136,7 +136,8 @@ enum err wire_poll(struct requester *r, const struct study *study, uint64_t afte
 	return e == ERR_PEER_MESSAGE ? ERR_PROTOCOL : e;
 }
 
-enum err wire_model(struct requester *r, const struct hash *model, uint64_t octets, const char *path, struct diag *why)
+enum err wire_model(struct requester *r, const struct hash *model, uint64_t octets, const char *path,
+                    int64_t give_up_ms, struct diag *why)
 {
 	char target[TARGET_SIZE], hex[HASH_HEX_SIZE];
 	struct response response = {0};
@@ -144,7 +145,7 @@ enum err wire_model(struct requester *r, const struct hash *model, uint64_t octe
 
 	hash_hex(hex, model);
 	snprintf(target, sizeof target, "/v1/models/%s", hex);
-	e = request_download(r, target, path, octets, model, FOREVER_MS, &response, why);
+	e = request_download(r, target, path, octets, model, give_up_ms, &response, why);
 	if (e == OK && response.status != 200 && response.status != 206)
 		e = diag_set(why, response.status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL,
 		             "fetching model %.12s: the coordinator answered %u", hex, response.status);
@@ -199,7 +200,7 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 	snprintf(target, sizeof target, "%s%llu%s", u->prefix, (unsigned long long)u->offset, u->suffix);
 	buf_init(&body, MESSAGE_MAX);
 	*over = false;
-	e = request_persist(r, &q, &response, &body, FOREVER_MS, why);
+	e = request_persist(r, &q, &response, &body, WIRE_FOREVER_MS, why);
 	if (e == OK && response.status == 200) {
 		e = read_progress(u, &body, over, why);
 		*how = SENT_ACCEPTED;

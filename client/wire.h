@@ -25,9 +25,11 @@ enum err wire_roster(struct requester *r, const char *authority, struct roster *
 enum err wire_poll(struct requester *r, const struct study *study, uint64_t after, unsigned wait_s,
                    struct message **messages, uint32_t *count, bool *missed, struct diag *why) MUST_USE;
 
-/* Brings a model's file to `path` (resumed, hash checked); tries again until cancelled. ERR_NOT_FOUND: it is gone. */
+#define WIRE_FOREVER_MS (INT64_C(1) << 40) /* until cancelled: the round's end cancels */
+
+/* Brings a model's file to `path` (resumed, hash checked); tries again for `give_up_ms`. ERR_NOT_FOUND: it is gone. */
 enum err wire_model(struct requester *r, const struct hash *model, uint64_t octets, const char *path,
-                    struct diag *why) MUST_USE;
+                    int64_t give_up_ms, struct diag *why) MUST_USE;
 
 /* Sends the final vector in `path` as the contribution to (round, attempt), part after part, until it is accepted, late or rejected;
  * tries again until cancelled. */
