@@ -61,16 +61,21 @@ static void replace_line(struct buf *out, const char *text, const char *line)
 		fail_msg("small study has no line like %s", line);
 }
 
+void small_study_yaml(struct buf *out, const char *line)
+{
+	if (line != NULL)
+		replace_line(out, small_study_text, line);
+	else
+		buf_put_text(out, small_study_text);
+}
+
 void small_study(struct study *out, const char *line)
 {
 	struct diag why = {{0}};
 	struct buf text;
 
 	buf_init(&text, YAML_TEXT_MAX);
-	if (line != NULL)
-		replace_line(&text, small_study_text, line);
-	else
-		buf_put_text(&text, small_study_text);
+	small_study_yaml(&text, line);
 	if (study_parse(out, buf_bytes(&text), "study.yaml", false, &why) != OK)
 		fail_msg("%s", why.text);
 	buf_free(&text);

@@ -16,6 +16,7 @@ extern const char small_policy_text[];
 /* Parsed; a failure fails the test. `line`, when not NULL, replaces the line of small_study_text that begins as it does up to
  * its colon ("training.." lines are flow maps, so one line is one section). */
 void small_study(struct study *out, const char *line);
+void small_study_yaml(struct buf *out, const char *line); /* its text, appended */
 void small_policy(struct policy *out);
 
 /* Rows of site `site` (0, 1, ...), 30 + 9 * site of them, in `dir`; the table borrows the study's schema. */

@@ -1,0 +1,343 @@
+#include "tests/support/coordinating.h"
+
+#include "base/log.h"
+#include "coordinator/daemon.h"
+#include "tests/support/small_study.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define START_LIMIT_MS 10000
+#define LOOK_MS 5
+#define ANSWER_MAX (4u << 20)
+
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- the roster */
+
+uint32_t coordinating_number(uint32_t site)
+{
+	return 11 + 7 * site; /* number, slot and index all differ */
+}
+
+static void signing_key(uint8_t out[32], uint32_t site)
+{
+	memset(out, 0, 32);
+	out[0] = (uint8_t)(site + 1);
+	out[31] = 7;
+}
+
+static struct buf signature_over(const struct made *authority, struct bytes body)
+{
+	struct buf message, signature;
+	size_t len = 0;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	buf_init(&message, ROSTER_MAX);
+	buf_put_text(&message, ROSTER_TAG);
+	buf_put_field(&message, body);
+	buf_init(&signature, ROSTER_SIGNATURE_MAX);
+	assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, authority->key), 1);
+	assert_int_equal(EVP_DigestSign(md, NULL, &len, message.ptr, message.len), 1);
+	uint8_t *at = buf_extend(&signature, len);
+	assert_int_equal(EVP_DigestSign(md, at, &len, message.ptr, message.len), 1);
+	signature.len = len;
+	EVP_MD_CTX_free(md);
+	buf_free(&message);
+	return signature;
+}
+
+void coordinating_roster(struct coordinating *c, uint32_t version, uint32_t left_out)
+{
+	struct roster r = {.version = version, .federation = CREDENTIALS_FEDERATION};
+	struct diag why = {{0}};
+	struct buf body, file;
+
+	r.sites = mem_array(c->sites, sizeof *r.sites);
+	for (uint32_t i = 0; i < c->sites; i++) {
+		if (i == left_out)
+			continue;
+		struct roster_site *site = &r.sites[r.count++];
+		site->number = coordinating_number(i);
+		snprintf(site->name, sizeof site->name, "site-%u", i);
+		signing_key(site->key, i);
+	}
+	buf_init(&body, ROSTER_MAX);
+	buf_init(&file, ROSTER_MAX);
+	if (roster_build(&body, &r, &why) != OK)
+		fail_msg("%s", why.text);
+	struct buf signature = signature_over(&c->authority, buf_bytes(&body));
+	roster_join(&file, buf_bytes(&body), buf_bytes(&signature));
+	tempdir_write_bytes(&c->dir, "roster.signed", buf_bytes(&file));
+	buf_free(&signature);
+	buf_free(&file);
+	buf_free(&body);
+	free(r.sites);
+}
+
+/* ---- files */
+
+static void make_site(struct coordinating *c, uint32_t site)
+{
+	char name[16];
+	uint8_t key[32];
+
+	snprintf(name, sizeof name, "site-%u", site);
+	signing_key(key, site);
+	const struct recipe r = recipe_site(CREDENTIALS_FEDERATION, name, key);
+	credential_make(&c->dir, name, &r, &c->authority, &c->site_certificates[site]);
+}
+
+void coordinating_make(struct coordinating *c, uint32_t sites, const char *line, const char *settings)
+{
+	struct buf text;
+
+	assert_true(sites <= COORDINATING_SITES_MAX);
+	*c = (struct coordinating){.sites = sites};
+	tempdir_make(&c->dir);
+	credential_authority(&c->dir, "ca", &c->authority);
+	credential_coordinator(&c->dir, "coordinator", &c->authority);
+	credential_revocations(&c->dir, "crl", &c->authority, NULL, 3600);
+	for (uint32_t i = 0; i < sites; i++)
+		make_site(c, i);
+	coordinating_roster(c, 1, UINT32_MAX);
+	buf_init(&text, YAML_TEXT_MAX);
+	small_study_yaml(&text, line);
+	tempdir_write_bytes(&c->dir, "study.yaml", buf_bytes(&text));
+	buf_clear(&text);
+	buf_printf(&text,
+	           "listen: \"127.0.0.1:0\"\n"
+	           "credentials: {authority: ca.pem, certificate: coordinator.pem, key: coordinator.key}\n"
+	           "revocation_list: crl.pem\n"
+	           "roster: roster.signed\n"
+	           "state: state\n%s",
+	           settings);
+	tempdir_write_bytes(&c->dir, "coordinator.yaml", buf_bytes(&text));
+	buf_free(&text);
+}
+
+void coordinating_remove(struct coordinating *c)
+{
+	if (c->pid > 0)
+		coordinating_end(c, SIGKILL);
+	certificate_free(&c->authority);
+	for (uint32_t i = 0; i < c->sites; i++)
+		certificate_free(&c->site_certificates[i]);
+	tempdir_remove(&c->dir);
+}
+
+/* ---- the process */
+
+static void run_in_process(const char *config)
+{
+	static const int handled[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+	struct settings settings;
+	struct diag why = {{0}};
+	enum err e;
+
+	for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+		signal(handled[i], SIG_DFL); /* cmocka's handlers belong to the parent */
+	log_init("cohort-coordinator", LOG_LEVEL_DEBUG);
+	e = settings_load(&settings, config, &why);
+	if (e == OK)
+		e = daemon_run(&settings, &why);
+	if (e != OK)
+		fprintf(stderr, "%s\n", why.text);
+	_exit(err_exit(e));
+}
+
+static void become_daemon(struct coordinating *c, const char *config, const char *log, const char *program)
+{
+	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(127);
+	if (c->in_process)
+		run_in_process(config);
+	execl(program, program, "serve", "--config", config, (char *)NULL);
+	_exit(127);
+}
+
+const char *coordinating_log(struct coordinating *c)
+{
+	return tempdir_read(&c->dir, "log", NULL);
+}
+
+bool coordinating_logged(struct coordinating *c, const char *words, int limit_ms)
+{
+	int64_t until = now_ms() + limit_ms;
+
+	do {
+		if (tempdir_exists(&c->dir, "log") && strstr(coordinating_log(c), words))
+			return true;
+		sleep_ms(LOOK_MS);
+	} while (now_ms() < until);
+	return false;
+}
+
+void coordinating_start(struct coordinating *c)
+{
+	char program[PATH_SIZE];
+	const char *config = tempdir_path(&c->dir, "coordinator.yaml"), *log = tempdir_path(&c->dir, "log"), *at;
+
+	assert_int_equal(c->pid, 0);
+	assert_non_null(getenv("COHORT_BUILD"));
+	snprintf(program, sizeof program, "%s/bin/cohort-coordinator", getenv("COHORT_BUILD"));
+	unlink(log);
+	fflush(NULL);
+	c->pid = fork();
+	assert_true(c->pid >= 0);
+	if (c->pid == 0)
+		become_daemon(c, config, log, program);
+	if (!coordinating_logged(c, "(port ", START_LIMIT_MS))
+		fail_msg("the coordinator does not come up: %s", coordinating_log(c));
+	at = strstr(coordinating_log(c), "(port ");
+	c->port = (unsigned)strtoul(at + strlen("(port "), NULL, 10);
+}
+
+int coordinating_end(struct coordinating *c, int signal_number)
+{
+	int status;
+
+	if (signal_number != 0)
+		kill(c->pid, signal_number);
+	assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+	c->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void run_command(struct coordinating *c, struct program *p, const char *fmt, va_list args)
+{
+	char words[2 * PATH_SIZE];
+
+	vsnprintf(words, sizeof words, fmt, args);
+	program_run(p, "cohort-coordinator", "%s --config '%s'", words, tempdir_path(&c->dir, "coordinator.yaml"));
+}
+
+void coordinating_command(struct coordinating *c, struct program *p, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	run_command(c, p, fmt, args);
+	va_end(args);
+}
+
+void coordinating_must(struct coordinating *c, const char *fmt, ...)
+{
+	struct program *p = mem_alloc(sizeof *p);
+	va_list args;
+
+	va_start(args, fmt);
+	run_command(c, p, fmt, args);
+	va_end(args);
+	program_expect(p, 0, "");
+	free(p);
+}
+
+/* ---- a site's requests */
+
+void caller_session(struct caller *s, const char *hex)
+{
+	const struct entropy e = entropy_system();
+	uint8_t random[16];
+
+	entropy_fill(&e, random, sizeof random);
+	hex_encode(s->session, bytes_of(random, sizeof random));
+	if (hex != NULL)
+		snprintf(s->session, sizeof s->session, "%s", hex);
+	request_set_header(s->requester, "Cohort-Session", s->session);
+}
+
+void caller_open(struct caller *s, struct coordinating *c, uint32_t site)
+{
+	char url[64], name[16];
+	struct diag why = {{0}};
+
+	snprintf(url, sizeof url, "https://127.0.0.1:%u", c->port);
+	snprintf(name, sizeof name, "site-%u", site);
+	const struct request_config config = {.url = url, .tls = credential_files(&c->dir, name), .proxy = ""};
+	*s = (struct caller){0};
+	buf_init(&s->body, ANSWER_MAX);
+	if (request_open(&s->requester, &config, &why) != OK)
+		fail_msg("%s", why.text);
+	caller_session(s, NULL);
+}
+
+void caller_close(struct caller *s)
+{
+	request_close(s->requester);
+	buf_free(&s->body);
+	json_free(s->json);
+	*s = (struct caller){0};
+}
+
+static unsigned exchange(struct caller *s, const char *method, struct bytes body, const char *fmt, va_list args)
+{
+	char target[1024];
+	struct diag why = {{0}};
+	struct request q = {.method = method, .target = target};
+
+	vsnprintf(target, sizeof target, fmt, args);
+	if (body.len > 0) {
+		q.content_type = "application/octet-stream";
+		q.body = body;
+	}
+	json_free(s->json);
+	s->json = NULL;
+	if (request_send(s->requester, &q, &s->response, &s->body, &why) != OK) {
+		print_message("%s %s: %s\n", method, target, why.text);
+		return 0;
+	}
+	if (s->body.len > 0 && json_parse(&s->json, buf_bytes(&s->body), ANSWER_MAX, target, &why) != OK)
+		s->json = NULL;
+	return s->response.status;
+}
+
+unsigned caller_ask(struct caller *s, const char *method, const char *fmt, ...)
+{
+	va_list args;
+	unsigned status;
+
+	va_start(args, fmt);
+	status = exchange(s, method, bytes_of(NULL, 0), fmt, args);
+	va_end(args);
+	return status;
+}
+
+unsigned caller_send(struct caller *s, const char *method, struct bytes body, const char *fmt, ...)
+{
+	va_list args;
+	unsigned status;
+
+	va_start(args, fmt);
+	status = exchange(s, method, body, fmt, args);
+	va_end(args);
+	return status;
+}
