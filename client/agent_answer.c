@@ -7,12 +7,18 @@
 
 static void answer_json(struct exchange *x, unsigned status, struct json *root)
 {
+	struct answer a = {.status = status, .content_type = "application/json"};
 	struct buf text;
 
-	buf_init(&text, SIZE_MAX); /* bounded by what the ledger and the seats hold */
+	buf_init(&text, AGENT_ANSWER_MAX);
 	json_write(&text, root, false);
-	server_answer(x,
-	              &(struct answer){.status = status, .content_type = "application/json", .body = buf_bytes(&text)});
+	if (text.failed) {
+		a.status = 500;
+		a.content_type = NULL;
+	} else {
+		a.body = buf_bytes(&text);
+	}
+	server_answer(x, &a);
 	buf_free(&text);
 	json_free(root);
 }

@@ -196,7 +196,8 @@ static bool is_approval(struct hash *out, const char *name)
 
 	if (strlen(name) != HASH_HEX_SIZE - 1 + strlen(SUFFIX) || strcmp(name + HASH_HEX_SIZE - 1, SUFFIX) != 0)
 		return false;
-	snprintf(hex, sizeof hex, "%s", name);
+	memcpy(hex, name, sizeof hex - 1);
+	hex[sizeof hex - 1] = '\0';
 	return hash_from_hex(out, hex);
 }
 

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANSWER_MAX (64u << 20) /* a ledger of ROUNDS_MAX lines of 600 bytes */
 #define TRIES_MAX 20 /* of 100 ms: another command has the folder for milliseconds, a daemon that begins for as long */
 #define TRY_AGAIN_MS 100
 
@@ -82,22 +81,23 @@ static enum err ask(struct json **out, const struct client_config *c, const char
 	enum err e = state_path(path, c->state, AGENT_SOCKET, why);
 
 	*out = NULL;
-	buf_init(&answer, ANSWER_MAX);
+	buf_init(&answer, AGENT_ANSWER_MAX);
 	if (e == OK)
 		e = local_call(path, "GET", target, bytes_of(NULL, 0), &status, &answer, why);
 	if (e == OK && status != 200)
 		e = diag_set(why, ERR_PROTOCOL, "%s: the daemon answered %u; is it of another version?", path, status);
 	if (e == OK)
-		e = json_parse(out, buf_bytes(&answer), ANSWER_MAX, "the daemon's answer", why);
+		e = json_parse(out, buf_bytes(&answer), AGENT_ANSWER_MAX, "the daemon's answer", why);
 	buf_free(&answer);
 	return e;
 }
 
 enum err desk_daemon(struct json **out, const struct client_config *c, struct diag *why)
 {
-	enum err e = ask(out, c, "/v1/status", why);
+	struct diag words = {{0}};
+	enum err e = ask(out, c, "/v1/status", &words);
 
-	return e == ERR_UNREACHABLE ? OK : e;
+	return e == OK || e == ERR_UNREACHABLE ? OK : diag_set(why, e, "%s", words.text);
 }
 
 static enum err read_ledger(struct json **out, const struct client_config *c, const char *study, struct diag *why)
@@ -118,6 +118,7 @@ static enum err read_ledger(struct json **out, const struct client_config *c, co
 enum err desk_records(struct json **out, const struct client_config *c, const char *study, struct diag *why)
 {
 	char target[NAME_SIZE + sizeof "/v1/ledger?study="];
+	struct diag words = {{0}};
 	enum err e = ERR_AGAIN;
 
 	if (study != NULL && !name_is_study(study))
@@ -126,16 +127,15 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 	for (int i = 0; e == ERR_AGAIN && i < TRIES_MAX; i++) {
 		if (i > 0)
 			nanosleep(&(struct timespec){.tv_nsec = TRY_AGAIN_MS * 1000000L}, NULL);
-		e = ask(out, c, target, why);
-		if (e != ERR_UNREACHABLE)
-			return e;
-		if (!ledger_exists(c->state)) {
+		e = ask(out, c, target, &words);
+		if (e == ERR_UNREACHABLE && ledger_exists(c->state)) {
+			e = read_ledger(out, c, study, &words);
+		} else if (e == ERR_UNREACHABLE) {
 			*out = records_none();
-			return OK;
+			e = OK;
 		}
-		e = read_ledger(out, c, study, why);
 	}
-	return e;
+	return e == OK ? OK : diag_set(why, e, "%s", words.text);
 }
 
 /* ---- standing */

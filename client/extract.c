@@ -24,7 +24,7 @@ static bool same_stamp(const struct extract_stamp *a, const struct extract_stamp
 /* What was read under `before` is of one file only if nobody wrote meanwhile. */
 static enum err check_unchanged(const struct extract_stamp *before, const char *path, struct diag *why)
 {
-	struct extract_stamp after;
+	struct extract_stamp after = {0};
 	enum err e = take_stamp(&after, path, why);
 
 	if (e == OK && !same_stamp(before, &after))

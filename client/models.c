@@ -80,7 +80,8 @@ static void keep_newest(void *context, DIR *folder, const char *name)
 
 	if (strlen(name) != NAME_MAX_BYTES - 2 || strcmp(hex_at + HASH_HEX_SIZE - 1, SUFFIX) != 0)
 		return;
-	snprintf(hex, sizeof hex, "%s", hex_at);
+	memcpy(hex, hex_at, sizeof hex - 1);
+	hex[sizeof hex - 1] = '\0';
 	if (!hash_from_hex(&model, hex) || fstatat(dirfd(folder), name, &st, 0) != 0)
 		return;
 	if (n->found && (st.st_mtim.tv_sec < n->written.tv_sec ||

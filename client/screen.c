@@ -10,7 +10,7 @@ void screen_json(struct json *root)
 {
 	struct buf text;
 
-	buf_init(&text, SIZE_MAX); /* as large as the tree, which is here already */
+	buf_init(&text, SIZE_MAX - 1); /* as large as the tree, which is here already */
 	json_write(&text, root, true);
 	fwrite(text.ptr, 1, text.len, stdout);
 	fputc('\n', stdout);

@@ -184,7 +184,7 @@ static void put_leaving(struct buf *out, const struct study *s)
 	put_evaluation(out, s);
 	say(out,
 	    "Control messages: that a round was joined, or refused for a reason from a closed list, without numbers.");
-	say(out, "No patient's row, name, number or single value leaves. No round is answered after %s.",
+	say(out, "No row of a patient leaves, no name and no number of one. No round is answered after %s.",
 	    s->expires[0] != '\0' ? s->expires : "the study's end");
 }
 
