@@ -108,8 +108,6 @@ static void settle(struct round *r, int64_t now_ms)
 	}
 	if (over || (!waiting && coming >= r->quorum))
 		r->state = ROUND_EXPECT_SUM;
-	else if (coming < r->quorum)
-		r->state = ROUND_EXPECT_CONTRIBUTIONS; /* an upload could not be made durable: take them again */
 	if (r->state == ROUND_EXPECT_SUM && pending == 0)
 		close_round(r);
 }
@@ -143,7 +141,7 @@ void round_refused(struct round *r, uint32_t site, enum refusal why, int64_t now
 {
 	struct round_site *s = find(r, site);
 
-	if (r->state == ROUND_EXPECT_CONTRIBUTIONS && s != NULL && s->state <= SITE_EXPECT_CONTRIBUTION) {
+	if (r->state != ROUND_CLOSED && s != NULL && s->state <= SITE_EXPECT_CONTRIBUTION) {
 		enter(r, s, SITE_REFUSED);
 		s->refusal = why;
 		act(r, ROUND_PERSIST, site);
@@ -156,9 +154,11 @@ void round_dropped(struct round *r, uint32_t site, enum drop_reason why, int64_t
 	struct round_site *s = find(r, site);
 
 	if (r->state != ROUND_CLOSED && s != NULL && s->state <= SITE_EXPECT_PERSISTED) {
-		enter(r, s, SITE_DROPPED);
 		s->dropped = why;
-		act(r, ROUND_PERSIST, site);
+		if (s->state < SITE_EXPECT_PERSISTED) {
+			enter(r, s, SITE_DROPPED);
+			act(r, ROUND_PERSIST, site);
+		}
 	}
 	settle(r, now_ms);
 }
@@ -206,6 +206,7 @@ void round_persisted(struct round *r, uint32_t site, int64_t now_ms)
 	CHECK(s != NULL);
 	if (s->state == SITE_EXPECT_PERSISTED) { /* refusals and drops await nothing more */
 		enter(r, s, SITE_EXPECT_ADDED);
+		s->dropped = DROP_NONE;
 		act(r, ROUND_ADD, site);
 	}
 	settle(r, now_ms);
@@ -219,6 +220,10 @@ void round_not_persisted(struct round *r, uint32_t site, int64_t now_ms)
 	if (s->state == SITE_EXPECT_PERSISTED) {
 		enter(r, s, SITE_EXPECT_CONTRIBUTION);
 		memset(&s->content, 0, sizeof s->content);
+		if (r->state == ROUND_EXPECT_SUM) /* it was counted on: wait for it again */
+			r->state = ROUND_EXPECT_CONTRIBUTIONS;
+		if (s->dropped != DROP_NONE)
+			round_dropped(r, site, s->dropped, now_ms);
 	}
 	settle(r, now_ms);
 }

@@ -12,7 +12,7 @@
  * States of one site                                    joined    uploaded    refused    dropped
  *   SITE_EXPECT_JOIN            not seen in this round   ->CONTR   ->PERSIST   ->REFUSED  ->DROPPED
  *   SITE_EXPECT_CONTRIBUTION    is training              -         ->PERSIST   ->REFUSED  ->DROPPED
- *   SITE_EXPECT_PERSISTED       upload staged            -         pending     error      ->DROPPED (its upload is forgotten)
+ *   SITE_EXPECT_PERSISTED       upload staged            -         pending     error      stays; ->DROPPED if it cannot be persisted
  *   SITE_EXPECT_ADDED           row committed            -         accepted    error      stays: what is acknowledged counts
  *   SITE_CONTRIBUTED            in the sum               -         accepted    error      stays
  *   SITE_REFUSED, SITE_DROPPED  takes no part            -         error       -          -
@@ -21,8 +21,9 @@
  * The round closes when nobody is awaited any more and the quorum has contributed; at the deadline it closes with the quorum or fails;
  * and it fails at once when refusals leave fewer sites than the quorum.
  *
- * Durability: an upload is acknowledged (and added) only after round_persisted. After a restart the shell opens the same
- * attempt again and tells what was committed through round_restore; timers start anew.
+ * Durability: an upload is acknowledged (and added) only after round_persisted. A site gets one row in an attempt, never a second
+ * that contradicts it: once its upload is being written it counts, whatever else becomes of the site. After a restart the shell
+ * opens the same attempt again and tells what was committed through round_restore; timers start anew.
  */
 #ifndef COHORT_COORDINATOR_ROUND_H
 #define COHORT_COORDINATOR_ROUND_H
@@ -61,7 +62,7 @@ enum drop_reason {
 /* What becomes of an upload, before and after its octets travel. */
 enum upload_verdict {
 	UPLOAD_WANTED, /* send it; or, from round_upload: taken, to be persisted */
-	UPLOAD_PENDING, /* this very content is being made durable: wait for the answer */
+	UPLOAD_PENDING, /* this very content, or the end of the attempt, is being made durable: wait for the answer */
 	UPLOAD_ACCEPTED, /* this very content is durable already */
 	UPLOAD_LATE, /* the round has closed */
 	UPLOAD_CONFLICT, /* another content was accepted from this site */

@@ -266,6 +266,31 @@ static void test_an_upload_lost_to_the_disk_reopens_the_quorum(void **state)
 	round_free(r);
 }
 
+/* The quorum is there without it, but it was in time: the round waits for it as it would have. */
+static void test_an_upload_lost_to_the_disk_is_waited_for(void **state)
+{
+	struct round_config config = {five, 4, 3, OCTETS, 1000, 10000};
+	struct round *r = round_open(&config, 0);
+	struct round_action a;
+	struct hash h = content(32);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		contribute(r, five[i], 1);
+	upload(r, 32, 2);
+	assert_int_equal(round_state(r), ROUND_EXPECT_SUM);
+	assert_true(round_next(r, &a) && a.kind == ROUND_PERSIST);
+	round_not_persisted(r, 32, 3);
+	assert_int_equal(round_wants(r, 32, OCTETS, &h), UPLOAD_WANTED);
+	assert_int_equal(round_deadline_ms(r), 1000);
+	round_tick(r, 9999);
+	assert_int_equal(round_state(r), ROUND_EXPECT_CONTRIBUTIONS);
+	round_tick(r, 10000); /* but not for ever */
+	assert_int_equal(round_state(r), ROUND_CLOSED);
+	assert_int_equal(round_contributions(r), 3);
+	round_free(r);
+}
+
 static void test_dropping(void **state)
 {
 	struct round *r = open_five(3);
@@ -274,12 +299,59 @@ static void test_dropping(void **state)
 	contribute(r, 11, 1);
 	round_dropped(r, 11, DROP_REVOKED, 2); /* what was acknowledged counts */
 	assert_int_equal(round_site(r, 11)->state, SITE_CONTRIBUTED);
+	round_joined(r, 18, 3);
+	round_dropped(r, 18, DROP_WITHDRAWN, 3);
+	assert_int_equal(round_site(r, 18)->state, SITE_DROPPED);
+	assert_int_equal(round_site(r, 18)->dropped, DROP_WITHDRAWN);
+	assert_int_equal(drain(r, 4).persist, 1);
+	assert_int_equal(round_contributions(r), 1);
+	round_free(r);
+}
+
+/* Its row is being written while it leaves: one row, and it counts; or none, and it has left. */
+static void test_dropping_while_the_upload_becomes_durable(void **state)
+{
+	struct round *r = open_five(3);
+	struct round_action a;
+	struct seen seen;
+
+	(void)state;
 	upload(r, 18, 3);
 	round_dropped(r, 18, DROP_REVOKED, 3);
-	assert_int_equal(round_site(r, 18)->state, SITE_DROPPED);
-	drain(r, 4); /* the answer to its PERSIST comes late and changes nothing */
-	assert_int_equal(round_site(r, 18)->state, SITE_DROPPED);
-	assert_int_equal(round_contributions(r), 1);
+	assert_int_equal(round_site(r, 18)->state, SITE_EXPECT_PERSISTED);
+	seen = drain(r, 4);
+	assert_int_equal(seen.persist, 1);
+	assert_int_equal(seen.add, 1);
+	assert_int_equal(round_site(r, 18)->state, SITE_CONTRIBUTED);
+	assert_int_equal(round_site(r, 18)->dropped, DROP_NONE);
+	upload(r, 25, 5);
+	round_dropped(r, 25, DROP_REVOKED, 5);
+	assert_true(round_next(r, &a) && a.kind == ROUND_PERSIST && a.site == 25);
+	round_not_persisted(r, 25, 6);
+	assert_int_equal(round_site(r, 25)->state, SITE_DROPPED);
+	assert_int_equal(round_site(r, 25)->dropped, DROP_REVOKED);
+	seen = drain(r, 7);
+	assert_int_equal(seen.persist, 1);
+	assert_int_equal(seen.add, 0);
+	round_free(r);
+}
+
+static void test_a_refusal_is_noted_until_the_end(void **state)
+{
+	struct round *r = open_five(3);
+	struct round_action a;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		upload(r, five[i], 1);
+	round_tick(r, 1000);
+	assert_int_equal(round_state(r), ROUND_EXPECT_SUM);
+	round_refused(r, 39, REFUSAL_BUDGET, 1001);
+	assert_int_equal(round_site(r, 39)->state, SITE_REFUSED);
+	for (int i = 0; i < 3; i++)
+		assert_true(round_next(r, &a) && a.kind == ROUND_PERSIST);
+	assert_true(round_next(r, &a) && a.kind == ROUND_PERSIST && a.site == 39);
+	assert_int_equal(round_state(r), ROUND_EXPECT_SUM);
 	round_free(r);
 }
 
@@ -407,7 +479,10 @@ int main(void)
 		cmocka_unit_test(test_no_site_is_added_twice),
 		cmocka_unit_test(test_acknowledges_only_what_is_durable),
 		cmocka_unit_test(test_an_upload_lost_to_the_disk_reopens_the_quorum),
+		cmocka_unit_test(test_an_upload_lost_to_the_disk_is_waited_for),
 		cmocka_unit_test(test_dropping),
+		cmocka_unit_test(test_dropping_while_the_upload_becomes_durable),
+		cmocka_unit_test(test_a_refusal_is_noted_until_the_end),
 		cmocka_unit_test(test_late_and_repeated_after_closing),
 		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_random_events_keep_the_books),
