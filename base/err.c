@@ -3,7 +3,8 @@
  *
  * A diag line may quote what a file or a peer sent. Everything that a terminal could obey is replaced here, once, for
  * messages and log alike: C0 controls and DEL, the C1 controls (U+0080 to U+009F, of which 9B starts an escape
- * sequence), and every byte that is no valid UTF-8 (a bare 9B on an eight-bit terminal).
+ * sequence), what reverses the order of display (U+202A to U+202E, U+2066 to U+2069; CVE-2021-42574), and every byte
+ * that is no valid UTF-8 (a bare 9B on an eight-bit terminal). What is left is plain text as json_is_plain has it.
  */
 #include "base/err.h"
 
@@ -96,6 +97,17 @@ static void drop_cut_sequence(char *text)
 		text[lead] = '\0';
 }
 
+/* One well-formed sequence of `n` bytes. */
+static bool is_obeyed(const uint8_t *s, size_t n)
+{
+	if (n == 1)
+		return *s < 0x20 || *s == 0x7f;
+	if (n == 2)
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	return n == 3 && s[0] == 0xe2 &&
+	       ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
 static void clean(char *text)
 {
 	uint8_t *s = (uint8_t *)text;
@@ -103,8 +115,7 @@ static void clean(char *text)
 
 	while (left > 0) {
 		size_t n = utf8_length(bytes_of(s, left));
-		bool control = n == 1 ? (*s < 0x20 || *s == 0x7f) : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
-		if (n == 0 || control) {
+		if (n == 0 || is_obeyed(s, n)) {
 			*s = '?';
 			n = 1;
 		}

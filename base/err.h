@@ -71,8 +71,8 @@ struct diag {
 	char text[DIAG_MAX];
 };
 
-/* Writes the line (cut at DIAG_MAX, never in the middle of a UTF-8 sequence; control characters
- * and bytes that are not UTF-8 become '?', so no terminal obeys them) and returns `e`, so that a failing function says `return diag_set(why, ERR_DATA, ...)`. */
+/* Writes the line (cut at DIAG_MAX, never in the middle of a UTF-8 sequence; control characters, those
+ * that reverse the order of display, and bytes that are not UTF-8 become '?', so no terminal obeys them) and returns `e`, so that a failing function says `return diag_set(why, ERR_DATA, ...)`. */
 enum err diag_set(struct diag *why, enum err e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "prefix: " before what is there already; `e` is handed through. */
