@@ -176,8 +176,10 @@ static void copy_closed(struct message *to, const struct message *from)
 
 static void on_closed(struct session *s, const struct message *m)
 {
+	bool ours = m->plan.round == s->plan.round && m->plan.attempt >= s->plan.attempt;
+
 	copy_closed(&s->closed, m);
-	if (m->plan.round == s->plan.round && m->plan.attempt >= s->plan.attempt)
+	if (ours || m->plan.round > s->plan.round) /* a later one: ours has ended too */
 		give_up(s);
 	if (m->outcome != OUTCOME_FAILED)
 		queue_push(&s->actions, &(struct session_action){.kind = SESSION_DISCARD, .round = m->plan.round});
@@ -203,8 +205,11 @@ static enum err judge(const struct session *s, const struct message *messages, u
 			return diag_set(why, ERR_PROTOCOL,
 			                "the coordinator sent a message of study %s into the inbox of %s", m->study,
 			                s->config.study->name);
-		if (m->type != MESSAGE_ROUND && m->type != MESSAGE_CLOSED && m->type != MESSAGE_FINISHED)
+		if (!message_from_coordinator(m->type))
 			return diag_set(why, ERR_PROTOCOL, "the coordinator sent a message that only sites send");
+		if (m->type != MESSAGE_ROUND && !hash_equal(&m->plan.study_hash, &s->config.study->hash))
+			return diag_set(why, ERR_PROTOCOL,
+			                "the coordinator ended a round or study of another contract");
 		if (m->seq <= seq)
 			return diag_set(why, ERR_PROTOCOL, "the coordinator sent message %llu after message %llu",
 			                (unsigned long long)m->seq, (unsigned long long)seq);
@@ -219,8 +224,10 @@ enum err session_polled(struct session *s, const struct message *messages, uint3
 	enum err e = judge(s, messages, count, missed, why);
 
 	CHECK(s->state != SESSION_EXPECT_PERSISTED && s->state != SESSION_OVER);
-	if (e == OK && missed)
+	if (e == OK && missed) {
 		give_up(s); /* what is still open is in this answer */
+		s->seq = 0;
+	}
 	for (uint32_t i = 0; e == OK && i < count && s->state != SESSION_OVER; i++) {
 		s->seq = messages[i].seq;
 		if (messages[i].type == MESSAGE_ROUND)

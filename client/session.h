@@ -17,8 +17,8 @@
  *
  *   messages permitted         round          closed                       finished
  *   in every state             begins it      ends it if it is this one    ends the session
- *   The attempt in hand told again is a repeat and changes nothing; a round that was closed, or one older than the last answered, is
- *   refused.
+ *   The attempt in hand told again is a repeat and changes nothing; a round that was closed, or one older than the last answered,
+ *   is refused. A round of another contract is refused (not_approved); the end of one is a fault of the coordinator.
  *
  * What leaves goes through release.h. After a restart, session_restore tells of the newest release; if that round is still open the
  * stored contribution is sent again and nothing is computed.

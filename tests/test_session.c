@@ -274,6 +274,55 @@ static void test_wrong_inboxes(void **state)
 	                 ERR_PROTOCOL); /* an old number again */
 }
 
+/* The coordinator's database is new or an older copy: its numbers begin again, and so do we. */
+static void test_missed_messages_begin_the_numbers_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct diag why = {{0}};
+
+	polled(f, round_message(f, 7, 2, 1, 1), false);
+	EXPECT(SESSION_FETCH);
+	assert_int_equal(session_polled(f->session, NULL, 0, true, NOW_S, &why), OK); /* nothing is open there */
+	EXPECT(SESSION_CANCEL);
+	assert_int_equal(session_seq(f->session), 0); /* asking after 7 again would be answered so for ever */
+	polled(f, round_message(f, 1, 3, 1, 1), false);
+	EXPECT(SESSION_FETCH);
+}
+
+static void test_the_end_of_a_later_round_ends_ours(void **state)
+{
+	struct fixture *f = *state;
+
+	polled(f, round_message(f, 1, 2, 1, 1), false);
+	EXPECT(SESSION_FETCH);
+	polled(f, closed_message(f, 2, 1, 3, OUTCOME_FAILED), false); /* an older one does not */
+	EXPECT_NOTHING();
+	polled(f, closed_message(f, 5, 4, 1, OUTCOME_FAILED), false);
+	EXPECT(SESSION_CANCEL);
+	assert_int_equal(session_state(f->session), SESSION_EXPECT_ROUND);
+}
+
+static void test_ends_of_another_contract(void **state)
+{
+	struct fixture *f = *state;
+	struct message closed = closed_message(f, 2, 2, 1, OUTCOME_DONE), finished = closed;
+	struct message round = round_message(f, 3, 3, 1, 1);
+	struct diag why = {{0}};
+
+	polled(f, round_message(f, 1, 2, 1, 1), false);
+	EXPECT(SESSION_FETCH);
+	closed.plan.study_hash.b[0] ^= 1;
+	assert_int_equal(session_polled(f->session, &closed, 1, false, NOW_S, &why), ERR_PROTOCOL);
+	finished.type = MESSAGE_FINISHED;
+	finished.plan.study_hash.b[0] ^= 1;
+	assert_int_equal(session_polled(f->session, &finished, 1, false, NOW_S, &why), ERR_PROTOCOL);
+	EXPECT_NOTHING();
+	round.plan.study_hash.b[0] ^= 1;
+	polled(f, round, false);
+	EXPECT(SESSION_CANCEL, SESSION_REFUSE);
+	assert_int_equal(f->action.refusal, REFUSAL_NOT_APPROVED);
+}
+
 static void test_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -282,6 +331,7 @@ static void test_the_end(void **state)
 	polled(f, round_message(f, 1, 2, 1, 1), false);
 	EXPECT(SESSION_FETCH);
 	snprintf(m.study, sizeof m.study, "%s", f->study.name);
+	m.plan.study_hash = f->study.hash;
 	m.model.b[0] = 42;
 	polled(f, m, false);
 	EXPECT(SESSION_CANCEL, SESSION_END);
@@ -301,6 +351,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_closed_round_is_not_opened_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_work_that_fails_refuses_with_its_reason, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_inboxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missed_messages_begin_the_numbers_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_end_of_a_later_round_ends_ours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ends_of_another_contract, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_end, setup, teardown),
 	};
 
