@@ -86,6 +86,7 @@ void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms)
 	c->reporting = false;
 	if (c->record.open) {
 		campaign_enter_round(c, now_ms);
+		campaign_drop_leavers(c, now_ms);
 		return;
 	}
 	campaign_act(c, CAMPAIGN_WAKE, 0);
@@ -217,7 +218,7 @@ enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t 
 		return campaign_wants(c, site, round, attempt, octets, content);
 	verdict = round_upload(c->round, site, octets, content, now_ms);
 	campaign_drain_round(c, now_ms);
-	return verdict;
+	return verdict == UPLOAD_LATE ? UPLOAD_PENDING : verdict; /* its end is not on disk yet */
 }
 
 /* ---- answers to actions, and time */
@@ -294,6 +295,8 @@ enum err campaign_restore(struct campaign **out, const struct campaign_config *c
 	struct campaign *c = campaign_new(config);
 	enum err e = campaign_record_load(&c->record, record, why);
 
+	if (e == OK)
+		e = campaign_record_check(&c->record, c->study, why);
 	if (e == OK && c->record.open)
 		e = round_plan_layout(&c->layout, c->study, c->record.round.plan.asks, c->record.round.plan.site_count,
 		                      why);
@@ -322,8 +325,7 @@ void campaign_restore_site(struct campaign *c, const struct round_site *row)
 void campaign_resume(struct campaign *c, int64_t now_ms)
 {
 	if (c->state == CAMPAIGN_EXPECT_ROUND) {
-		round_tick(c->round, now_ms);
-		campaign_drain_round(c, now_ms);
+		campaign_drop_leavers(c, now_ms);
 	} else if (campaign_is_over(c)) {
 		c->state = campaign_end_state(c);
 	} else if (c->record.phase == PHASE_RUNNING) {

@@ -107,8 +107,8 @@ void campaign_polled(struct campaign *c, uint32_t site, int64_t now_ms); /* an a
 enum err campaign_refused(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt, enum refusal why,
                           int64_t now_ms) MUST_USE;
 
-/* As round_wants and round_upload, for an attempt by number; one that has been closed is UPLOAD_LATE, one that never was
- * UPLOAD_UNINVITED. */
+/* As round_wants and round_upload, for an attempt by number. One that never was is UPLOAD_UNINVITED. One that has been closed is
+ * UPLOAD_LATE once that is durable, UPLOAD_PENDING before; and UPLOAD_ACCEPTED, whatever the content, for a participant of the newest. */
 enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                    uint64_t octets, const struct hash *content);
 enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,

@@ -48,7 +48,10 @@ void campaign_finish(struct campaign *c, enum campaign_phase phase)
 
 void campaign_fail(struct campaign *c, const char *why)
 {
-	snprintf(c->record.failure, sizeof c->record.failure, "%s", why);
+	struct diag line; /* plain text, or the record could not be read again */
+
+	diag_set(&line, ERR_DATA, "%s", why);
+	memcpy(c->record.failure, line.text, sizeof line.text);
 	campaign_finish(c, PHASE_FAILED);
 }
 
@@ -138,6 +141,22 @@ void campaign_enter_round(struct campaign *c, int64_t now_ms)
 	c->state = CAMPAIGN_EXPECT_ROUND;
 	campaign_act(c, CAMPAIGN_BEGIN, 0);
 	campaign_act(c, CAMPAIGN_WAKE, 0);
+}
+
+void campaign_drop_leavers(struct campaign *c, int64_t now_ms)
+{
+	const struct round_plan *p = &c->record.round.plan;
+
+	for (uint32_t i = 0; i < p->site_count; i++) {
+		const struct member *m = members_find(&c->members, p->sites[i]);
+
+		if (m != NULL && m->revoked)
+			round_dropped(c->round, m->site, DROP_REVOKED, now_ms);
+		else if (m == NULL || m->answer != ANSWER_APPROVED)
+			round_dropped(c->round, p->sites[i], DROP_WITHDRAWN, now_ms);
+	}
+	round_tick(c->round, now_ms);
+	campaign_drain_round(c, now_ms);
 }
 
 /* ---- closing */

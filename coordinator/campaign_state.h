@@ -58,6 +58,9 @@ void campaign_open_or_wait(struct campaign *c);
 /* The planned attempt is durable: it begins. */
 void campaign_enter_round(struct campaign *c, int64_t now_ms);
 
+/* Sites that have left since the attempt was planned are dropped from it, so that nobody waits for them. */
+void campaign_drop_leavers(struct campaign *c, int64_t now_ms);
+
 /* Writes the closed message and the report of the open attempt; the round itself is kept until both are durable. */
 void campaign_close(struct campaign *c, enum round_outcome outcome, const struct outcome *result, int64_t now_ms);
 

@@ -17,6 +17,12 @@ static bool has_contributed(const struct message *closed, uint32_t site, uint64_
 	return false;
 }
 
+/* Its end is not on disk yet: a crash would open it again, so nobody is told that it is over. */
+static bool is_closing(const struct campaign *c, uint64_t round, uint32_t attempt)
+{
+	return c->reporting && c->closed_plan.round == round && c->closed_plan.attempt == attempt;
+}
+
 /* An attempt that is not open: was there ever one of this number, and is this site in its sum? */
 static enum upload_verdict past_verdict(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt)
 {
@@ -24,6 +30,8 @@ static enum upload_verdict past_verdict(const struct campaign *c, uint32_t site,
 
 	if (has_contributed(&c->record.closed, site, round, attempt))
 		return UPLOAD_ACCEPTED; /* its acknowledgement was lost */
+	if (is_closing(c, round, attempt))
+		return UPLOAD_PENDING;
 	if (round < p->round || (round == p->round && attempt < p->attempt))
 		return UPLOAD_LATE;
 	if (round == p->round && attempt == p->attempt && !c->record.open)
@@ -34,9 +42,12 @@ static enum upload_verdict past_verdict(const struct campaign *c, uint32_t site,
 enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                    uint64_t octets, const struct hash *content)
 {
+	enum upload_verdict verdict;
+
 	if (!campaign_is_open(c, round, attempt))
 		return past_verdict(c, site, round, attempt);
-	return round_wants(c->round, site, octets, content);
+	verdict = round_wants(c->round, site, octets, content);
+	return verdict == UPLOAD_LATE ? UPLOAD_PENDING : verdict; /* as is_closing says */
 }
 
 /* ---- the inbox */

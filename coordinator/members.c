@@ -49,7 +49,7 @@ bool members_answer(struct members *m, uint32_t site, enum site_answer answer)
 	CHECK(answer < ANSWER_COUNT);
 	if (member == NULL)
 		member = insert(m, site);
-	changed = member->answer != answer;
+	changed = member->answer != answer || member->revoked;
 	member->answer = answer;
 	member->revoked = false;
 	return changed;

@@ -21,7 +21,7 @@ void members_free(struct members *m); /* accepts a zeroed one */
 
 struct member *members_find(const struct members *m, uint32_t site); /* NULL: has not answered */
 
-/* Notes the answer, which also ends a revocation. True when it differs from the one before. */
+/* Notes the answer, which also ends a revocation. True when it differs from the one before, or ended one. */
 bool members_answer(struct members *m, uint32_t site, enum site_answer answer);
 
 /* Marks a revocation. True when that is new. */
