@@ -665,6 +665,12 @@ static void what_is_not_what_was_announced_is_not_kept(void **state)
 	assert_int_equal(response.status, 404);
 	assert_false(tempdir_exists(&s.dir, "copy"));
 	assert_false(tempdir_exists(&s.dir, "copy.part"));
+	tempdir_write(&s.dir, "copy.part", "01234");
+	assert_int_equal(
+		request_download(r, "/askew", tempdir_path(&s.dir, "copy"), 10, &model_hash, 1000, &response, &why),
+		ERR_PROTOCOL);
+	must_say("another part came");
+	assert_false(tempdir_exists(&s.dir, "copy.part"));
 	assert_int_equal(request_download(r, "/file?name=model", tempdir_path(&s.dir, "no/where"), 1000, &model_hash,
 	                                  1000, &response, &why),
 	                 ERR_NO_INPUT);

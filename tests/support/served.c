@@ -74,6 +74,13 @@ static void do_busy(struct served *s, struct exchange *x)
 	server_answer(x, &a);
 }
 
+static void do_askew(struct exchange *x)
+{
+	struct answer a = {.status = 206, .content_type = "application/octet-stream", .body = bytes_text("abc")};
+	a.headers[0] = (struct http_pair){"Content-Range", "bytes 7-9/10"};
+	server_answer(x, &a);
+}
+
 static void do_values(struct exchange *x)
 {
 	struct buf text;
@@ -105,6 +112,8 @@ static void on_request(void *context, struct exchange *x)
 		do_octets(x);
 	} else if (strcmp(x->path, "/busy") == 0) {
 		do_busy(s, x);
+	} else if (strcmp(x->path, "/askew") == 0) {
+		do_askew(x);
 	} else if (strcmp(x->path, "/values") == 0) {
 		do_values(x);
 	} else {

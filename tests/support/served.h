@@ -7,6 +7,7 @@
  *     GET /file?name=N          the file N of the folder, ETag "tag-N"
  *     GET /octets?n=N           200 with N octets 'x'
  *     GET /busy?name=N&times=T  503 with "Retry-After: 1" T times, then 200
+ *     GET /askew                206 that says it starts at octet 7, whatever was asked for
  *     GET /values?...           the parameters, "name=value;" each
  */
 #ifndef COHORT_TESTS_SUPPORT_SERVED_H

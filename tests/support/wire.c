@@ -122,14 +122,13 @@ static bool read_head(struct wire *w)
 
 const char *wire_header(struct wire *w, const char *name)
 {
-	static char value[512];
 	size_t len = strlen(name);
 
-	value[0] = '\0';
+	w->value[0] = '\0';
 	for (const char *line = strstr(w->head, "\r\n"); line && line[2] != '\r'; line = strstr(line + 2, "\r\n"))
 		if (strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':')
-			sscanf(line + 2 + len, ": %511[^\r]", value);
-	return value;
+			sscanf(line + 2 + len, ": %511[^\r]", w->value);
+	return w->value;
 }
 
 int wire_answer(struct wire *w)

@@ -19,6 +19,7 @@ struct wire {
 	char *head; /* of the last answer: status line and headers */
 	char *body; /* NUL-terminated */
 	size_t body_len;
+	char value[512]; /* wire_header's */
 };
 
 /* Connects to 127.0.0.1; -1 never: it fails the test. */
