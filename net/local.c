@@ -96,7 +96,7 @@ static enum err split(struct bytes raw, unsigned *status, struct buf *answer, co
 	uint64_t code;
 
 	if (!end || raw.len < code_end || memcmp(raw.ptr, version, code_at) != 0 ||
-	    !parse_u64(&code, bytes_of(raw.ptr + code_at, 3)) || code < 100)
+	    !parse_u64(&code, bytes_of(raw.ptr + code_at, 3)))
 		return diag_set(why, ERR_PROTOCOL, "%s: what listens there does not answer in HTTP", path);
 	*status = (unsigned)code;
 	size_t skip = (size_t)(end - raw.ptr) + 4;

@@ -251,6 +251,7 @@ static void the_idlest_of_a_site_makes_room(void **state)
 	}
 	connection_enter(&c[0], CONNECTION_SERVED, 20); /* busy since long */
 	connection_enter(&c[1], CONNECTION_IDLE, 30);
+	connection_enter(&c[3], CONNECTION_SERVED, 5);
 	connections_add(&all, &c[4], 40);
 	connections_establish(&all, &c[4], "st-mary", 40);
 	assert_true(c[2].cut); /* idle since 12 */

@@ -111,11 +111,13 @@ static void what_is_no_http_is_named(void **state)
 
 static void the_answer_has_a_bound(void **state)
 {
-	char text[256] = "HTTP/1.1 200 OK\r\n\r\n";
+	static char text[20000] = "HTTP/1.1 200 OK\r\n\r\n";
 	size_t head = strlen(text);
 
 	(void)state;
 	memset(text + head, 'x', 101);
+	assert_int_equal(call_with_reply(text), ERR_LIMIT);
+	memset(text + head, 'x', sizeof text - head - 1); /* more than is ever read */
 	assert_int_equal(call_with_reply(text), ERR_LIMIT);
 	text[head + 100] = '\0';
 	assert_int_equal(call_with_reply(text), OK);
