@@ -372,7 +372,9 @@ static void a_held_poll_is_cancelled_at_once(void **state)
 	pthread_join(thread, NULL);
 	assert_in_range(now - at_ms, 0, 100);
 	assert_int_equal(get("/hello"), ERR_CANCELLED); /* until resumed */
+	now = clock_ms();
 	assert_int_equal(request_sleep(r, 10000), ERR_CANCELLED);
+	assert_in_range(clock_ms() - now, 0, 1000);
 	request_resume(r);
 	must_get("/hello", "hello st-mary");
 	served_wait(&s.gone, 1);
@@ -644,6 +646,31 @@ static void a_part_of_an_earlier_run_is_taken_up(void **state)
 	must_have("copy");
 }
 
+static void a_server_that_does_not_resume_starts_over(void **state)
+{
+	char octets[1000];
+	struct hash expected;
+
+	(void)state;
+	memset(octets, 'x', sizeof octets);
+	sha256_of(&expected, bytes_of(octets, sizeof octets));
+	tempdir_write(&s.dir, "copy.part", "xxxxxxxx");
+	assert_int_equal(request_download(r, "/octets?n=1000", tempdir_path(&s.dir, "copy"), 1000, &expected, 1000,
+	                                  &response, &why),
+	                 OK);
+	assert_int_equal(response.status, 200);
+	assert_int_equal(atomic_load(&s.requests), 1);
+	/* A part that is longer than the whole is no part of it. */
+	unlink(tempdir_path(&s.dir, "copy"));
+	write_model();
+	write_part(MODEL_SIZE + 5, 0);
+	assert_int_equal(request_download(r, "/file?name=model", tempdir_path(&s.dir, "copy"), MODEL_SIZE, &model_hash,
+	                                  1000, &response, &why),
+	                 OK);
+	assert_int_equal(atomic_load(&s.requests), 2);
+	must_have("copy");
+}
+
 static void what_is_not_what_was_announced_is_not_kept(void **state)
 {
 	(void)state;
@@ -707,6 +734,7 @@ int main(void)
 		UNIT(a_file_is_downloaded),
 		UNIT(a_cut_line_is_resumed),
 		UNIT(a_part_of_an_earlier_run_is_taken_up),
+		UNIT(a_server_that_does_not_resume_starts_over),
 		UNIT(what_is_not_what_was_announced_is_not_kept),
 	};
 	secret_init();
