@@ -143,8 +143,8 @@ enum err campaign_record_load(struct campaign_record *out, const struct json *no
 
 static bool is_of(const struct message *m, const struct campaign_record *r, const struct study *s)
 {
-	return m->seq == 0 || (m->seq <= r->seq && strcmp(m->study, s->name) == 0 &&
-	                       hash_equal(&m->plan.study_hash, &s->hash));
+	return m->seq == 0 ||
+	       (m->seq <= r->seq && strcmp(m->study, s->name) == 0 && hash_equal(&m->plan.study_hash, &s->hash));
 }
 
 /* What contradicts itself; NULL: nothing. */

@@ -121,7 +121,7 @@ static const char stroke_text[] =
 	"    - {name: delay_h, min: 0, max: 48}\n"
 	"    - {name: sbp, min: 50, max: 300}\n"
 	"    - {names: [male, drowsy, unconscious, sleep_onset, af, ct_before, infarct_visible, heparin_24h, "
-        "aspirin_3d], type: binary}\n"
+	"aspirin_3d], type: binary}\n"
 	"    - {names: [\"def{1..8}\", stype_lacs, stype_pacs, stype_pocs, stype_tacs], type: binary}\n"
 	"    - {names: [def1_na, def2_na, def3_na, def4_na, def5_na, def6_na, def7_na, def8_na], type: binary}\n"
 	"    - {names: [rx_aspirin, rx_heparin_low, rx_heparin_med], type: binary}\n"
