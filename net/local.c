@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 by hand, for one peer that we know: our own server on a local socket. "Connection: close" makes the end of the
- * stream the end of the answer, so a head, its status and the rest are all there is to read.
+ * HTTP/1.1 by hand, for one peer that we know: our own server on a local socket. "Connection: close" makes the end of
+ * the stream the end of the answer, so a head, its status and the rest are all there is to read.
  */
 #include "net/local.h"
 

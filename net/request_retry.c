@@ -1,6 +1,6 @@
 /*
- * Trying again: full jitter (uniform in [0, bound], the bound doubling), so that hospitals that were cut off together do not
- * come back together, and every wait ends at once when the requester is cancelled.
+ * Trying again: full jitter (uniform in [0, bound], the bound doubling), so that hospitals that were cut off together
+ * do not come back together, and every wait ends at once when the requester is cancelled.
  */
 #include "net/request_inside.h"
 

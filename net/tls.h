@@ -24,8 +24,9 @@ struct tls_files {
 	const char *authority; /* the federation's, one certificate */
 	const char
 		*revocations; /* CRL of that authority, or NULL; one past its nextUpdate still counts, with a warning */
-	/* Client only, or NULL: believed beside `authority`, for a hospital whose proxy opens TLS. The certificate shown must
-	 * still name the coordinator, and the proxy must pass the site's on: an exception for one host is the better way. */
+	/* Client only, or NULL: believed beside `authority`, for a hospital whose proxy opens TLS. The certificate
+	 * shown must still name the coordinator, and the proxy must pass the site's on: an exception for one host is
+	 * the better way. */
 	const char *extra_authority;
 };
 
@@ -48,7 +49,8 @@ const struct identity *tls_self(const struct tls *t);
 /* Does our own certificate name this host (a DNS name or an address)? */
 bool tls_names(const struct tls *t, const char *host);
 
-/* Does a revocation list of `t` hold this serial number (as struct identity has it)? Also of someone who is not connected. */
+/* Does a revocation list of `t` hold this serial number (as struct identity has it)? Also of someone who is not
+ * connected. */
 bool tls_revokes(const struct tls *t, const char *serial);
 
 /* The check alone, with `now_s` (Unix time) instead of the clock; what `check` commands show. */

@@ -91,9 +91,9 @@ static void the_sweep_cuts_what_is_late_and_nothing_else(void **state)
 	assert_int_equal(all.half_open_count, 0);
 }
 
-/* 10 half-open connections of hospitals among attackers' that never stop coming: a random victim each time means that a hospital's
- * handshake of 20 arrivals survives with probability (1 - 1/256)^20 = 0.92. The oldest first would always be the hospital's turn
- * after 256 arrivals; the newest first would lock everyone out for good. */
+/* 10 half-open connections of hospitals among attackers' that never stop coming: a random victim each time means that
+ * a hospital's handshake of 20 arrivals survives with probability (1 - 1/256)^20 = 0.92. The oldest first would always
+ * be the hospital's turn after 256 arrivals; the newest first would lock everyone out for good. */
 static void beyond_the_half_open_bound_a_random_one_goes(void **state)
 {
 	enum { ATTACKERS = 5000, HOSPITALS = 400, PATIENCE = 20 };
@@ -190,7 +190,8 @@ static void loopback_is_exempt_from_the_bound_per_address(void **state)
 	close(listener);
 }
 
-/* Addresses that a test machine does not have are written into the table; the adopting itself then sees one more of them. */
+/* Addresses that a test machine does not have are written into the table; the adopting itself then sees one more of
+ * them. */
 static void an_address_has_a_bound(void **state)
 {
 	struct connection c[CONNECTIONS_PER_ADDRESS_MAX + 2];

@@ -449,7 +449,7 @@ static void a_site_of_another_authority_learns_so(void **state)
 	assert_true(s.established);
 }
 
-/* An authority that the hospital alone trusts in addition may have issued the coordinator's certificate that it sees. */
+/* An authority that the hospital alone believes may have issued the coordinator certificate that it sees. */
 static void an_extra_authority_is_believed_by_the_client_alone(void **state)
 {
 	struct world *w = *state;

@@ -1,5 +1,6 @@
 /*
- * Certificates of tests/support/certificates.h as the files that programs read: NAME.pem and NAME.key in a temporary folder.
+ * Certificates of tests/support/certificates.h as the files that programs read: NAME.pem and NAME.key in a temporary
+ * folder.
  */
 #ifndef COHORT_TESTS_SUPPORT_CREDENTIALS_H
 #define COHORT_TESTS_SUPPORT_CREDENTIALS_H
@@ -10,12 +11,13 @@
 
 #define CREDENTIALS_FEDERATION "test"
 
-/* Makes one after a recipe and writes it. `issuer` NULL: it signs itself. What was made goes to `out`, for signing others or
- * for revoking (certificate_free), or is freed when `out` is NULL. */
+/* Makes one after a recipe and writes it. `issuer` NULL: it signs itself. What was made goes to `out`, for signing
+ * others or for revoking (certificate_free), or is freed when `out` is NULL. */
 void credential_make(struct tempdir *t, const char *name, const struct recipe *r, const struct made *issuer,
                      struct made *out);
 
-/* The right three, of the federation "test": authority (keep it), a coordinator for localhost, 127.0.0.1 and ::1, a site. */
+/* The right three, of the federation "test": authority (keep it), a coordinator for localhost, 127.0.0.1 and ::1, a
+ * site. */
 void credential_authority(struct tempdir *t, const char *name, struct made *out);
 void credential_coordinator(struct tempdir *t, const char *name, const struct made *issuer);
 void credential_site(struct tempdir *t, const char *name, const struct made *issuer, struct made *out);

@@ -1,6 +1,6 @@
 /*
- * A small HTTP proxy that knows CONNECT, with faults to order: it asks for a password, refuses, cuts lines. Each connection has its
- * thread; all of them end with proxy_stop.
+ * A small HTTP proxy that knows CONNECT, with faults to order: it asks for a password, refuses, cuts lines. Each
+ * connection has its thread; all of them end with proxy_stop.
  */
 #ifndef COHORT_TESTS_SUPPORT_PROXY_H
 #define COHORT_TESTS_SUPPORT_PROXY_H

@@ -1,6 +1,6 @@
 /*
- * A client made of OpenSSL and patience, for what a well-behaved library would never send. Blocking, each read for at most
- * WIRE_LIMIT_MS. It does not look at the server's certificate.
+ * A client made of OpenSSL and patience, for what a well-behaved library would never send. Blocking, each read for at
+ * most WIRE_LIMIT_MS. It does not look at the server's certificate.
  */
 #ifndef COHORT_TESTS_SUPPORT_WIRE_H
 #define COHORT_TESTS_SUPPORT_WIRE_H
@@ -26,8 +26,8 @@ struct wire {
 int wire_socket(unsigned port);
 void wire_plain(struct wire *w, unsigned port);
 
-/* With TLS. `files` NULL: without a certificate; `version` 0: what the library likes, or TLS1_2_VERSION. False when the handshake
- * fails on this side. */
+/* With TLS. `files` NULL: without a certificate; `version` 0: what the library likes, or TLS1_2_VERSION. False when
+ * the handshake fails on this side. */
 bool wire_open(struct wire *w, unsigned port, const struct tls_files *files, int version);
 void wire_close(struct wire *w); /* accepts a closed one */
 
