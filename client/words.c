@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WIDTH 100 /* characters of a line: a page in landscape, a terminal */
+#define WIDTH 80 /* characters of a line: a terminal as it opens */
 #define INDENT 2
 #define EXAMPLE_SITES 10u
 
