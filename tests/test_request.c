@@ -370,7 +370,7 @@ static void a_held_poll_is_cancelled_at_once(void **state)
 	assert_int_equal(get("/hold?ms=60000"), ERR_CANCELLED);
 	int64_t now = clock_ms();
 	pthread_join(thread, NULL);
-	assert_in_range(now - at_ms, 0, 100);
+	assert_in_range(now - at_ms, 0, 500); /* half of what the poll would take without the wake-up */
 	assert_int_equal(get("/hello"), ERR_CANCELLED); /* until resumed */
 	now = clock_ms();
 	assert_int_equal(request_sleep(r, 10000), ERR_CANCELLED);

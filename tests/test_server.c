@@ -225,7 +225,7 @@ static void a_held_request_is_answered_at_its_deadline(void **state)
 	int64_t start = clock_ms();
 	assert_int_equal(wire_get(&w, "/hold?ms=150"), 200);
 	assert_string_equal(w.body, "held");
-	assert_in_range(clock_ms() - start, 150, 1500);
+	assert_in_range(clock_ms() - start, 150, 5000);
 	assert_int_equal(wire_get(&w, "/hello"), 200);
 	wire_close(&w);
 }
@@ -472,7 +472,7 @@ static void slow_sockets_do_not_keep_others_out(void **state)
 		slow[i] = wire_socket(s.port);
 	int64_t start = clock_ms();
 	nobody_else_is_harmed();
-	assert_in_range(clock_ms() - start, 0, 3000);
+	assert_in_range(clock_ms() - start, 0, HANDSHAKE_DEADLINE_MS - 500);
 	struct server_figures f = served_figures(&s);
 	assert_in_range(f.half_open, 1, HALF_OPEN_MAX);
 	assert_true(f.dropped_half_open >= SLOW_SOCKETS - HALF_OPEN_MAX);

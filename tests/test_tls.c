@@ -276,6 +276,43 @@ static void an_identity_is_required(void **state)
 	refused(w, &files, ERR_REFUSED, "both.pem", "authority", NULL);
 }
 
+static void a_certificate_names_its_hosts(void **state)
+{
+	struct world *w = *state;
+	struct tls *t;
+
+	credential_coordinator(&w->dir, "coordinator", &w->ca);
+	const struct tls_files files = credential_files(&w->dir, "coordinator");
+	assert_int_equal(tls_new(&t, TLS_SERVER, &files, &w->why), OK);
+	assert_true(tls_names(t, "localhost") && tls_names(t, "127.0.0.1") && tls_names(t, "::1"));
+	assert_false(tls_names(t, "local") || tls_names(t, "127.0.0.2") || tls_names(t, "coordinator") ||
+	             tls_names(t, ""));
+	tls_free(t);
+}
+
+static void a_serial_number_is_found_in_the_list(void **state)
+{
+	struct world *w = *state;
+	struct recipe r = credential_site_recipe("st-mary");
+	struct made revoked;
+	struct tls *t;
+
+	r.serial = "00AB54A98CEB1F0AD2";
+	credential_make(&w->dir, "st-mary", &r, &w->ca, &revoked);
+	credential_site(&w->dir, "st-john", &w->ca, NULL);
+	credential_revocations(&w->dir, "crl", &w->ca, &revoked, DAY_S);
+	certificate_free(&revoked);
+	struct tls_files files = credential_files(&w->dir, "st-john");
+	assert_int_equal(tls_new(&t, TLS_CLIENT, &files, &w->why), OK);
+	assert_false(tls_revokes(t, "ab54a98ceb1f0ad2")); /* without a list, nobody is revoked */
+	tls_free(t);
+	files.revocations = tempdir_path(&w->dir, "crl.pem");
+	assert_int_equal(tls_new(&t, TLS_CLIENT, &files, &w->why), OK);
+	assert_true(tls_revokes(t, "ab54a98ceb1f0ad2"));
+	assert_false(tls_revokes(t, "ab54a98ceb1f0ad3") || tls_revokes(t, tls_self(t)->serial) || tls_revokes(t, ""));
+	tls_free(t);
+}
+
 /* ---- handshakes: the server side here by hand, the client side by tls_probe in a thread */
 
 struct shake {
@@ -328,7 +365,7 @@ static void shake_hands(struct shake *s, const struct tls_files *server, const s
 	assert_int_equal(tls_new(&s->client, TLS_CLIENT, client, &s->client_words), OK);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s->sockets), 0);
 	time_limit(s->sockets[0], 5000);
-	time_limit(s->sockets[1], 200);
+	time_limit(s->sockets[1], 5000);
 	assert_int_equal(pthread_create(&thread, NULL, probe, s), 0);
 	struct ssl_st *ssl = tls_accept(s->server, &events, s);
 	assert_ptr_equal(tls_context(ssl), s);
@@ -339,6 +376,7 @@ static void shake_hands(struct shake *s, const struct tls_files *server, const s
 	SSL_set_accept_state(ssl);
 	(void)SSL_do_handshake(ssl);
 	s->identified = tls_peer(&s->peer, ssl);
+	shutdown(s->sockets[0], SHUT_WR); /* the probe need not wait for an alert that will not come */
 	pthread_join(thread, NULL);
 	SSL_free(ssl);
 	close(s->sockets[0]);
@@ -513,6 +551,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_are_looked_after, setup, teardown),
 		cmocka_unit_test_setup_teardown(files_that_hold_something_else_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_identity_is_required, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_certificate_names_its_hosts, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_serial_number_is_found_in_the_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_sides_meet, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_coordinator_must_be_who_was_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_coordinator_of_our_federation_will_do, setup, teardown),
