@@ -149,23 +149,23 @@ static size_t octets_of(const struct study *s, unsigned asks)
 static void put_evaluation(struct buf *out, const struct study *s)
 {
 	uint32_t counts = spec_counts_length(&s->model, s->bins);
+	char when[64];
 
 	if (s->evaluation == EVALUATION_NONE) {
 		say(out, "Evaluation: nothing leaves.");
 		return;
 	}
-	if (s->evaluate_every > 0)
-		say(out,
-		    "Every %u training round%s, and once at the end (evaluate, %zu octets): how well the model does "
-		    "on this hospital's validation and test patients:",
-		    s->evaluate_every, s->evaluate_every == 1 ? "" : "s", octets_of(s, ASK_EVALUATE));
+	if (s->evaluate_every == 0)
+		snprintf(when, sizeof when, "Once, at the end");
+	else if (s->evaluate_every == 1)
+		snprintf(when, sizeof when, "After each training round");
 	else
-		say(out,
-		    "Once, at the end (evaluate, %zu octets): how well the model does on this hospital's validation "
-		    "and test patients:",
-		    octets_of(s, ASK_EVALUATE));
-	say(out, "the sum of their losses, and %u counts of patients each (by class and by the model's answer).",
-	    counts);
+		snprintf(when, sizeof when, "After every %u training rounds, and at the end", s->evaluate_every);
+	say(out,
+	    "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: the "
+	    "sum of "
+	    "their losses, and %u counts of patients (by class and by the model's answer).",
+	    when, octets_of(s, ASK_EVALUATE), counts);
 }
 
 static void put_leaving(struct buf *out, const struct study *s)
