@@ -162,9 +162,8 @@ static void put_evaluation(struct buf *out, const struct study *s)
 	else
 		snprintf(when, sizeof when, "After every %u training rounds, and at the end", s->evaluate_every);
 	say(out,
-	    "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: the "
-	    "sum of "
-	    "their losses, and %u counts of patients (by class and by the model's answer).",
+	    "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: "
+	    "the sum of their losses, and %u counts of patients (by class and by the model's answer).",
 	    when, octets_of(s, ASK_EVALUATE), counts);
 }
 
