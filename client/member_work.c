@@ -16,7 +16,8 @@ struct answer {
 	struct hash content;
 	enum sent sent;
 	bool cancelled;
-	struct diag why;
+	bool trouble; /* a person should read `why` */
+	struct diag why; /* of tries that failed, too, before one that did not */
 };
 
 /* ---- the model */
@@ -130,10 +131,12 @@ static void send_contribution(struct member *m, const struct member_job *job, st
 	if (!ledger_vector(m->config.ledger, path, &r->study_hash, r->round)) {
 		diag_set(&out->why, ERR_REFUSED, "round %llu was closed and its contribution deleted",
 		         (unsigned long long)r->round);
+		out->trouble = true;
 		return;
 	}
 	e = wire_send(m->works, m->study.name, job->plan.round, job->plan.attempt, r, path, &out->sent, &out->why);
 	out->cancelled = e == ERR_CANCELLED;
+	out->trouble = e != OK || out->sent == SENT_REJECTED;
 	if (e == OK)
 		ledger_note_sent(m->config.ledger, &r->study_hash, r->round, job->plan.attempt, out->sent);
 }
@@ -143,13 +146,25 @@ static void bring_last_model(struct member *m, struct answer *out)
 {
 	struct hash model;
 	uint64_t octets;
+	enum err e = OK;
 
 	pthread_mutex_lock(&m->mutex);
 	model = session_finished(m->session)->model;
 	octets = session_finished(m->session)->model_octets;
 	pthread_mutex_unlock(&m->mutex);
 	if (!hash_is_zero(&model))
-		out->cancelled = bring_model(m, &model, octets, &out->why) == ERR_CANCELLED;
+		e = bring_model(m, &model, octets, &out->why);
+	out->cancelled = e == ERR_CANCELLED;
+	out->trouble = e != OK;
+}
+
+static void refuse(struct member *m, const struct member_job *job, struct answer *out)
+{
+	const struct round_plan *plan = &job->plan;
+	enum err e = wire_refuse(m->works, &m->study, plan->round, plan->attempt, job->action.refusal, &out->why);
+
+	out->cancelled = e == ERR_CANCELLED;
+	out->trouble = e != OK;
 }
 
 /* ---- one job */
@@ -172,8 +187,7 @@ static void do_job(struct member *m, const struct member_job *job, struct answer
 		bring_last_model(m, out);
 		break;
 	default:
-		out->cancelled = wire_refuse(m->works, &m->study, plan->round, plan->attempt, job->action.refusal,
-		                             &out->why) == ERR_CANCELLED;
+		refuse(m, job, out);
 		break;
 	}
 }
@@ -183,7 +197,7 @@ static void feed_answer(struct member *m, const struct session_action *job, cons
 {
 	if (a->cancelled)
 		return;
-	if (a->why.text[0] != '\0')
+	if (a->trouble || a->refusal != REFUSAL_NONE)
 		log_warning("study %s: %s", m->study.name, a->why.text);
 	if (job->kind == SESSION_FETCH)
 		session_model(m->session, job->work, a->refusal);

@@ -148,7 +148,7 @@ static size_t octets_of(const struct study *s, unsigned asks)
 
 static void put_evaluation(struct buf *out, const struct study *s)
 {
-	uint32_t counts = spec_counts_length(&s->model, s->bins);
+	uint32_t counts = 2 * spec_counts_length(&s->model, s->bins); /* validation and test */
 	char when[64];
 
 	if (s->evaluation == EVALUATION_NONE) {
