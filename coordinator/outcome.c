@@ -125,6 +125,16 @@ out:
 	return e;
 }
 
+/* update[n] becomes the weighted mean of the sites' updates. Each of these lies within +- update_range and was sent times weight / cap,
+ * so the mean lies within it, too, if every site's weight is the one that it multiplied by; otherwise it is held there. */
+static void take_mean(double *update, size_t n, const struct study *s, double weight)
+{
+	for (size_t i = 0; i < n; i++) {
+		update[i] *= s->weight_cap / weight;
+		update[i] = fmin(fmax(update[i], -s->update_range), s->update_range);
+	}
+}
+
 static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
                              struct bytes model, struct diag *why)
 {
@@ -142,8 +152,7 @@ static enum err from_updates(struct outcome *out, const struct study *s, uint32_
 		goto out;
 	}
 	aggregate_values(update, sum, SEGMENT_UPDATE);
-	for (size_t i = 0; i < n; i++) /* each site sent (weight / cap) * update */
-		update[i] *= s->weight_cap / out->weight;
+	take_mean(update, n, s, out->weight);
 	e = strategy_apply(s, parameters, update, n, why);
 	if (e == OK)
 		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);

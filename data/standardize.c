@@ -108,7 +108,7 @@ enum err statistics_check(const struct schema *s, const double *sums, struct dia
 
 /* ---- scaling */
 
-/* What the sums say of one input among the rows that have it: x in raw units. */
+/* What the sums say of one input among the rows that have it: x in raw units, within the study's range whatever the sums hold. */
 struct moments {
 	double mean, deviation;
 };
@@ -120,8 +120,8 @@ static struct moments numeric_moments(const struct feature *f, const double *sum
 
 	if (n <= 0)
 		return m;
-	double mean = sums[1] / n;
-	double variance = sums[2] / n - mean * mean; /* of a constant it may be negative by a rounding */
+	double mean = fmin(fmax(sums[1] / n, -1), 1); /* as of any u, and of what a hostile site adds to the sums */
+	double variance = fmin(sums[2] / n, 1) - mean * mean; /* of a constant it may be negative by a rounding */
 	m.mean += mean * half_range(f);
 	if (variance >= SCALING_CONSTANT * SCALING_CONSTANT)
 		m.deviation = sqrt(variance) * half_range(f);

@@ -330,6 +330,28 @@ static void test_u_is_clamped(void **state)
 
 /* ---- what the federation's sums must hold */
 
+/* What one hostile site may add to the sums spoils the scaling, but leaves it within the study's ranges. */
+static void test_hostile_sums_give_a_scaling_within_the_ranges(void **state)
+{
+	static const double hostile[] = {0x1p-30, -5, 1e9, -1e9, 3, 0};
+	const size_t n = sizeof hostile / sizeof *hostile;
+	double sums[STATISTICS];
+	struct scaling s;
+	struct rng rng;
+
+	(void)state;
+	rng_seeded(&rng, 4, "hostile");
+	for (int run = 0; run < 2000; run++) {
+		for (int i = 0; i < STATISTICS; i++)
+			sums[i] = hostile[rng_below(&rng, n)];
+		scaling_from_statistics(&s, &schema, sums);
+		assert_true(s.mean[AGE] >= 20 && s.mean[AGE] <= 100 && s.deviation[AGE] >= 0 && s.deviation[AGE] <= 40);
+		for (int i = 1; i < INPUTS; i++)
+			assert_true(s.mean[i] >= 0 && s.mean[i] <= 1 && s.deviation[i] >= 0 && s.deviation[i] <= 0.5);
+		scaling_free(&s);
+	}
+}
+
 static void test_the_federation_needs_rows_and_two_classes(void **state)
 {
 	double sums[STATISTICS] = {0};
@@ -388,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_missing_everywhere_has_the_middle),
 		cmocka_unit_test(test_no_row_at_all_is_a_scaling_too),
 		cmocka_unit_test(test_u_is_clamped),
+		cmocka_unit_test(test_hostile_sums_give_a_scaling_within_the_ranges),
 		cmocka_unit_test(test_the_federation_needs_rows_and_two_classes),
 		cmocka_unit_test(test_a_scaling_from_outside_is_checked),
 	};

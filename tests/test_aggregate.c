@@ -1,0 +1,192 @@
+/* The sum of a round against a slow sum, word by word, and at the largest words that a site may send. */
+#include "coordinator/aggregate.h"
+
+#include "base/limits.h"
+#include "base/random.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATISTICS 5
+#define UPDATE 300
+#define COUNTS 8
+
+/* All kinds of segment in one vector, with bounds near what `sites` sites can add. */
+static struct layout all_kinds(uint32_t sites)
+{
+	struct layout l;
+	struct diag why;
+
+	layout_begin(&l, sites);
+	assert_int_equal(layout_add(&l, SEGMENT_STATISTICS, CODING_WIDE, STATISTICS, 20000, &why), OK);
+	assert_int_equal(layout_add(&l, SEGMENT_UPDATE, CODING_NARROW, UPDATE, 8, &why), OK);
+	assert_int_equal(layout_add(&l, SEGMENT_WEIGHT, CODING_COUNT, 1, floor(2147483647.0 / sites), &why), OK);
+	assert_int_equal(layout_add(&l, SEGMENT_LOSS, CODING_WIDE, 2, 32.0 * 10000, &why), OK);
+	assert_int_equal(layout_add(&l, SEGMENT_COUNTS, CODING_COUNT, COUNTS, floor(2147483647.0 / sites), &why), OK);
+	return l;
+}
+
+static uint8_t *random_octets(struct rng *r, size_t octets)
+{
+	uint8_t *x = mem_alloc(octets);
+
+	for (size_t i = 0; i < octets; i++)
+		x[i] = (uint8_t)rng_below(r, 256);
+	return x;
+}
+
+/* Little-endian two's complement, by hand. */
+static int64_t word_at(const uint8_t *x, uint32_t i)
+{
+	int64_t w = x[4 * i] + 256 * x[4 * i + 1] + 65536 * x[4 * i + 2] + 16777216ll * x[4 * i + 3];
+
+	return w < 2147483648ll ? w : w - 4294967296ll;
+}
+
+static void test_sums_in_any_order_and_any_pieces(void **state)
+{
+	enum { SITES = 9 };
+	struct layout l = all_kinds(SITES);
+	struct aggregate whole = {0}, pieces = {0};
+	uint8_t *octets[SITES];
+	struct rng r;
+
+	(void)state;
+	rng_seeded(&r, 3, "aggregate");
+	aggregate_begin(&whole, &l);
+	aggregate_begin(&pieces, &l);
+	for (int i = 0; i < SITES; i++)
+		octets[i] = random_octets(&r, layout_octets(&l));
+	for (int i = 0; i < SITES; i++) {
+		const uint8_t *last = octets[SITES - 1 - i];
+
+		aggregate_add(&whole, bytes_of(octets[i], layout_octets(&l)));
+		for (uint32_t first = 0, words; first < l.words; first += words) {
+			words = 1 + (uint32_t)rng_below(&r, 50);
+			words = words < l.words - first ? words : l.words - first;
+			aggregate_add_words(&pieces, last + 4 * (size_t)first, first, words);
+		}
+		aggregate_count(&pieces);
+	}
+	assert_int_equal(whole.added, SITES);
+	assert_int_equal(pieces.added, SITES);
+	for (uint32_t w = 0; w < l.words; w++) {
+		int64_t sum = 0;
+
+		for (int i = 0; i < SITES; i++)
+			sum += word_at(octets[i], w);
+		assert_true(whole.sums[w] == sum && pieces.sums[w] == sum);
+	}
+	for (int i = 0; i < SITES; i++)
+		free(octets[i]);
+	aggregate_free(&whole);
+	aggregate_free(&pieces);
+	aggregate_free(&pieces);
+}
+
+static void test_beginning_again_forgets(void **state)
+{
+	struct layout l = all_kinds(3), shorter;
+	struct aggregate a = {0};
+	struct diag why;
+	struct rng r;
+	uint8_t *octets;
+
+	(void)state;
+	rng_seeded(&r, 4, "aggregate");
+	octets = random_octets(&r, layout_octets(&l));
+	for (int again = 0; again < 2; again++) { /* of the same length, and after a shorter one */
+		aggregate_begin(&a, &l);
+		assert_int_equal(a.added, 0);
+		for (uint32_t w = 0; w < l.words; w++)
+			assert_true(a.sums[w] == 0);
+		aggregate_add(&a, bytes_of(octets, layout_octets(&l)));
+		aggregate_begin(&a, &l);
+		assert_true(a.added == 0 && a.sums[l.words - 1] == 0);
+		layout_begin(&shorter, 3);
+		assert_int_equal(layout_add(&shorter, SEGMENT_WEIGHT, CODING_COUNT, 1, 10, &why), OK);
+		aggregate_begin(&a, &shorter);
+		assert_int_equal(a.layout.words, 1);
+	}
+	free(octets);
+	aggregate_free(&a);
+}
+
+/* The extreme word of place i: what layout_check_words takes just now. */
+static int32_t extreme(const struct layout *l, uint32_t word, bool largest)
+{
+	int64_t inside = 0, outside = largest ? INT32_MAX : INT32_MIN;
+	uint8_t octets[4];
+
+	store_u32(octets, (uint32_t)outside);
+	if (layout_check_words(l, word, octets, 1, NULL) == OK)
+		return (int32_t)outside;
+	while (llabs(outside - inside) > 1) { /* bisection */
+		int64_t middle = inside + (outside - inside) / 2;
+
+		store_u32(octets, (uint32_t)(int32_t)middle);
+		if (layout_check_words(l, word, octets, 1, NULL) == OK)
+			inside = middle;
+		else
+			outside = middle;
+	}
+	return (int32_t)inside;
+}
+
+/* As many sites as a network may have, each with the largest or the smallest word that passes the check at upload: the sum is exact
+ * and decodes to what it is, with nothing lost to an overflow (which UBSan would name). */
+static void test_the_largest_words_of_all_sites_fit(void **state)
+{
+	struct layout l = all_kinds(SITES_MAX);
+
+	(void)state;
+	for (int largest = 0; largest <= 1; largest++) {
+		struct aggregate a = {0};
+		uint8_t *octets = mem_alloc(layout_octets(&l));
+		double values[UPDATE];
+
+		for (uint32_t w = 0; w < l.words; w++)
+			store_u32(octets + 4 * (size_t)w, (uint32_t)extreme(&l, w, largest == 1));
+		aggregate_begin(&a, &l);
+		for (uint32_t i = 0; i < SITES_MAX; i++)
+			aggregate_add(&a, bytes_of(octets, layout_octets(&l)));
+		for (enum segment_kind kind = 0; kind < SEGMENT_KIND_COUNT; kind++) {
+			const struct segment *s = layout_find(&l, kind);
+			uint32_t step = s->coding == CODING_WIDE ? 2 : 1;
+
+			aggregate_values(values, &a, kind);
+			for (uint32_t i = 0; i < s->items; i++) {
+				long double one = extreme(&l, s->first + step * i, largest == 1);
+
+				if (step == 2)
+					one += ldexpl(extreme(&l, s->first + 2 * i + 1, largest == 1),
+					              (int)l.wide_bits);
+				assert_true(values[i] == (double)(SITES_MAX * one * (long double)s->grid));
+				if (step == 1) /* narrow and count: no more than n clamped values */
+					assert_true(fabs(values[i]) <= SITES_MAX * (s->bound + s->grid));
+			}
+		}
+		free(octets);
+		aggregate_free(&a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sums_in_any_order_and_any_pieces),
+		cmocka_unit_test(test_beginning_again_forgets),
+		cmocka_unit_test(test_the_largest_words_of_all_sites_fit),
+	};
+
+	return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
+}
