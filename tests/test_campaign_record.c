@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SITES 3
+#define SITES CONDUCT_SITES
 #define RECORD_MAX 4096
 
 static int setup(void **state)
@@ -127,8 +127,7 @@ static void test_round_trip_in_every_state(void **state)
 		}
 		assert_round_trip(c);
 		states |= 1u << campaign_state(c->campaign);
-		conduct_end(c);
-		conduct_begin(c, NULL);
+		conduct_again(c, NULL);
 	}
 	states |= 1u << CAMPAIGN_READY; /* above, before the approvals */
 	conduct_start(c);
@@ -155,8 +154,7 @@ static void test_any_words_of_a_failure_can_be_read_back(void **state)
 		conduct_round(c, SITES);
 		assert_int_equal(campaign_state(c->campaign), CAMPAIGN_FAILED);
 		assert_round_trip(c);
-		conduct_end(c);
-		conduct_begin(c, NULL);
+		conduct_again(c, NULL);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define SITES 3
+#define SITES CONDUCT_SITES
 
 static int setup(void **state)
 {
@@ -232,8 +232,7 @@ static void test_a_sum_that_would_overflow_after_a_round(void **state)
 {
 	struct conductor *c = *state;
 
-	conduct_end(c);
-	conduct_begin(c, LARGE_CAP);
+	conduct_again(c, LARGE_CAP);
 	begin(c, TOO_MANY);
 	conduct_round(c, TOO_MANY); /* statistics are wide; the weights of the next round are not */
 	assert_overflow_failed(c);
@@ -245,8 +244,7 @@ static void test_a_sum_that_would_overflow_at_opening(void **state)
 	struct conductor *c = *state;
 	struct diag why = {{0}};
 
-	conduct_end(c);
-	conduct_begin(c, LARGE_CAP);
+	conduct_again(c, LARGE_CAP);
 	begin(c, TOO_MANY - 1);
 	conduct_round(c, TOO_MANY - 1);
 	assert_int_equal(campaign_plan(c->campaign)->step, 1); /* so many fit */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SITES 3
+#define SITES CONDUCT_SITES
 #define EMPTY "{\"messages\":[]}"
 
 static int setup(void **state)

@@ -234,6 +234,45 @@ void conduct_round(struct conductor *c, uint32_t count)
 	assert_int_equal(c->reports, before + 1);
 }
 
+void conduct_again(struct conductor *c, const char *study_line)
+{
+	conduct_end(c);
+	conduct_begin(c, study_line);
+}
+
+void conduct_reach(struct conductor *c, enum campaign_state to)
+{
+	struct campaign_action a;
+	struct diag why = {{0}};
+
+	conduct_again(c, NULL);
+	conduct_approve(c, to == CAMPAIGN_EXPECT_SITES ? 1 : CONDUCT_SITES);
+	if (to == CAMPAIGN_FAILED)
+		c->impossible = "one class";
+	if (to == CAMPAIGN_EXPECT_OPENED)
+		assert_int_equal(campaign_start(c->campaign, c->now_ms, &why), OK);
+	else if (to != CAMPAIGN_READY)
+		conduct_start(c);
+	if (to == CAMPAIGN_EXPECT_OUTCOME || to == CAMPAIGN_EXPECT_CLOSED) {
+		for (uint32_t site = 1; site <= CONDUCT_SITES; site++)
+			conduct_upload(c, site);
+		conduct_until(c, CAMPAIGN_COMPUTE, &a);
+		if (to == CAMPAIGN_EXPECT_CLOSED)
+			conduct_answer(c, &a);
+	} else if (to == CAMPAIGN_EXPECT_RETRY) {
+		conduct_to(c, c->now_ms + CONDUCT_DEADLINE_MS);
+	} else if (to == CAMPAIGN_FINISHED) {
+		while (campaign_state(c->campaign) != CAMPAIGN_FINISHED)
+			conduct_round(c, CONDUCT_SITES);
+	} else if (to == CAMPAIGN_STOPPED) {
+		assert_int_equal(campaign_stop(c->campaign, c->now_ms, &why), OK);
+		conduct(c);
+	} else if (to == CAMPAIGN_FAILED) {
+		conduct_round(c, CONDUCT_SITES);
+	}
+	assert_int_equal(campaign_state(c->campaign), to);
+}
+
 const char *conduct_inbox(const struct conductor *c, uint32_t site, uint64_t after)
 {
 	static char text[1 << 16];

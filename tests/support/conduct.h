@@ -18,6 +18,7 @@
 #include "coordinator/campaign.h"
 
 #define CONDUCT_SITES_MAX 300 /* with the largest cap, more than a sum of 31 bits can hold */
+#define CONDUCT_SITES 3 /* of conduct_reach: sites.min 2 and max_dropouts 1 make a quorum of 2 */
 #define CONDUCT_STEPS_MAX 32
 #define CONDUCT_JOIN_MS 1000
 #define CONDUCT_DEADLINE_MS 10000
@@ -48,6 +49,7 @@ struct conductor {
 
 void conduct_begin(struct conductor *c, const char *study_line); /* as small_study's */
 void conduct_end(struct conductor *c);
+void conduct_again(struct conductor *c, const char *study_line); /* ends it, and begins anew */
 void conduct_restart(struct conductor *c); /* kill and start again: what is not on the disk is gone */
 
 void conduct(struct conductor *c);
@@ -62,7 +64,11 @@ void conduct_start(struct conductor *c);
 void conduct_contribute(struct conductor *c, uint32_t site); /* joins and uploads; must be wanted */
 void conduct_round(struct conductor *c, uint32_t count); /* sites 1 ... count contribute */
 
-/* The same without draining. */
+/* Begins anew and brings a campaign of CONDUCT_SITES sites (EXPECT_SITES: of one) into the state `to`, actions undrained where the
+ * state awaits their answer. */
+void conduct_reach(struct conductor *c, enum campaign_state to);
+
+/* A join and upload without draining. */
 enum upload_verdict conduct_upload(struct conductor *c, uint32_t site);
 
 struct hash conduct_content(uint32_t site, uint64_t round);
