@@ -95,13 +95,16 @@ static enum err fetch(struct download *d, struct requester *r, const struct requ
 {
 	const struct request_sink sink = {take, d};
 
+	*complete = false;
 	d->begun = false;
 	d->range = (struct request_range){.from = d->size};
 	uint64_t from = d->size;
 	enum err e = request_run(r, q, &d->range, &sink, out, why);
-	*complete = !e && (out->status == 200 || out->status == 206 || (out->status == 416 && from > 0));
-	if (!e && out->status == 206 && d->range.answered_from != from)
+	if (!e && out->status == 416 && from > 0)
+		out->status = 206; /* all of it had come before: to the caller this ends as any resumed download */
+	else if (!e && out->status == 206 && d->range.answered_from != from)
 		return diag_set(why, ERR_PROTOCOL, "%s: another part came than was asked for", d->path);
+	*complete = !e && (out->status == 200 || out->status == 206);
 	return e;
 }
 
