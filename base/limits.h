@@ -55,6 +55,7 @@
 #define MESSAGE_MAX (64u << 10) /* one control message */
 #define CONTRACT_MAX (1u << 20) /* canonical JSON of a study: as YAML_TEXT_MAX */
 #define PART_MAX (1u << 20) /* one part of an upload: evhttp buffers whole bodies */
+#define GRANT_PART_MAX (64u << 10) /* first part of an upload of several, which asks for a grant and may have to wait */
 #define INBOX_WAIT_MAX_S 25 /* held polls: below the 30 s after which proxies cut idle connections */
 #define INBOX_BATCH_MAX 64 /* messages in one answer */
 #define UPLOADS_IN_FLIGHT_MAX 16 /* grants at once: bounds staged memory to 16 MiB of parts */

@@ -185,13 +185,14 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 {
 	char target[2 * TARGET_SIZE + 32];
 	uint64_t left = u->octets - u->offset;
+	size_t most = u->offset == 0 && left > PART_MAX ? GRANT_PART_MAX : PART_MAX;
 	struct request q = {
 		.method = "PUT",
 		.target = target,
 		.content_type = "application/octet-stream",
 		.body_path = u->path,
 		.body_offset = u->offset,
-		.body_size = left < PART_MAX ? (size_t)left : PART_MAX,
+		.body_size = left < most ? (size_t)left : most,
 	};
 	struct response response = {0};
 	struct buf body;

@@ -162,7 +162,7 @@ void admin_request(struct office *o, struct exchange *x)
 		.path = x->path,
 		.parameters = x->parameters,
 		.parameter_count = x->parameter_count,
-		.body = x->body,
+		.body = server_body(x),
 	};
 
 	admin_call(&call);

@@ -51,7 +51,7 @@ void api_post_refusal(struct api_request *q)
 
 	if (!read_attempt(q, &round, &attempt))
 		return;
-	if (message_parse(&m, q->x->body, q->site->name, &why) != OK) {
+	if (message_parse(&m, server_body(q->x), q->site->name, &why) != OK) {
 		answer_error(q->x, 400, 0, "%s", why.text);
 		return;
 	}

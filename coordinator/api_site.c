@@ -82,7 +82,7 @@ void api_post_answer(struct api_request *q)
 	struct session_id session;
 	struct diag why = {{0}};
 
-	if (message_parse(&m, q->x->body, q->site->name, &why) != OK) {
+	if (message_parse(&m, server_body(q->x), q->site->name, &why) != OK) {
 		answer_error(q->x, 400, 0, "%s", why.text);
 		return;
 	}

@@ -39,7 +39,7 @@ static void end_attempt(struct runner *r)
 	uint32_t site;
 
 	if (r->staging != NULL)
-		staging_remove(r->staging);
+		staging_end(r->staging, campaign_state(r->course->campaign) < CAMPAIGN_FINISHED);
 	staging_release(r->staging);
 	r->staging = NULL;
 	while (queue_pop(&r->to_sync, &site) || queue_pop(&r->to_add, &site))

@@ -161,7 +161,8 @@ static void answer_staged(struct runner *r, const struct waiting *w, enum stagin
 void runner_part(struct runner *r, struct exchange *x, const struct runner_part *p)
 {
 	struct campaign *campaign = r->course->campaign;
-	struct staging_part part = {.offset = p->offset, .total = p->total, .content = p->content, .octets = x->body};
+	struct bytes pieces[SERVER_PIECES_MAX];
+	struct staging_part part = {.offset = p->offset, .total = p->total, .content = p->content, .pieces = pieces};
 	const struct waiting w = {
 		.kind = WAITING_UPLOAD,
 		.x = x,
@@ -178,6 +179,7 @@ void runner_part(struct runner *r, struct exchange *x, const struct runner_part 
 	if (answer_verdict(r, &w, campaign_wants(campaign, p->site, p->round, p->attempt, p->total, &p->content)))
 		return;
 	CHECK(r->staging != NULL && course_slot(r->course, p->site, &part.slot));
+	part.piece_count = server_body_pieces(x, pieces);
 	enum staging_verdict v = staging_put(r->staging, &part, r->office->world.now_ms, &next, &why);
 	answer_staged(r, &w, v, next, &why);
 }

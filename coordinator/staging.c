@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define WRITE_PIECES 256 /* of IOV_MAX, 1024: 1 MiB in two calls, and 4 KiB of stack */
 
 struct upload {
 	struct hash content; /* announced */
@@ -25,7 +28,7 @@ struct upload {
 };
 
 struct staging {
-	char *path;
+	char *path, *spare;
 	int fd; /* -1 before the first octet; written by the loop, read by syncing threads under `lock` */
 	pthread_mutex_t lock;
 	bool named; /* the folder is synced: the file's name is durable */
@@ -43,7 +46,7 @@ struct staging *staging_open(const char *folder, const char *study, uint32_t rev
 	char name[STAGING_NAME_SIZE];
 
 	staging_file_name(name, study, revision, plan);
-	if (asprintf(&s->path, "%s/%s", folder, name) < 0)
+	if (asprintf(&s->path, "%s/%s", folder, name) < 0 || asprintf(&s->spare, "%s/%s.spare", folder, study) < 0)
 		mem_exhausted(strlen(folder), 1);
 	s->layout = *layout;
 	s->octets = layout_octets(layout);
@@ -73,6 +76,7 @@ void staging_release(struct staging *s)
 	pthread_mutex_destroy(&s->lock);
 	free(s->uploads);
 	free(s->path);
+	free(s->spare);
 	free(s);
 }
 
@@ -82,10 +86,15 @@ void staging_file_name(char out[STAGING_NAME_SIZE], const char *study, uint32_t 
 	         plan->attempt);
 }
 
-void staging_remove(struct staging *s)
+void staging_end(struct staging *s, bool spare)
 {
-	if (s->fd >= 0 && unlink(s->path) != 0 && errno != ENOENT)
-		log_warning("%s: cannot be removed: %s", s->path, strerror(errno));
+	int failed = spare ? rename(s->path, s->spare) : unlink(s->path);
+
+	if (!spare && unlink(s->spare) != 0 && errno != ENOENT)
+		log_warning("%s: cannot be removed: %s", s->spare, strerror(errno));
+	if (s->fd >= 0 && failed != 0)
+		log_warning("%s: cannot be %s: %s", s->path, spare ? "kept for the next round" : "removed",
+		            strerror(errno));
 }
 
 /* ---- grants */
@@ -114,9 +123,9 @@ void staging_expire(struct staging *s, int64_t now_ms)
 }
 
 /* An upload that comes in one part never waits for a second one: it needs no grant. */
-static bool take_grant(struct staging *s, struct upload *u, const struct staging_part *part)
+static bool take_grant(struct staging *s, struct upload *u, uint64_t octets, uint64_t total)
 {
-	if (u->granted || part->octets.len == part->total)
+	if (u->granted || octets == total)
 		return true;
 	if (s->grants->open >= s->grants->max)
 		return false;
@@ -129,8 +138,9 @@ static bool take_grant(struct staging *s, struct upload *u, const struct staging
 
 static enum staging_verdict make_file(struct staging *s, struct diag *why)
 {
+	if (rename(s->spare, s->path) != 0 && errno != ENOENT)
+		log_warning("%s: cannot be used again: %s", s->spare, strerror(errno));
 	int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
 	if (fd < 0) {
 		enum err e = diag_errno(why, errno, "%s: cannot be created", s->path);
 		return e == ERR_FULL ? STAGING_FULL : STAGING_BROKEN;
@@ -146,18 +156,37 @@ static bool is_full(int errnum)
 	return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG; /* EFBIG: a limit on the size of files */
 }
 
-static enum staging_verdict write_octets(struct staging *s, const struct staging_part *part, struct diag *why)
+/* As many pieces as one call takes, less the `skip` octets at their beginning that are written already. */
+static int gather(struct iovec v[WRITE_PIECES], const struct staging_part *part, uint64_t skip)
 {
-	uint64_t at = part->slot * s->octets + part->offset;
-	struct bytes rest = part->octets;
+	int n = 0;
+
+	for (size_t i = 0; i < part->piece_count && n < WRITE_PIECES; i++) {
+		const struct bytes *piece = &part->pieces[i];
+
+		if (skip >= piece->len) {
+			skip -= piece->len;
+			continue;
+		}
+		v[n++] = (struct iovec){(void *)(uintptr_t)(piece->ptr + skip), piece->len - skip};
+		skip = 0;
+	}
+	return n;
+}
+
+static enum staging_verdict write_octets(struct staging *s, const struct staging_part *part, uint64_t octets,
+                                         struct diag *why)
+{
+	uint64_t at = part->slot * s->octets + part->offset, written = 0;
+	struct iovec v[WRITE_PIECES];
 
 	if (s->fd < 0) {
-		enum staging_verdict v = make_file(s, why);
-		if (v != STAGING_NEXT)
-			return v;
+		enum staging_verdict verdict = make_file(s, why);
+		if (verdict != STAGING_NEXT)
+			return verdict;
 	}
-	while (rest.len > 0) {
-		ssize_t n = pwrite(s->fd, rest.ptr, rest.len, (off_t)at);
+	while (written < octets) {
+		ssize_t n = pwritev(s->fd, v, gather(v, part, written), (off_t)(at + written));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
@@ -165,8 +194,7 @@ static enum staging_verdict write_octets(struct staging *s, const struct staging
 			(void)diag_errno(why, errnum, "%s: cannot be written", s->path);
 			return is_full(errnum) ? STAGING_FULL : STAGING_BROKEN;
 		}
-		at += (uint64_t)n;
-		rest = bytes_of(rest.ptr + n, rest.len - (size_t)n);
+		written += (uint64_t)n;
 	}
 	return STAGING_NEXT;
 }
@@ -230,12 +258,9 @@ bool staging_holds(const struct staging *s, uint32_t slot, const struct hash *co
 
 /* ---- parts */
 
-/* Words of the contribution are checked as they arrive; one that is cut by the end of a part waits in `tail`. */
-static bool check_words(struct staging *s, struct upload *u, const struct staging_part *part, struct diag *why)
+/* Words of the contribution are checked as they arrive; one that is cut by the end of a piece waits in `tail`. */
+static bool check_words(struct staging *s, struct upload *u, uint64_t at, struct bytes octets, struct diag *why)
 {
-	struct bytes octets = part->octets;
-	uint64_t at = part->offset;
-
 	while (octets.len > 0 && u->tail_len > 0) {
 		u->tail[u->tail_len++] = *octets.ptr;
 		octets = bytes_of(octets.ptr + 1, octets.len - 1);
@@ -251,6 +276,18 @@ static bool check_words(struct staging *s, struct upload *u, const struct stagin
 		return false;
 	for (size_t i = 4 * whole; i < octets.len; i++)
 		u->tail[u->tail_len++] = octets.ptr[i];
+	return true;
+}
+
+/* Checks and hashes what has been written. */
+static bool take_octets(struct staging *s, struct upload *u, const struct staging_part *part, struct diag *why)
+{
+	for (size_t i = 0; i < part->piece_count; i++) {
+		if (!check_words(s, u, u->next, part->pieces[i], why))
+			return false;
+		sha256_update(&u->sha, part->pieces[i]);
+		u->next += part->pieces[i].len;
+	}
 	return true;
 }
 
@@ -277,38 +314,46 @@ static enum staging_verdict finish(struct staging *s, uint32_t slot, struct diag
 	return STAGING_HASH;
 }
 
-static enum staging_verdict accept_part(struct staging *s, const struct staging_part *part, int64_t now_ms,
-                                        struct diag *why)
+static enum staging_verdict accept_part(struct staging *s, const struct staging_part *part, uint64_t octets,
+                                        int64_t now_ms, struct diag *why)
 {
 	struct upload *u = &s->uploads[part->slot];
 
-	if (!take_grant(s, u, part)) {
+	if (!take_grant(s, u, octets, part->total)) {
 		(void)diag_set(why, ERR_AGAIN, "%u uploads are under way; ask again", s->grants->open);
 		return STAGING_BUSY;
 	}
 	u->active_ms = now_ms;
-	enum staging_verdict v = write_octets(s, part, why);
+	enum staging_verdict v = write_octets(s, part, octets, why);
 	if (v != STAGING_NEXT) {
 		give_back(s, u);
 		return v;
 	}
-	if (!check_words(s, u, part, why)) {
+	if (!take_octets(s, u, part, why)) {
 		staging_forget(s, part->slot);
 		return STAGING_WORDS;
 	}
-	sha256_update(&u->sha, part->octets);
-	u->next += part->octets.len;
 	return u->next == part->total ? finish(s, part->slot, why) : STAGING_NEXT;
+}
+
+static uint64_t length_of(const struct staging_part *part)
+{
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < part->piece_count; i++)
+		octets += part->pieces[i].len;
+	return octets;
 }
 
 enum staging_verdict staging_put(struct staging *s, const struct staging_part *part, int64_t now_ms, uint64_t *next,
                                  struct diag *why)
 {
 	enum staging_verdict v = STAGING_NEXT;
+	uint64_t octets = length_of(part);
 
 	CHECK(part->slot < s->slots && part->total == s->octets);
 	*next = 0;
-	if (part->octets.len == 0 || part->offset > part->total || part->octets.len > part->total - part->offset) {
+	if (octets == 0 || part->offset > part->total || octets > part->total - part->offset) {
 		(void)diag_set(why, ERR_PEER_MESSAGE, "a part holds 1 octet at least, and ends with the whole at most");
 		return STAGING_LENGTH;
 	}
@@ -319,7 +364,7 @@ enum staging_verdict staging_put(struct staging *s, const struct staging_part *p
 	if (!known)
 		begin(s, part->slot, &part->content);
 	if (part->offset == u->next)
-		v = accept_part(s, part, now_ms, why);
+		v = accept_part(s, part, octets, now_ms, why);
 	if (v == STAGING_NEXT)
 		*next = s->uploads[part->slot].next;
 	return v;

@@ -11,6 +11,10 @@
  *     staging_put:  (nothing) --first part--> arriving --last part, hash right--> complete     (the caller tells the campaign)
  *                                  \--last part, wrong hash--> (nothing)
  *
+ * When the attempt is over its file becomes STUDY.spare and is taken for the next one: writing over blocks that a file has is
+ * much cheaper than making new ones. What an older attempt left in a slot is never read: the database says which slots count,
+ * and with which hash.
+ *
  * An upload of more than one part needs a grant while it arrives; there are few (struct staging_grants, shared by all
  * studies), which bounds the parts in memory. A grant that was idle for STAGING_IDLE_MS goes to somebody else; what had
  * arrived stays, and the site goes on from there when it gets a grant again. After a restart of the coordinator
@@ -41,7 +45,8 @@ struct staging_part {
 	uint32_t slot; /* position of the site in the plan */
 	uint64_t offset, total; /* total: checked by the caller against the layout */
 	struct hash content; /* SHA-256 that the whole shall have */
-	struct bytes octets;
+	const struct bytes *pieces; /* the part's octets, as they came */
+	size_t piece_count;
 };
 
 enum staging_verdict {
@@ -80,7 +85,8 @@ bool staging_holds(const struct staging *s, uint32_t slot, const struct hash *co
 /* The name of an attempt's file, without the folder. */
 void staging_file_name(char out[STAGING_NAME_SIZE], const char *study, uint32_t revision,
                        const struct round_plan *plan);
-void staging_remove(struct staging *s); /* its file; what is open stays readable */
+/* The attempt is over: its file is kept as the spare, or removed with it. What is open stays readable. */
+void staging_end(struct staging *s, bool spare);
 
 /* Removes all files of `folder` that `keep` does not want; not those whose name begins with a dot. */
 void staging_sweep(const char *folder, bool (*keep)(void *context, const char *name), void *context);

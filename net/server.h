@@ -32,7 +32,7 @@ struct exchange {
 	const char *path; /* starts with '/'; characters [A-Za-z0-9._~/-] only, no empty, "." or ".." segment */
 	const struct http_pair *parameters; /* decoded; names [a-z0-9_]+, each once */
 	size_t parameter_count;
-	struct bytes body; /* at most PART_MAX */
+	size_t body_len; /* at most PART_MAX octets: server_body, server_body_pieces */
 	const struct identity *peer; /* the site, from its certificate alone; NULL on the local socket */
 	void *owner; /* the handler's own; NULL at first */
 };
@@ -69,6 +69,12 @@ unsigned server_reload(struct server *s, struct tls *t);
 /* A request header's value, or NULL. Names are matched without regard to case. */
 const char *server_header(const struct exchange *x, const char *name);
 const char *server_parameter(const struct exchange *x, const char *name); /* NULL when absent */
+
+/* The body in one piece. One that came in several is copied together first, so a large one is better taken as it came: */
+struct bytes server_body(struct exchange *x);
+#define SERVER_PIECES_MAX 512 /* what TLS gives at a time is some KiB: a part has some 130 to 260 pieces */
+size_t server_body_pieces(struct exchange *x,
+                          struct bytes pieces[SERVER_PIECES_MAX]); /* how many; 0 for an empty one */
 
 /* Keeps it open until `deadline_ms` (loop_now_ms's clock), then `expired` is called. May be called again to move it. */
 void server_hold(struct exchange *x, int64_t deadline_ms);

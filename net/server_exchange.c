@@ -146,9 +146,30 @@ static const char *read_request(struct pending *p)
 	p->x.path = p->target.path;
 	p->x.parameters = p->target.parameters;
 	p->x.parameter_count = p->target.parameter_count;
-	size_t len = evbuffer_get_length(body);
-	p->x.body = bytes_of(len ? evbuffer_pullup(body, -1) : NULL, len);
+	p->x.body_len = evbuffer_get_length(body);
 	return NULL;
+}
+
+struct bytes server_body(struct exchange *x)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(pending_of(x)->request);
+
+	return bytes_of(x->body_len ? evbuffer_pullup(body, -1) : NULL, x->body_len);
+}
+
+size_t server_body_pieces(struct exchange *x, struct bytes pieces[SERVER_PIECES_MAX])
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(pending_of(x)->request);
+	struct evbuffer_iovec v[SERVER_PIECES_MAX];
+	int n = evbuffer_peek(body, -1, NULL, v, SERVER_PIECES_MAX);
+
+	if (n > SERVER_PIECES_MAX) { /* somebody who sends it crumb by crumb */
+		pieces[0] = server_body(x);
+		return 1;
+	}
+	for (int i = 0; i < n; i++)
+		pieces[i] = bytes_of(v[i].iov_base, v[i].iov_len);
+	return n > 0 ? (size_t)n : 0;
 }
 
 void exchange_begin(struct server *s, struct evhttp_request *request, struct server_connection *connection)

@@ -29,9 +29,9 @@ static uint64_t number(const struct exchange *x, const char *name)
 static void do_echo(struct exchange *x)
 {
 	char octets[32];
-	struct answer a = {.status = 200, .content_type = "application/octet-stream", .body = x->body};
+	struct answer a = {.status = 200, .content_type = "application/octet-stream", .body = server_body(x)};
 
-	snprintf(octets, sizeof octets, "%zu", x->body.len);
+	snprintf(octets, sizeof octets, "%zu", x->body_len);
 	a.headers[0] = (struct http_pair){"X-Octets", octets};
 	server_answer(x, &a);
 }
