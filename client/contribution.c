@@ -284,6 +284,8 @@ static enum err on_model(struct contributor *c, uint8_t *octets, const struct la
 	struct checkpoint checkpoint = {0};
 	enum err e = checkpoint_read(global, &checkpoint, &c->study->model, model, "the round's model", why);
 
+	if (e == ERR_LIMIT) /* here that word is for the study's caps */
+		e = ERR_DATA;
 	if (e == OK)
 		e = encode_rows(c, &checkpoint, why);
 	if (e == OK)

@@ -80,8 +80,9 @@ static void carry_out(struct member *m, const struct session_action *a)
 	case SESSION_POLL: /* the poller's thread does nothing else */
 		break;
 	case SESSION_REFUSE:
-		log_warning("study %s round %llu: refused: %s", m->study.name,
-		            (unsigned long long)session_plan(m->session)->round, session_why(m->session));
+		log_warning("study %s round %llu: refused (%s)%s%s", m->study.name,
+		            (unsigned long long)session_plan(m->session)->round, refusal_name(a->refusal),
+		            session_why(m->session)[0] != '\0' ? ": " : "", session_why(m->session));
 		give_job(m, a);
 		break;
 	case SESSION_FETCH:

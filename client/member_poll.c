@@ -12,6 +12,16 @@
 #include <time.h>
 
 #define BACKOFF_TRIES_MAX 6 /* full back-off is reached then */
+#define AT_ONCE_MS                                                                                                     \
+	1000 /* a poll that has nothing new is held for INBOX_WAIT_MAX_S: what comes within this was not held */
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static enum err judge_roster(struct member *m, const struct roster *roster, uint32_t *number, struct diag *why)
 {
@@ -73,6 +83,7 @@ static enum err poll_once(struct member *m, struct diag *why)
 	struct message *messages = NULL;
 	uint32_t count = 0;
 	uint64_t after = session_seq(m->session);
+	int64_t asked_ms = clock_ms();
 	bool missed = false;
 	enum err e;
 
@@ -83,6 +94,10 @@ static enum err poll_once(struct member *m, struct diag *why)
 		e = session_polled(m->session, messages, count, missed, (int64_t)time(NULL), why);
 		member_drain(m);
 	}
+	if (e == OK && (count == 0 || missed) &&
+	    clock_ms() - asked_ms < AT_ONCE_MS) /* asking again at once would spin */
+		e = diag_set(why, ERR_AGAIN, "the coordinator answers polls at once %s",
+		             missed ? "and has begun its messages anew" : "though it has no message");
 	for (uint32_t i = 0; i < count; i++)
 		message_free(&messages[i]);
 	free(messages);

@@ -208,8 +208,6 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 	} else if (e == OK && response.status == 410) {
 		*over = true;
 		*how = SENT_LATE;
-	} else if (e == OK && response.status == 507) {
-		e = request_sleep(r, response.retry_after_ms >= 0 ? response.retry_after_ms : REQUEST_BACKOFF_MAX_MS);
 	} else if (e == OK) {
 		(void)!status_error(response.status, &body, "sending the contribution", why);
 		*over = true;
@@ -223,7 +221,9 @@ enum err wire_send(struct requester *r, const char *study, uint64_t round, uint3
                    const struct release_record *record, const char *path, enum sent *how, struct diag *why)
 {
 	struct upload u = {.path = path, .octets = record->octets};
+	struct entropy entropy = entropy_system();
 	char hex[HASH_HEX_SIZE];
+	unsigned setbacks = 0;
 	bool over = false;
 	enum err e = OK;
 
@@ -236,7 +236,7 @@ enum err wire_send(struct requester *r, const char *study, uint64_t round, uint3
 
 		e = send_part(r, &u, &over, how, why);
 		if (e == OK && !over && u.offset <= before) /* set back: the coordinator restarted; do not hammer it */
-			e = request_sleep(r, REQUEST_BACKOFF_MS);
+			e = request_sleep(r, request_backoff_ms(setbacks++, -1, &entropy));
 	}
 	return e;
 }

@@ -65,7 +65,7 @@ struct response {
 enum err request_send(struct requester *r, const struct request *q, struct response *out, struct buf *body,
                       struct diag *why) MUST_USE;
 
-/* The same, tried again with back-off after ERR_UNREACHABLE and after status 429, 502, 503 and 504, until `give_up_ms`
+/* The same, tried again with back-off after ERR_UNREACHABLE and after status 429 and 5xx, until `give_up_ms`
  * from now. What the last try gave is returned. */
 enum err request_persist(struct requester *r, const struct request *q, struct response *out, struct buf *body,
                          int64_t give_up_ms, struct diag *why) MUST_USE;

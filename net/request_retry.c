@@ -18,7 +18,7 @@ int64_t request_clock_ms(void)
 
 bool request_is_transient(enum err e, const struct response *out)
 {
-	return e == ERR_UNREACHABLE || (!e && (out->status == 429 || (out->status >= 502 && out->status <= 504)));
+	return e == ERR_UNREACHABLE || (!e && (out->status == 429 || out->status >= 500));
 }
 
 enum err request_sleep(struct requester *r, int64_t ms)
