@@ -104,14 +104,6 @@ struct truth {
 	double round_s;
 };
 
-static const char *text_at(const struct json *node, const char *key)
-{
-	const struct json *value = json_get(node, key);
-
-	assert_non_null(value);
-	return json_kind(value) == JSON_IS_STRING ? json_as_string(value) : "";
-}
-
 /* Every round once, in its first attempt, with every site's contribution once. */
 static void read_truth(struct federation *f, struct truth *t)
 {
@@ -123,14 +115,15 @@ static void read_truth(struct federation *f, struct truth *t)
 
 		assert_int_equal(json_as_integer(json_get(round, "round")), i + 1);
 		assert_int_equal(json_as_integer(json_get(round, "attempt")), 1);
-		assert_string_equal(text_at(round, "outcome"), "done");
+		assert_string_equal(federation_text(round, "outcome"), "done");
 		assert_int_equal(json_count(sites), SITES);
-		snprintf(t->rounds[i], HASH_HEX_SIZE, "%s", text_at(round, "model_sha256"));
+		snprintf(t->rounds[i], HASH_HEX_SIZE, "%s", federation_text(round, "model_sha256"));
 		for (size_t s = 0; s < SITES; s++) {
 			assert_int_equal(json_as_integer(json_get(json_at(sites, s), "number")), s + 1);
-			if (strcmp(text_at(json_at(sites, s), "state"), "contributed") != 0)
-				federation_fail(f, text_at(json_at(sites, s), "reason"));
-			snprintf(t->contributions[i][s], HASH_HEX_SIZE, "%s", text_at(json_at(sites, s), "sha256"));
+			if (strcmp(federation_text(json_at(sites, s), "state"), "contributed") != 0)
+				federation_fail(f, federation_text(json_at(sites, s), "reason"));
+			snprintf(t->contributions[i][s], HASH_HEX_SIZE, "%s",
+			         federation_text(json_at(sites, s), "sha256"));
 		}
 	}
 	json_free(rounds);

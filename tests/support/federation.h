@@ -71,8 +71,19 @@ struct json *federation_rounds(struct federation *f); /* array of what `rounds S
 void federation_wait(struct federation *f, const char *state, int64_t limit_ms);
 /* Polls until round `round` (or a later one) is open, or the study is over. False when it is over. */
 bool federation_wait_round(struct federation *f, int64_t round, int64_t limit_ms);
+/* Polls until this attempt, or a later one or a later round, is open, or the study is over. */
+void federation_wait_attempt(struct federation *f, int64_t round, int64_t attempt, int64_t limit_ms);
 
 /* SHA-256 of the study's newest model, as the coordinator says it. */
 void federation_model(struct federation *f, char hex[HASH_HEX_SIZE]);
+
+/* ---- reading a round of federation_rounds */
+const char *federation_text(const struct json *node, const char *key); /* "" for null */
+int64_t federation_number(const struct json *node, const char *key);
+const struct json *federation_site(const struct json *round,
+                                   const char *name); /* listed exactly once, or the test fails */
+void federation_expect_site(const struct json *round, const char *name, const char *state, const char *phase,
+                            const char *reason);
+void federation_expect_contributed(const struct json *round, const char *name);
 
 #endif

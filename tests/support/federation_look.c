@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #define READY_LIMIT_MS 10000 /* a start takes 50 ms; under a sanitizer and load far more */
 #define ANSWER_MAX (4u << 20)
 
@@ -99,6 +106,26 @@ static bool has_round(const struct json *study, const void *round)
 	return json_as_integer(json_get(study, "round")) >= *(const int64_t *)round || has_state(study, "finished");
 }
 
+struct attempt {
+	int64_t round, attempt;
+};
+
+static bool has_attempt(const struct json *study, const void *wanted)
+{
+	const struct attempt *a = wanted;
+	int64_t round = json_as_integer(json_get(study, "round"));
+
+	return round > a->round || has_state(study, "finished") ||
+	       (round == a->round && json_as_integer(json_get(study, "attempt")) >= a->attempt);
+}
+
+void federation_wait_attempt(struct federation *f, int64_t round, int64_t attempt, int64_t limit_ms)
+{
+	const struct attempt wanted = {round, attempt};
+
+	look_until(f, has_attempt, &wanted, limit_ms);
+}
+
 static bool has_approvals(const struct json *study, const void *wanted)
 {
 	const struct json *sites = json_get(study, "sites");
@@ -155,4 +182,50 @@ struct json *federation_rounds(struct federation *f)
 		at += len + (at[len] == '\n');
 	}
 	return list;
+}
+
+/* ---- reports */
+
+const char *federation_text(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+
+	assert_non_null(value);
+	return json_kind(value) == JSON_IS_STRING ? json_as_string(value) : "";
+}
+
+int64_t federation_number(const struct json *node, const char *key)
+{
+	return json_as_integer(json_get(node, key));
+}
+
+const struct json *federation_site(const struct json *round, const char *name)
+{
+	const struct json *sites = json_get(round, "sites");
+	const struct json *found = NULL;
+
+	for (size_t i = 0; i < json_count(sites); i++) {
+		if (strcmp(federation_text(json_at(sites, i), "site"), name) != 0)
+			continue;
+		assert_null(found); /* each invited site once */
+		found = json_at(sites, i);
+	}
+	assert_non_null(found);
+	return found;
+}
+
+void federation_expect_site(const struct json *round, const char *name, const char *state, const char *phase,
+                            const char *reason)
+{
+	const struct json *site = federation_site(round, name);
+
+	assert_string_equal(federation_text(site, "state"), state);
+	assert_string_equal(federation_text(site, "phase"), phase);
+	assert_string_equal(federation_text(site, "reason"), reason);
+}
+
+void federation_expect_contributed(const struct json *round, const char *name)
+{
+	federation_expect_site(round, name, "contributed", "", "");
+	assert_true(federation_number(federation_site(round, name), "bytes") > 0);
 }
