@@ -232,6 +232,7 @@ int coordinating_end(struct coordinating *c, int signal_number)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+PRINTF_LIKE(3, 0)
 static void run_command(struct coordinating *c, struct program *p, const char *fmt, va_list args)
 {
 	char words[2 * PATH_SIZE];
@@ -298,6 +299,7 @@ void caller_close(struct caller *s)
 	*s = (struct caller){0};
 }
 
+PRINTF_LIKE(4, 0)
 static unsigned exchange(struct caller *s, const char *method, struct bytes body, const char *fmt, va_list args)
 {
 	char target[1024];
