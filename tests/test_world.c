@@ -1,6 +1,7 @@
 /*
- * The federation in one process: campaign and sessions in the loopback world, with loss, and with a crash of either side at every
- * action boundary. Whatever happens, the run ends with the same participants, each counted once, and the same model bytes.
+ * The federation in one process: campaign and sessions in the loopback world, with loss, full disks, absent and refusing sites, an
+ * operator, and crashes of either side at every action boundary. Whatever happens, a run ends with the same participants, each counted
+ * once, and the same model bytes as the calm one; and what world.h lists holds all the time.
  */
 #include "tests/support/small_study.h"
 #include "tests/support/world.h"
@@ -17,6 +18,7 @@
 
 #define SITES 4
 #define LOSSY_SEEDS 200
+#define TWO_CRASHES 300
 
 struct fixture {
 	struct tempdir dir;
@@ -105,18 +107,18 @@ static void test_loss_changes_nothing(void **state)
 	}
 }
 
-/* Crashes at action 0, 1, 2, ... until the run ends before the crash is reached. */
-static uint32_t crash_everywhere(const struct fixture *f, struct world_plan plan)
+/* Crashes once more at action 0, 1, 2, ... until the run ends before that crash is reached. Every run must end as `end`. */
+static uint32_t crash_everywhere(const struct fixture *f, struct world_plan plan, const struct world_result *end)
 {
-	uint32_t at = 0;
+	uint32_t planned = plan.crashes[0].side != CRASH_NOBODY && plan.crashes[1].side != CRASH_NOBODY ? 2 : 1;
 
-	for (;; at++) {
+	for (uint32_t at = 0;; at++) {
 		struct world_result r;
 
-		plan.crash_at = at;
+		plan.crashes[0].at = at;
 		world_run(&r, &f->setting, &plan);
-		assert_same_end(&r, &f->calm);
-		if (!r.crashed)
+		assert_same_end(&r, end);
+		if (r.crashes < planned)
 			return at;
 	}
 }
@@ -127,12 +129,10 @@ static void test_coordinator_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct world_plan plan = {.seed = seed,
-			                          .loss = seed == 3 ? 0.2 : 0,
-			                          .crash = CRASH_COORDINATOR,
-			                          .crash_when = when};
+			struct world_plan plan = {
+				.seed = seed, .loss = seed == 3 ? 0.2 : 0, .crashes = {{CRASH_COORDINATOR, when}}};
 
-			assert_true(crash_everywhere(f, plan) >= f->calm.coordinator_actions);
+			assert_true(crash_everywhere(f, plan, &f->calm) >= f->calm.coordinator_actions);
 		}
 }
 
@@ -142,29 +142,179 @@ static void test_each_site_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint32_t site = 0; site < SITES; site++) {
-			struct world_plan plan = {
-				.seed = 10 + site, .crash = CRASH_SITE, .crash_when = when, .crash_site = site};
+			struct world_plan plan = {.seed = 10 + site, .crashes = {{CRASH_SITE, when, site}}};
 
-			assert_true(crash_everywhere(f, plan) >=
+			assert_true(crash_everywhere(f, plan, &f->calm) >=
 			            20); /* five rounds of poll, fetch, compute, persist, send */
 		}
+}
+
+/* Any two crashes of anybody, with loss; the second often hits what the first made anew. */
+static void test_two_crashes(void **state)
+{
+	const struct fixture *f = *state;
+	uint32_t both = 0;
+	struct rng r;
+
+	rng_seeded(&r, 1, "crashes");
+	for (uint64_t seed = 1000; seed < 1000 + TWO_CRASHES; seed++) {
+		struct world_plan plan = {.seed = seed, .loss = seed % 4 == 0 ? 0.2 : 0};
+		struct world_result result;
+		uint32_t first = (uint32_t)rng_below(&r, f->calm.coordinator_actions);
+
+		for (int i = 0; i < 2; i++) {
+			struct world_crash *c = &plan.crashes[i];
+
+			c->side = rng_below(&r, 3) > 0 ? CRASH_COORDINATOR : CRASH_SITE;
+			c->when = rng_below(&r, 2) > 0 ? CRASH_AFTER : CRASH_BEFORE;
+			c->site = (uint32_t)rng_below(&r, SITES);
+			c->at = c->side == CRASH_SITE ? (uint32_t)rng_below(&r, 25) : first;
+			first += 1 + (uint32_t)rng_below(&r, 4);
+		}
+		world_run(&result, &f->setting, &plan);
+		assert_same_end(&result, &f->calm);
+		both += result.crashes == 2;
+	}
+	assert_true(both > TWO_CRASHES / 2);
+}
+
+/* ---- disks, and sites that take no part */
+
+static void test_each_upload_once_finds_the_disk_full(void **state)
+{
+	const struct fixture *f = *state;
+	struct world_result r;
+
+	assert_int_equal(f->calm.uploads, 5 * SITES);
+	for (uint32_t at = 1; at <= 5 * SITES; at++) {
+		world_run(&r, &f->setting, &(struct world_plan){.seed = at, .disk_full_at = at});
+		assert_same_end(&r, &f->calm);
+		assert_int_equal(r.uploads, 5 * SITES + 1);
+	}
+}
+
+static void assert_without(const struct world_result *r, uint32_t site)
+{
+	assert_string_equal(r->violation, "");
+	assert_int_equal(r->state, CAMPAIGN_FINISHED);
+	assert_int_equal(r->round_count, 5);
+	for (uint32_t i = 0; i < r->round_count; i++) {
+		assert_int_equal(r->rounds[i].outcome, OUTCOME_DONE);
+		assert_int_equal(r->rounds[i].participant_count, SITES - 1);
+		for (uint32_t k = 0; k < SITES - 1; k++)
+			assert_int_not_equal(r->rounds[i].participants[k], world_number(site));
+	}
 }
 
 static void test_an_absent_site_is_named_and_not_waited_for(void **state)
 {
 	const struct fixture *f = *state;
-	struct world_plan plan = {.seed = 5, .absent = {false, false, true, false}};
+	struct world_plan plan = {.seed = 5, .absent = {[2] = true}};
 	struct world_result r;
 
 	world_run(&r, &f->setting, &plan);
-	assert_string_equal(r.violation, "");
-	assert_int_equal(r.state, CAMPAIGN_FINISHED);
-	for (uint32_t i = 0; i < r.round_count; i++) {
-		assert_int_equal(r.rounds[i].participant_count, SITES - 1);
-		for (uint32_t k = 0; k < SITES - 1; k++)
-			assert_int_not_equal(r.rounds[i].participants[k], 11 + 7 * 2);
-	}
+	assert_without(&r, 2);
 	assert_true(r.ended_ms < 10 * 60 * 1000); /* five join deadlines, no round deadline */
+	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++) {
+		plan.crashes[0] = (struct world_crash){.side = CRASH_COORDINATOR, .when = when};
+		assert_true(crash_everywhere(f, plan, &r) >= r.coordinator_actions);
+	}
+}
+
+static void test_a_site_that_refuses_is_not_waited_for(void **state)
+{
+	const struct fixture *f = *state;
+	struct world_plan plan = {.seed = 6, .refuses = {[1] = true}};
+	struct world_result r;
+
+	world_run(&r, &f->setting, &plan);
+	assert_without(&r, 1);
+	assert_true(r.ended_ms < 30000); /* not even until the first join deadline */
+	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++) {
+		plan.crashes[0] = (struct world_crash){.side = CRASH_COORDINATOR, .when = when};
+		assert_true(crash_everywhere(f, plan, &r) >= r.coordinator_actions);
+	}
+}
+
+/* ---- the operator */
+
+static void test_pausing_anywhere_changes_nothing(void **state)
+{
+	const struct fixture *f = *state;
+
+	for (uint32_t at = 0; at < f->calm.coordinator_actions; at++)
+		for (int crash = 0; crash <= 1; crash++) {
+			struct world_plan plan = {.seed = 7, .orders = {{WORLD_PAUSE, at}, {WORLD_RESUME, at + 9}}};
+			struct world_result r;
+
+			if (crash == 1) /* while the command is on its way to the disk */
+				plan.crashes[0] = (struct world_crash){CRASH_COORDINATOR, CRASH_BEFORE, 0, at + 1};
+			world_run(&r, &f->setting, &plan);
+			assert_same_end(&r, &f->calm);
+			assert_true(r.orders == 2 ||
+			            at + 20 > f->calm.coordinator_actions); /* in the last round none is left */
+		}
+}
+
+static void test_stopping_anywhere_ends_it_for_all(void **state)
+{
+	const struct fixture *f = *state;
+	uint32_t stopped = 0;
+
+	for (uint32_t at = 0; at < f->calm.coordinator_actions; at++)
+		for (int crash = 0; crash <= 2; crash++) {
+			struct world_plan plan = {.seed = 8, .orders = {{WORLD_STOP, at}}};
+			struct world_result r;
+
+			if (crash > 0)
+				plan.crashes[0] = (struct world_crash){
+					CRASH_COORDINATOR, crash == 1 ? CRASH_BEFORE : CRASH_AFTER, 0, at + 1};
+			world_run(&r, &f->setting, &plan);
+			assert_string_equal(r.violation, "");
+			for (uint32_t i = 0; i + 1 < r.round_count; i++) /* only the last can have been cut short */
+				assert_int_equal(r.rounds[i].outcome, OUTCOME_DONE);
+			assert_true(r.state == CAMPAIGN_STOPPED || r.round_count == f->calm.round_count);
+			stopped += r.state == CAMPAIGN_STOPPED;
+		}
+	assert_true(stopped > 2 * f->calm.coordinator_actions);
+}
+
+/* ---- sites that come and go */
+
+static bool has(const struct world_round *r, uint32_t site)
+{
+	for (uint32_t i = 0; i < r->participant_count; i++)
+		if (r->participants[i] == world_number(site))
+			return true;
+	return false;
+}
+
+/* Site 3 comes and site 0 goes in the middle: each round has those who were there when it was planned. */
+static void test_membership_changes_in_the_middle(void **state)
+{
+	const struct fixture *f = *state;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		struct world_plan plan = {.seed = 300 + seed,
+		                          .loss = seed % 3 == 0 ? 0.2 : 0,
+		                          .joins_after = {[3] = 1 + seed % 2},
+		                          .leaves_after = {[0] = 2 + seed % 2}};
+		struct world_result r;
+
+		if (seed % 5 > 0)
+			plan.crashes[0] = (struct world_crash){
+				CRASH_COORDINATOR, seed % 2 > 0 ? CRASH_AFTER : CRASH_BEFORE, 0, (uint32_t)(seed * 2)};
+		world_run(&r, &f->setting, &plan);
+		assert_string_equal(r.violation, "");
+		assert_int_equal(r.state, CAMPAIGN_FINISHED);
+		assert_true(has(&r.rounds[0], 0) && !has(&r.rounds[0], 3));
+		assert_true(has(&r.rounds[r.round_count - 1], 3) && !has(&r.rounds[r.round_count - 1], 0));
+		for (uint32_t i = 1; i < r.round_count; i++) {
+			assert_true(!has(&r.rounds[i - 1], 3) || has(&r.rounds[i], 3)); /* who has come stays */
+			assert_true(has(&r.rounds[i - 1], 0) || !has(&r.rounds[i], 0)); /* who has gone stays away */
+			assert_true(has(&r.rounds[i], 1) && has(&r.rounds[i], 2));
+		}
+	}
 }
 
 int main(void)
@@ -175,7 +325,13 @@ int main(void)
 		cmocka_unit_test(test_loss_changes_nothing),
 		cmocka_unit_test(test_coordinator_crashes_at_every_boundary),
 		cmocka_unit_test(test_each_site_crashes_at_every_boundary),
+		cmocka_unit_test(test_two_crashes),
+		cmocka_unit_test(test_each_upload_once_finds_the_disk_full),
 		cmocka_unit_test(test_an_absent_site_is_named_and_not_waited_for),
+		cmocka_unit_test(test_a_site_that_refuses_is_not_waited_for),
+		cmocka_unit_test(test_pausing_anywhere_changes_nothing),
+		cmocka_unit_test(test_stopping_anywhere_ends_it_for_all),
+		cmocka_unit_test(test_membership_changes_in_the_middle),
 	};
 
 	return cmocka_run_group_tests_name("world", tests, setup, teardown);
