@@ -5,7 +5,9 @@
 #include "coordinator/answers.h"
 #include "coordinator/events.h"
 #include "coordinator/fatal.h"
+#include "data/standardize.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BUSY_RETRY_S 2 /* a part takes about a second on a hospital's line, so a grant is soon free */
@@ -127,19 +129,57 @@ static bool answer_verdict(struct runner *r, const struct waiting *w, enum uploa
 	return false;
 }
 
-static void answer_staged(struct runner *r, const struct waiting *w, enum staging_verdict verdict, uint64_t next,
-                          const struct diag *why)
+/* Whether one site's statistics, complete in their slot, can be those of rows. Negative counts would cancel those of the others, and
+ * end the study for want of rows. */
+static enum err judge_statistics(struct runner *r, uint32_t slot, struct diag *why)
 {
+	const struct campaign *campaign = r->course->campaign;
+	const struct layout *layout = campaign_layout(campaign);
+	const struct segment *segment = layout_find(layout, SEGMENT_STATISTICS);
+	struct aggregate one = {0};
+	size_t size = layout_octets(layout);
+
+	if (segment == NULL)
+		return OK;
+	uint8_t *octets = mem_alloc(size);
+	double *values = mem_array(segment->items, sizeof *values);
+	enum err e = staging_read(r->staging, slot, 0, octets, size, why);
+	if (e != OK)
+		fatal(why);
+	aggregate_begin(&one, layout);
+	aggregate_add(&one, bytes_of(octets, size));
+	aggregate_values(values, &one, SEGMENT_STATISTICS);
+	e = statistics_possible(&r->course->study->schema, values, why);
+	aggregate_free(&one);
+	free(values);
+	free(octets);
+	return e;
+}
+
+static void answer_complete(struct runner *r, const struct waiting *w, uint32_t slot)
+{
+	struct diag why = {{0}};
 	enum upload_verdict upload;
+
+	if (judge_statistics(r, slot, &why) != OK) {
+		answer_error(w->x, 400, 0, "%s", why.text);
+		return;
+	}
+	upload = campaign_upload(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
+	                         r->office->world.now_ms);
+	answer_verdict(r, w, upload == UPLOAD_WANTED ? UPLOAD_PENDING : upload);
+}
+
+static void answer_staged(struct runner *r, const struct waiting *w, uint32_t slot, enum staging_verdict verdict,
+                          uint64_t next, const struct diag *why)
+{
 
 	switch (verdict) {
 	case STAGING_NEXT:
 		answer_offset(w->x, next);
 		break;
 	case STAGING_COMPLETE:
-		upload = campaign_upload(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
-		                         r->office->world.now_ms);
-		answer_verdict(r, w, upload == UPLOAD_WANTED ? UPLOAD_PENDING : upload);
+		answer_complete(r, w, slot);
 		break;
 	case STAGING_BUSY:
 		answer_error(w->x, 503, BUSY_RETRY_S, "%s", why->text);
@@ -181,7 +221,7 @@ void runner_part(struct runner *r, struct exchange *x, const struct runner_part 
 	CHECK(r->staging != NULL && course_slot(r->course, p->site, &part.slot));
 	part.piece_count = server_body_pieces(x, pieces);
 	enum staging_verdict v = staging_put(r->staging, &part, r->office->world.now_ms, &next, &why);
-	answer_staged(r, &w, v, next, &why);
+	answer_staged(r, &w, part.slot, v, next, &why);
 }
 
 void runner_told(struct runner *r)

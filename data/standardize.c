@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SUMS_SLACK 0.5 /* rows: what fixed point rounds is far below, and no count is off by a fraction */
+
 /* ---- statistics */
 
 /* Places of one feature: present, sum, sum of squares; or its levels and missing. */
@@ -103,6 +105,42 @@ enum err statistics_check(const struct schema *s, const double *sums, struct dia
 		return diag_set(why, ERR_DATA,
 		                "every hospital's training rows have the same label (%s); nothing can be learnt",
 		                s->label.name);
+	return OK;
+}
+
+/* Of one feature in `rows` rows. */
+static bool is_possible(const struct feature *f, const double *sums, double rows)
+{
+	double total = 0;
+
+	if (f->type == COLUMN_NUMERIC) {
+		double n = sums[0], most = n + SUMS_SLACK;
+		return n >= 0 && n <= rows && fabs(sums[1]) <= most && sums[2] >= -SUMS_SLACK && sums[2] <= most;
+	}
+	for (uint32_t i = 0; i < places(f); i++) {
+		if (sums[i] < 0)
+			return false;
+		total += sums[i];
+	}
+	return fabs(total - rows) <= SUMS_SLACK;
+}
+
+enum err statistics_possible(const struct schema *s, const double *sums, struct diag *why)
+{
+	const double *counts = label_counts(s, sums);
+	double rows = statistics_rows(s, sums);
+
+	for (uint32_t i = 0; i < schema_classes(s); i++)
+		if (counts[i] < 0)
+			return diag_set(why, ERR_DATA, "the statistics count a negative number of rows by label (%s)",
+			                s->label.name);
+	for (uint32_t i = 0; i < s->feature_count; i++) {
+		const struct feature *f = &s->features[i];
+
+		if (!is_possible(f, sums, rows))
+			return diag_set(why, ERR_DATA, "the statistics of %s are not those of any rows", f->name);
+		sums += places(f);
+	}
 	return OK;
 }
 

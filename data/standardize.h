@@ -42,6 +42,11 @@ double statistics_rows(const struct schema *s, const double *sums); /* training 
  * statistics. */
 enum err statistics_check(const struct schema *s, const double *sums, struct diag *why) MUST_USE;
 
+/* Whether these can be the statistics of any rows: counts that are not negative and agree on the number of rows, sums of u within
+ * them. ERR_DATA with the feature. For one site's statistics, or a sum of them: what one hostile site adds must not cancel what
+ * the others have. */
+enum err statistics_possible(const struct schema *s, const double *sums, struct diag *why) MUST_USE;
+
 struct scaling {
 	uint32_t inputs;
 	double *mean, *deviation, *fill; /* [inputs] each; owned */

@@ -465,6 +465,12 @@ static void test_uploads_that_are_refused(void **state)
 	memcpy(h->contribution.ptr + n - 4, extreme, 4);
 	sha256_of(&h->content, buf_bytes(&h->contribution));
 	assert_int_equal(hospital_upload(h), 400);
+	/* statistics that no rows give, in words that are allowed: a count of -1 in the high digit */
+	hospital_compute(h);
+	memset(h->contribution.ptr + n - 4, 0xff, 4);
+	sha256_of(&h->content, buf_bytes(&h->contribution));
+	assert_int_equal(hospital_upload(h), 400);
+	assert_error(&h->caller, "a negative number of rows");
 	/* the right one is still welcome */
 	hospital_compute(h);
 	assert_int_equal(hospital_upload(h), 200);

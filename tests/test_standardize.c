@@ -397,6 +397,32 @@ static void test_a_scaling_from_outside_is_checked(void **state)
 	assert_null(s.mean);
 }
 
+/* Each place of possible statistics, moved beyond what rows can give. */
+static void test_impossible_statistics(void **state)
+{
+	/* age present, sum, squares; sex negative, positive, missing; cp by level, missing; label negative, positive */
+	static const double good[STATISTICS] = {9, -2.5, 6, 4, 5, 1, 2, 3, 4, 1, 7, 3};
+	static const double wrong[][3] = {
+		{0, -1, 10.01}, {1, -9.6, 9.6}, {2, -0.6, 9.6}, {3, -1, 5}, {4, -5, 4},  {5, 0, 2},
+		{6, -1, 3},     {7, -3, 4},     {8, 3, 5},      {9, -1, 0}, {10, -1, 8}, {11, -3, 2},
+	};
+	double sums[STATISTICS], none[STATISTICS] = {0};
+	struct diag why = {{0}};
+
+	(void)state;
+	assert_int_equal(statistics_possible(&schema, good, &why), OK);
+	assert_int_equal(statistics_possible(&schema, none, &why), OK); /* a site without a training row */
+	for (size_t i = 0; i < STATISTICS; i++)
+		for (int side = 1; side <= 2; side++) {
+			memcpy(sums, good, sizeof sums);
+			sums[(size_t)wrong[i][0]] = wrong[i][side];
+			assert_int_equal(statistics_possible(&schema, sums, &why), ERR_DATA);
+		}
+	for (size_t i = 0; i < STATISTICS; i++) /* consistent, and worth minus ten rows */
+		sums[i] = -good[i];
+	assert_int_equal(statistics_possible(&schema, sums, &why), ERR_DATA);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_sums_give_a_scaling_within_the_ranges),
 		cmocka_unit_test(test_the_federation_needs_rows_and_two_classes),
 		cmocka_unit_test(test_a_scaling_from_outside_is_checked),
+		cmocka_unit_test(test_impossible_statistics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
