@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define ANSWER_RETRY_S 60
+
 void api_get_roster(struct api_request *q)
 {
 	char tag[HASH_HEX_SIZE];
@@ -56,6 +58,20 @@ static bool is_current(struct api_request *q, const struct hash *hash)
 	return false;
 }
 
+/* A repeat of the site's answer changes nothing and costs nothing; changes are rationed. */
+static bool may_answer(struct api_request *q, enum site_answer answer)
+{
+	enum site_answer before;
+
+	if (campaign_site_answer(q->course->campaign, q->site->number, &before) && before == answer)
+		return true;
+	if (enrolled_may_answer(q->site, q->office->world.now_ms))
+		return true;
+	answer_error(q->x, 429, ANSWER_RETRY_S, "%s has changed its answers %u times within an hour", q->site->name,
+	             ANSWERS_PER_HOUR_MAX);
+	return false;
+}
+
 void api_get_inbox(struct api_request *q)
 {
 	const char *approved = server_parameter(q->x, "approved");
@@ -70,7 +86,7 @@ void api_get_inbox(struct api_request *q)
 	}
 	if (!api_number(q, "after", &none, MESSAGE_INTEGER_MAX, &poll.after) ||
 	    !api_number(q, "wait", &none, INBOX_WAIT_MAX_S, &wait_s) || !api_session(q, &poll.session) ||
-	    (approved != NULL && !is_current(q, &hash)))
+	    (approved != NULL && (!is_current(q, &hash) || !may_answer(q, ANSWER_APPROVED))))
 		return;
 	poll.until_ms = q->office->world.now_ms + (int64_t)wait_s * 1000;
 	runner_poll(q->course->runner, q->x, &poll);
@@ -88,7 +104,7 @@ void api_post_answer(struct api_request *q)
 	}
 	if (m.type != MESSAGE_ANSWER || strcmp(m.study, q->course->study->name) != 0) {
 		answer_error(q->x, 400, 0, "the body must be an answer to study %s", q->course->study->name);
-	} else if (api_session(q, &session) && is_current(q, &m.plan.study_hash)) {
+	} else if (api_session(q, &session) && is_current(q, &m.plan.study_hash) && may_answer(q, m.answer)) {
 		campaign_answer(q->course->campaign, q->site->number, m.answer, q->office->world.now_ms);
 		answer_empty(q->x, 204);
 	}

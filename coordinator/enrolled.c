@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FIRST_ROOM 16 /* more than most federations have */
+#define HOUR_MS 3600000
 
 void enrolled_free(struct enrolled *e)
 {
@@ -148,4 +149,16 @@ enum session_verdict enrolled_session(struct enrolled_site *s, const struct sess
 	s->session = *id;
 	s->has_session = true;
 	return SESSION_NEW;
+}
+
+bool enrolled_may_answer(struct enrolled_site *s, int64_t now_ms)
+{
+	if (s->answers == 0 || now_ms - s->answers_since_ms >= HOUR_MS) {
+		s->answers = 0;
+		s->answers_since_ms = now_ms;
+	}
+	if (s->answers == ANSWERS_PER_HOUR_MAX)
+		return false;
+	s->answers++;
+	return true;
 }

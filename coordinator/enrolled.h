@@ -18,6 +18,8 @@
 #define SESSION_ID_SIZE 16 /* 32 hexadecimal digits on the wire */
 #define SESSIONS_OLD_MAX                                                                                               \
 	8 /* replaced ids that are remembered: more restarts while an old client still runs are not likely */
+#define ANSWERS_PER_HOUR_MAX                                                                                           \
+	60 /* changes of mind of one site, over all studies: each is a commit and an event for ever */
 #define SERIAL_SIZE 43 /* as IDENTITY_SERIAL_SIZE, which belongs to a room that a core does not know */
 
 struct session_id {
@@ -36,6 +38,8 @@ struct enrolled_site {
 	bool has_session;
 	struct session_id session, old[SESSIONS_OLD_MAX];
 	uint32_t old_count; /* replaced so far; old[] is a ring */
+	int64_t answers_since_ms; /* monotonic; begin of the hour that `answers` counts */
+	uint32_t answers;
 };
 
 struct enrolled {
@@ -68,5 +72,8 @@ bool session_id_from(struct session_id *out, const char *hex);
 
 /* Is `id` the site's active session? A new one becomes it. */
 enum session_verdict enrolled_session(struct enrolled_site *s, const struct session_id *id);
+
+/* Counts a change of the site's answer to a study; false when it has had ANSWERS_PER_HOUR_MAX within the hour. */
+bool enrolled_may_answer(struct enrolled_site *s, int64_t now_ms);
 
 #endif

@@ -2,6 +2,7 @@
  * The coordinator's HTTP interface, asked by real sites over TLS, with the program as a process: every endpoint, every status of
  * docs/PROTOCOL.md, and what a kill in the middle leaves.
  */
+#include "coordinator/enrolled.h"
 #include "tests/support/hospital.h"
 
 #include <setjmp.h>
@@ -375,6 +376,24 @@ static void test_answers(void **state)
 	teardown(f);
 }
 
+/* Each change is an event that is kept for ever: one site must not fill the disk of all. */
+static void test_changes_of_mind_are_rationed(void **state)
+{
+	struct fixture *f = setup(NULL, QUICK);
+	struct hospital *h = f->h;
+
+	(void)state;
+	for (unsigned i = 0; i < ANSWERS_PER_HOUR_MAX; i++)
+		assert_int_equal(send_answer(h, h->hash, i % 2 == 0 ? "approved" : "withdrawn"), 204);
+	assert_int_equal(send_answer(h, h->hash, "approved"), 429);
+	assert_int_equal(caller_ask(&h->caller, "GET", "/v1/studies/small/inbox?approved=%s", h->hash), 429);
+	assert_true(h->caller.response.retry_after_ms > 0);
+	assert_int_equal(send_answer(h, h->hash, "withdrawn"), 204); /* a repeat */
+	assert_int_equal(caller_ask(&h->caller, "GET", "/v1/studies/small/inbox"), 200);
+	assert_int_equal(send_answer(&h[1], h->hash, "approved"), 204); /* nobody else is concerned */
+	teardown(f);
+}
+
 static void test_refusals(void **state)
 {
 	struct fixture *f = setup(NULL, QUICK);
@@ -742,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_models_have_ranges),
 		cmocka_unit_test(test_the_newest_session_wins),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_changes_of_mind_are_rationed),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_upload_in_parts),
 		cmocka_unit_test(test_uploads_that_are_refused),
