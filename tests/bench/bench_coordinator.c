@@ -5,6 +5,8 @@
  *   coordinator_updates_per_cpu_s   the same, per second of the program's CPU time                      goal 2,000
  *   coordinator_large_update_cpu    1,000,000 floats: CPU per update, against the same octets both ways over bare OpenSSL
  *                                   plus one SHA-256                                                     goal 1.6
+ *   coordinator_requests            HTTP requests of one site in one round of the small ones               goal 4
+ *   coordinator_memory_growth       most resident memory with 50 large clients against 20: uploads in flight bound it  goal 1
  *   coordinator_start_ms, _rss_kib  from exec to listening; resident memory then                         goals 50, 16384
  */
 #include "base/secret.h"
@@ -29,6 +31,8 @@
 #define ROUNDS 30
 #define GOAL_PER_S 1000
 #define GOAL_PER_CPU_S 2000
+#define GOAL_REQUESTS 4
+#define FEW_CLIENTS 20 /* more than UPLOADS_IN_FLIGHT_MAX: from there on memory must not grow */
 #define GOAL_START_MS 50
 #define GOAL_RSS_KIB 16384
 #define BUSY_NS 100000000 /* before asking for a grant again */
@@ -52,6 +56,7 @@ struct client {
 	pthread_t thread;
 	uint32_t site;
 	uint64_t seq;
+	unsigned requests;
 	struct bench *bench;
 };
 
@@ -100,6 +105,7 @@ static double coordinator_seconds(const struct bench *b)
 
 static int ask(struct client *c, const char *method, const char *more, size_t body, const char *target)
 {
+	c->requests++;
 	return wire_printf(&c->wire,
 	                   "%s %s HTTP/1.1\r\nHost: x\r\nCohort-Session: %032x\r\n%sContent-Length: %zu\r\n\r\n",
 	                   method, target, c->site + 1, more, body);
@@ -283,6 +289,10 @@ static void measure_small(void)
 	run(b, &cpu, &wall);
 	figure("coordinator_updates_per_s", SMALL_CLIENTS * ROUNDS / wall, "1/s", GOAL_PER_S);
 	figure("coordinator_updates_per_cpu_s", SMALL_CLIENTS * ROUNDS / cpu, "1/s", GOAL_PER_CPU_S);
+	unsigned requests = 0;
+	for (uint32_t i = 0; i < b->count; i++)
+		requests += b->clients[i].requests;
+	figure("coordinator_requests", (double)requests / (SMALL_CLIENTS * ROUNDS), "1", GOAL_REQUESTS);
 	end(b);
 }
 
@@ -374,17 +384,47 @@ static double bare_seconds(const struct bench *b, size_t octets, int times)
 	return bare.cpu / times;
 }
 
-static void measure_large(void)
+/* One number of the coordinator's /proc/PID/status, in KiB. */
+static double status_kib(int pid, const char *name)
+{
+	char path[64], line[256];
+	long kib = 0;
+	size_t length = strlen(name);
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	FILE *f = fopen(path, "r");
+	must(f != NULL, "no /proc");
+	while (fgets(line, sizeof line, f))
+		if (strncmp(line, name, length) == 0)
+			sscanf(line + length, ": %ld", &kib);
+	fclose(f);
+	return (double)kib;
+}
+
+/* Rounds of `clients` large contributions: CPU of the coordinator per update, the same octets over bare TLS, and the most memory
+ * that the coordinator ever had. */
+static double run_large(uint32_t clients, int rounds, double *cpu_per_update, double *reference)
 {
 	struct bench *b = mem_alloc(sizeof *b);
-	const int rounds = 4;
-	double cpu, wall;
+	double cpu, wall, kib;
 
-	begin(b, LARGE_CLIENTS, LARGE_HIDDEN, rounds);
-	double reference = bare_seconds(b, b->contribution.len, 40);
+	begin(b, clients, LARGE_HIDDEN, rounds);
+	*reference = bare_seconds(b, b->contribution.len, 40);
 	run(b, &cpu, &wall);
-	figure("coordinator_large_update_cpu", 1000 * cpu / (LARGE_CLIENTS * rounds), "ms", 1000 * reference);
+	*cpu_per_update = cpu / (clients * (unsigned)rounds);
+	kib = status_kib((int)b->c.pid, "VmHWM");
 	end(b);
+	return kib;
+}
+
+static void measure_large(void)
+{
+	double cpu, reference, few_cpu, few_reference;
+	double kib = run_large(LARGE_CLIENTS, 4, &cpu, &reference);
+	double few_kib = run_large(FEW_CLIENTS, 2, &few_cpu, &few_reference);
+
+	figure("coordinator_large_update_cpu", 1000 * cpu, "ms", 1000 * reference);
+	figure("coordinator_memory_growth", kib, "KiB", few_kib);
 }
 
 /* ---- start */
@@ -392,9 +432,7 @@ static void measure_large(void)
 static void measure_start(void)
 {
 	struct coordinating c;
-	char path[64], line[256];
-	long kib = 0;
-	double best = INFINITY;
+	double best = INFINITY, kib = 0;
 
 	coordinating_make(&c, 3, NULL, "");
 	for (int i = 0; i < 5; i++) {
@@ -402,16 +440,11 @@ static void measure_start(void)
 		coordinating_start(&c);
 		double took = wall_seconds() - before;
 		best = took < best ? took : best;
-		snprintf(path, sizeof path, "/proc/%d/status", (int)c.pid);
-		FILE *f = fopen(path, "r");
-		while (f && fgets(line, sizeof line, f))
-			sscanf(line, "VmRSS: %ld", &kib);
-		if (f)
-			fclose(f);
+		kib = status_kib((int)c.pid, "VmRSS");
 		coordinating_end(&c, SIGTERM);
 	}
 	figure("coordinator_start_ms", 1000 * best, "ms", GOAL_START_MS);
-	figure("coordinator_rss_kib", (double)kib, "KiB", GOAL_RSS_KIB);
+	figure("coordinator_rss_kib", kib, "KiB", GOAL_RSS_KIB);
 	coordinating_remove(&c);
 }
 
