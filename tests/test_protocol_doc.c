@@ -16,6 +16,8 @@
 #include "base/file.h"
 #include "data/split.h"
 #include "protocol/inbox.h"
+#include "protocol/roster.h"
+#include "tests/support/contracts.h"
 #include "tests/support/tempdir.h"
 
 #define PAGE_MAX (1u << 20)
@@ -279,6 +281,39 @@ static void messages_are_read(void **state)
 	free(studies);
 }
 
+/* The entries of features, as the coordinator writes them: a contract with these holds exactly this text. */
+static void features_are_a_contracts(void **state)
+{
+	(void)state;
+	char *entries = block("json features", 0), *minimal = contract_text("minimal.yaml"), *yaml;
+	char *feature_lines = strstr(minimal, "  features:\n"), *label = strstr(minimal, "  label:");
+	struct study s;
+	assert_true(entries && feature_lines && label && feature_lines < label);
+	assert_true(asprintf(&yaml, "%.*s  features: %s\n%s", (int)(feature_lines - minimal), minimal, entries, label) >
+	            0);
+	contract_parse(&s, yaml);
+	assert_non_null(memmem(s.canonical.ptr, s.canonical.len, entries, strlen(entries)));
+	study_free(&s);
+	free(yaml);
+	free(minimal);
+	free(entries);
+}
+
+static void roster_is_read(void **state)
+{
+	(void)state;
+	char *body = block("json roster", 0);
+	struct roster r;
+	struct buf again;
+	assert_int_equal(roster_parse(&r, bytes_text(body), &why), OK);
+	buf_init(&again, ROSTER_MAX);
+	assert_int_equal(roster_build(&again, &r, &why), OK);
+	assert_string_equal(buf_text(&again), body);
+	buf_free(&again);
+	roster_free(&r);
+	free(body);
+}
+
 /* Between the two headings: how often a line begins with "| `WORD` |", for any word. */
 static unsigned rows_between(const char *from, const char *to)
 {
@@ -390,10 +425,16 @@ static int free_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statistics_example),      cmocka_unit_test(train_evaluate_example),
-		cmocka_unit_test(plan_hash_example),       cmocka_unit_test(split_example),
-		cmocka_unit_test(python_agrees),           cmocka_unit_test(messages_are_read),
-		cmocka_unit_test(every_refusal_is_listed), cmocka_unit_test(every_tag_is_listed),
+		cmocka_unit_test(statistics_example),
+		cmocka_unit_test(train_evaluate_example),
+		cmocka_unit_test(plan_hash_example),
+		cmocka_unit_test(split_example),
+		cmocka_unit_test(python_agrees),
+		cmocka_unit_test(messages_are_read),
+		cmocka_unit_test(features_are_a_contracts),
+		cmocka_unit_test(roster_is_read),
+		cmocka_unit_test(every_refusal_is_listed),
+		cmocka_unit_test(every_tag_is_listed),
 		cmocka_unit_test(every_bound_agrees),
 	};
 	return cmocka_run_group_tests(tests, read_page, free_page);

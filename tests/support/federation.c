@@ -223,29 +223,24 @@ void federation_remove(struct federation *f)
 
 /* ---- processes */
 
-static void become(struct federation *f, int who, pid_t parent)
+static void become(struct federation *f, int who, const char *const *argv, pid_t parent)
 {
-	const char *program = who == FEDERATION_COORDINATOR ? "cohort-coordinator" : "cohort-client";
-	const char *verb = who == FEDERATION_COORDINATOR ? "serve" : "run";
-	char path[PATH_SIZE], config[PATH_SIZE + 2 * NAME_SIZE], bin[PATH_SIZE];
+	char path[PATH_SIZE];
 	int log;
 
-	snprintf(config, sizeof config, "%s/%s/%s", f->dir.path, name_of(f, who),
-	         who == FEDERATION_COORDINATOR ? "coordinator.yaml" : "client.yaml");
-	snprintf(path, sizeof path, "%s/bin/%s", getenv("COHORT_BUILD"), program);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || !realpath(path, bin))
+	if (getppid() != parent)
 		_exit(127);
 	snprintf(path, sizeof path, "%.*s/%s/log", (int)(PATH_SIZE / 2), f->dir.path, name_of(f, who));
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0 ||
 	    !freopen("/dev/null", "r", stdin))
 		_exit(127);
-	execl(bin, program, verb, "--config", config, (char *)NULL);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 
-void federation_start(struct federation *f, int who)
+static void start(struct federation *f, int who, const char *const *argv)
 {
 	pid_t parent = getpid(), *pid = pid_of(f, who);
 
@@ -254,7 +249,26 @@ void federation_start(struct federation *f, int who)
 	*pid = fork();
 	assert_true(*pid >= 0);
 	if (*pid == 0)
-		become(f, who, parent);
+		become(f, who, argv, parent);
+}
+
+void federation_start(struct federation *f, int who)
+{
+	bool coordinator = who == FEDERATION_COORDINATOR;
+	char program[PATH_SIZE], config[PATH_SIZE + 2 * NAME_SIZE];
+	const char *argv[] = {program, coordinator ? "serve" : "run", "--config", config, NULL};
+
+	snprintf(program, sizeof program, "%s/bin/%s", getenv("COHORT_BUILD"),
+	         coordinator ? "cohort-coordinator" : "cohort-client");
+	snprintf(config, sizeof config, "%s/%s/%s", f->dir.path, name_of(f, who),
+	         coordinator ? "coordinator.yaml" : "client.yaml");
+	start(f, who, argv);
+}
+
+void federation_start_foreign(struct federation *f, int site, const char *const *argv)
+{
+	f->may_end[site] = true;
+	start(f, site, argv);
 }
 
 void federation_kill(struct federation *f, int who)
@@ -294,6 +308,8 @@ void federation_check_alive(struct federation *f)
 		if (*pid == 0 || waitpid(*pid, &status, WNOHANG) != *pid)
 			continue;
 		*pid = 0;
+		if (who >= 0 && f->may_end[who] && status == 0)
+			continue;
 		snprintf(words, sizeof words, "%s ended by itself (wait status 0x%x)", name_of(f, who),
 		         (unsigned)status);
 		federation_fail(f, words);

@@ -35,6 +35,7 @@ struct federation {
 	char names[FEDERATION_SITES_MAX][NAME_SIZE];
 	uint32_t count;
 	pid_t coordinator, sites[FEDERATION_SITES_MAX]; /* 0: does not run */
+	bool may_end[FEDERATION_SITES_MAX]; /* a foreign program: it ends with 0 when its study has finished */
 };
 
 /* The policy of every hospital permits masking off, mechanism none, any evaluation and small data; data.csv does not exist yet. */
@@ -46,6 +47,8 @@ void federation_settings(struct federation *f, const char *more);
 
 /* ---- processes. `who`: a site's index, or FEDERATION_COORDINATOR. Logs are appended to. */
 void federation_start(struct federation *f, int who);
+void federation_start_foreign(struct federation *f, int site,
+                              const char *const *argv); /* another program in the site's place */
 void federation_kill(struct federation *f, int who); /* SIGKILL, and waits for its end */
 void federation_stop(struct federation *f,
                      int who); /* SIGTERM; fails the test unless it then exits with 0 within 10 s */

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""A hospital in another language: written from docs/PROTOCOL.md, with Python's standard library alone.
+
+    hospital.py URL FOLDER SITE STUDY HASH      FOLDER holds ca.pem, site.pem, site.key, data.csv; HASH is what was approved
+
+Logistic regression on its own rows: numeric and binary features, `fill: mean`, SGD, weights by patients, no patient column.
+What it made final lies in FOLDER/round-R and is sent again after a restart. It does not check the authority's signature of the
+roster: Python's library has no ECDSA.
+"""
+import csv, datetime, hashlib, http.client, json, math, os, random, secrets, ssl, struct, sys, time
+from urllib.parse import urlsplit
+
+URL, FOLDER, SITE, STUDY, APPROVED = sys.argv[1:6]
+PATH = "/v1/studies/" + STUDY
+
+
+def blake(tag, *fields):
+    return hashlib.blake2b(tag + b"".join(struct.pack("<I", len(f)) + f for f in fields), digest_size=32).digest()
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+# ---- section 4: fixed point
+def encode(sites, segments):
+    low, words = 30 - (sites - 1).bit_length(), []
+    for coding, bound, values in segments:
+        copies, limit = (sites, 2.0 ** 31) if coding == "narrow" else (1, 2.0 ** (2 * low - 1))
+        grid = math.ldexp(0.5, math.frexp(bound)[1]) / limit
+        while not (bound / grid + 1) * copies < limit:
+            grid *= 2
+        for x in values:
+            q = round(max(-bound, min(bound, x)) / (1.0 if coding == "count" else grid))  # ties to even
+            words += [q & (1 << low) - 1, q >> low] if coding == "wide" else [q]
+    return struct.pack("<%di" % len(words), *words)
+
+
+# ---- section 5: what the values are
+def matches(cell, code):
+    try:
+        return cell == code or float(cell) == float(code)
+    except ValueError:
+        return False
+
+
+def read_cell(cell, f, data):  # a number, 0 or 1, or None: missing
+    if any(matches(cell, code) for code in data["missing"] + f.get("missing", [])):
+        return None
+    if f["type"] == "binary":
+        return 1 if matches(cell, f["positive"]) else 0 if matches(cell, f["negative"]) else None
+    x = min(max(float(cell), f["min"]), f["max"])
+    return x if x == float(cell) or data["outside"] == "clamp" else None
+
+
+def read_rows(data):
+    parts, split = {"train": [], "validation": [], "test": []}, data["split"]
+    with open(FOLDER + "/data.csv", newline="", encoding="utf-8-sig") as file:
+        for number, row in enumerate(csv.DictReader(file), 1):
+            columns = data["features"] + [{**data["label"], "type": "binary"}]
+            cells = [read_cell(row[f["column"]].strip(), f, data) for f in columns]
+            name = blake(b"COHRTspl", struct.pack("<Q", split["seed"]), str(number).encode())
+            point = int.from_bytes(name[:8], "little") / 2 ** 64
+            part = "test" if point < split["test_fraction"] else \
+                "validation" if point < split["test_fraction"] + split["validation_fraction"] else "train"
+            if cells[-1] is not None:
+                parts[part].append((cells[:-1], cells[-1]))
+    return parts
+
+
+def statistics(rows, features):
+    sums = []
+    for i, f in enumerate(features):
+        column = [cells[i] for cells, _ in rows]
+        if f["type"] == "numeric":
+            u = [(x - (f["min"] + f["max"]) / 2) / ((f["max"] - f["min"]) / 2) for x in column if x is not None]
+            sums += [len(u), math.fsum(u), math.fsum(x * x for x in u)]
+        else:
+            sums += [column.count(0), column.count(1), column.count(None)]
+    return sums + [sum(label == c for _, label in rows) for c in (0, 1)]
+
+
+def scaled(cells, inputs):
+    raw = [i["fill"] if x is None else x for x, i in zip(cells, inputs)]
+    return [(x - i["mean"]) / i["deviation"] if i["deviation"] else 0.0 for x, i in zip(raw, inputs)]
+
+
+def logit(model, x):
+    return model[-1] + sum(w * v for w, v in zip(model, x))
+
+
+def train(model, rows, local, order):
+    for _ in range(local["epochs"]):
+        order.shuffle(rows)
+        for batch in (rows[i:i + local["batch"]] for i in range(0, len(rows), local["batch"])):
+            errors = [(1 / (1 + math.exp(-logit(model, x))) - label, x + [1.0]) for x, label in batch]
+            model = [w - local["learning_rate"] * sum(e * x[i] for e, x in errors) / len(batch) for i, w in enumerate(model)]
+    return model
+
+
+def evaluate(model, rows, bins):
+    loss, counts = 0.0, [0] * (2 * bins)
+    for x, label in rows:
+        z = logit(model, x)
+        loss += min(32.0, max(z, 0) - z * label + math.log1p(math.exp(-abs(z))))
+        counts[label * bins + min(bins - 1, int(bins / (1 + math.exp(-z / 2))))] += 1
+    return loss, counts
+
+
+# ---- section 8: HTTP
+tls = ssl.create_default_context(cafile=FOLDER + "/ca.pem")
+tls.minimum_version = ssl.TLSVersion.TLSv1_3
+tls.load_cert_chain(FOLDER + "/site.pem", FOLDER + "/site.key")
+link, session = http.client.HTTPSConnection(urlsplit(URL).netloc, context=tls, timeout=60), secrets.token_hex(16)
+
+
+def ask(method, path, body=None, good=(200,)):  # status, content; tried again as section 8 says
+    for k in range(100):
+        pause = 0.0
+        try:
+            link.request(method, path, body, {"Cohort-Session": session})
+            answer = link.getresponse()
+            content, pause = answer.read(), float(answer.headers.get("Retry-After") or 0)
+            if answer.status in good:
+                return answer.status, content
+            if answer.status < 500 and answer.status != 429:
+                sys.exit(f"{method} {path}: {answer.status} {content.decode()}")
+        except (OSError, http.client.HTTPException):
+            link.close()
+        time.sleep(pause + random.uniform(0, min(30, 0.5 * 2 ** k)))
+    sys.exit("the coordinator does not answer")
+
+
+# ---- section 9: a site, step by step
+def asks(step):
+    last, every = study["training"]["rounds"], study["training"]["evaluate_every"]
+    due = step > last or (step > 1 and every > 0 and (step - 1) % every == 0)
+    return ["statistics"] if step == 0 else ["train"] * (step <= last) + ["evaluate"] * (due and evaluation["release"] != "none")
+
+
+def refusal(m):
+    n, drop = len(m["sites"]), study["sites"]["max_dropouts"]
+    drop = n * int(drop[:-1]) // 100 if isinstance(drop, str) else drop
+    if study["expires"] < datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"):
+        return "expired"
+    if m["study_hash"] != APPROVED or m["asks"] != asks(m["step"]) or m["round"] < m["step"] + 1 \
+            or number not in m["sites"] or n < max(1, study["sites"]["min"], n - drop):
+        return "plan"
+    return "weight_cap" if max(map(len, parts.values())) > cap else None
+
+
+def contribution(m):
+    if m["asks"] == ["statistics"]:
+        return encode(len(m["sites"]), [("wide", cap, statistics(parts["train"], study["data"]["features"]))])
+    file = ask("GET", "/v1/models/" + m["model"])[1]
+    assert len(file) == m["model_octets"] and hashlib.sha256(file).hexdigest() == m["model"], "another model"
+    length = struct.unpack("<Q", file[:8])[0]
+    header, body, segments = json.loads(file[8:8 + length]), file[8 + length:], []
+    tensors = [body[slice(*header[name]["data_offsets"])] for name in ("layer.0.weight", "layer.0.bias")]
+    model = [x for tensor in tensors for (x,) in struct.iter_unpack("<f", tensor)]
+    inputs = json.loads(header["__metadata__"]["inputs"])
+    rows = {part: [(scaled(cells, inputs), label) for cells, label in those] for part, those in parts.items()}
+    if "train" in m["asks"]:
+        weight, bound = len(rows["train"]), study["training"]["update_range"]
+        local = train(model, rows["train"], study["training"]["local"], random.Random(f"{APPROVED} {SITE} {m['step']}"))
+        segments += [("narrow", bound, [max(-bound, min(bound, f32(f32(a) - b))) * (weight / cap) for a, b in zip(local, model)]),
+                     ("count", cap, [weight])]
+    if "evaluate" in m["asks"]:
+        (loss, counts), (test_loss, test_counts) = (evaluate(model, rows[p], evaluation["bins"]) for p in ("validation", "test"))
+        segments += [("wide", 32 * cap, [loss, test_loss]), ("count", cap, counts + test_counts)]
+    return encode(len(m["sites"]), segments)
+
+
+def final(m):  # the octets of this round, made once, on disk before the first leaves; None when the plan is another one
+    asked = sum({"statistics": 1, "train": 2, "evaluate": 4}[a] for a in m["asks"])
+    plan = blake(b"COHRTpln", bytes.fromhex(APPROVED), struct.pack("<Q", m["round"]), struct.pack("<I", m["step"]),
+                 struct.pack("<I", asked), bytes.fromhex(m["model"] or "00" * 32), struct.pack("<Q", m["model_octets"]),
+                 struct.pack("<%dI" % len(m["sites"]), *m["sites"]))
+    name = f"{FOLDER}/round-{m['round']}"
+    if not os.path.exists(name):
+        with open(name + ".new", "wb") as out:
+            out.write(plan + contribution(m))
+            out.flush()
+            os.fsync(out.fileno())
+        os.rename(name + ".new", name)
+    with open(name, "rb") as stored:
+        found, octets = stored.read(32), stored.read()
+    return octets if found == plan else None
+
+
+def take_part(m):
+    place, code = f"{PATH}/rounds/{m['round']}/attempts/{m['attempt']}", refusal(m)
+    octets = None if code else final(m)
+    if octets is None:
+        body = {"type": "refusal", "study": STUDY, "study_hash": APPROVED, "round": m["round"], "attempt": m["attempt"],
+                "refusal": code or "plan"}
+        ask("POST", place + "/refusal", json.dumps(body), good=(204, 409, 410))
+        return
+    target = f"{place}/contribution?octets={len(octets)}&sha256={hashlib.sha256(octets).hexdigest()}&offset="
+    answer = {"offset": 0}
+    while "offset" in answer:
+        answer = json.loads(ask("PUT", target + str(answer["offset"]), octets[answer["offset"]:][:1 << 20], good=(200, 410))[1])
+
+
+contract = ask("GET", PATH + "/contract")[1]
+if hashlib.blake2b(contract, digest_size=32).hexdigest() != APPROVED:
+    sys.exit("the contract is not the one that was approved")
+study = json.loads(contract)
+evaluation, cap, parts = study["evaluation"], study["training"]["weights"]["cap"], read_rows(study["data"])
+roster = json.loads(ask("GET", "/v1/roster")[1].split(b"\n")[1])
+number = {site["name"]: site["number"] for site in roster["sites"]}[SITE]
+after, ending = 0, None
+while not ending:
+    status, content = ask("GET", f"{PATH}/inbox?after={after}&wait=25&approved={APPROVED}", good=(200, 410))
+    open_round, after = None, 0 if status == 410 else after
+    for m in json.loads(content)["messages"]:
+        after, ending = m["seq"], m if m["type"] == "finished" else None
+        open_round = m if m["type"] == "round" else None  # `closed` ends what came before it
+    if open_round and not ending:
+        take_part(open_round)
+print(json.dumps(ending))
