@@ -164,6 +164,13 @@ static const struct world_round *find_end(const struct world *w, const struct ro
 	return NULL;
 }
 
+/* Who took part is known of the newest end only, be it on disk or on its way there. */
+static bool is_newest_end(const struct world *w, const struct world_round *end)
+{
+	return end != NULL && end == &w->out->rounds[w->out->round_count - 1] &&
+	       campaign_state(w->campaign) != CAMPAIGN_EXPECT_CLOSED;
+}
+
 void truth_of_verdict(struct world *w, struct host *h, enum upload_verdict v)
 {
 	const struct round_plan *p = session_plan(h->session);
@@ -173,6 +180,8 @@ void truth_of_verdict(struct world *w, struct host *h, enum upload_verdict v)
 
 	if (v == UPLOAD_LATE && is_open_on_disk(w, p))
 		world_violate(w, "a site was late before the end was on disk", p->round);
+	if (v == UPLOAD_LATE && is_newest_end(w, end) && takes_part(end, h->number))
+		world_violate(w, "a site was late whose contribution is in the sum", p->round);
 	if (v != UPLOAD_ACCEPTED)
 		return;
 	if (end == NULL ? !has_row : !takes_part(end, h->number))
