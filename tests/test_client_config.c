@@ -15,7 +15,7 @@
 static const char full_text[] = "site: st-mary\n"
 				"coordinator: https://cohort.uni.example:443\n"
 				"credentials: {authority: pki/ca.pem, certificate: /etc/site.pem, key: site.key, "
-                                "signing_key: s.key, revocations: crl.pem}\n"
+				"signing_key: s.key, revocations: crl.pem}\n"
 				"state: state/\n"
 				"proxy: {url: \"http://proxy:3128\", user: x, password_file: p}\n"
 				"extra_authority: root.pem\n"
