@@ -51,17 +51,28 @@ static void persist(struct member *m, uint64_t work)
 	session_persisted(m->session, work, e == OK ? REFUSAL_NONE : REFUSAL_INTERNAL);
 }
 
-/* The worker's next job; one that was not taken yet is for nothing any more. */
+/* The worker's next job; one that was not taken yet is for nothing any more. What it needs is copied when all is drained. */
 static void give_job(struct member *m, const struct session_action *a)
 {
 	m->next.action = *a;
-	if (a->kind != SESSION_END)
-		round_plan_copy(&m->next.plan, session_plan(m->session));
-	if (a->kind == SESSION_SEND)
-		m->next.content = *session_content(m->session);
-	m->has_next = true;
+	m->has_next = m->next_is_bare = true;
 	if (m->refusing) /* what it says of an older attempt is not worth waiting for */
 		stop_worker(m);
+}
+
+/* One poll may bring a round, its end and the next round: only after the last action does the session speak of the job that is
+ * left. */
+static void complete_job(struct member *m)
+{
+	enum session_action_kind kind = m->next.action.kind;
+
+	m->next_is_bare = false;
+	if (kind != SESSION_END)
+		round_plan_copy(&m->next.plan, session_plan(m->session));
+	if (kind == SESSION_SEND) {
+		CHECK(session_content(m->session) != NULL);
+		m->next.content = *session_content(m->session);
+	}
 	pthread_cond_signal(&m->job_is_there);
 }
 
@@ -94,11 +105,10 @@ static void carry_out(struct member *m, const struct session_action *a)
 		persist(m, a->work);
 		break;
 	case SESSION_CANCEL:
-		m->has_next = false;
+		m->has_next = m->next_is_bare = false;
 		stop_worker(m);
 		break;
 	case SESSION_DISCARD:
-		ledger_note_closed(m->config.ledger, session_closed(m->session));
 		ledger_discard(m->config.ledger, &m->study.hash, a->round);
 		break;
 	case SESSION_END: /* the worker brings the model, then the member is over */
@@ -114,6 +124,8 @@ void member_drain(struct member *m)
 
 	while (!m->stopping && session_next(m->session, &a))
 		carry_out(m, &a);
+	if (m->next_is_bare && !m->stopping)
+		complete_job(m);
 }
 
 /* ---- birth and end */

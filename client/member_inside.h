@@ -39,6 +39,7 @@ struct member {
 	struct session *session; /* NULL until our number in the roster is known */
 	struct member_job next;
 	bool has_next;
+	bool next_is_bare; /* while draining: plan and content are not copied yet */
 	bool refusing; /* the worker is busy telling a refusal */
 	bool stopping, over;
 	struct diag trouble; /* of the last poll */

@@ -78,6 +78,14 @@ static enum err begin(struct member *m, struct diag *why)
 	return e;
 }
 
+/* How rounds ended, for people. */
+static void note_ends(struct member *m, const struct message *messages, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (messages[i].type == MESSAGE_CLOSED)
+			ledger_note_closed(m->config.ledger, &messages[i]);
+}
+
 static enum err poll_once(struct member *m, struct diag *why)
 {
 	struct message *messages = NULL;
@@ -92,6 +100,8 @@ static enum err poll_once(struct member *m, struct diag *why)
 	pthread_mutex_lock(&m->mutex);
 	if (e == OK && !m->stopping) {
 		e = session_polled(m->session, messages, count, missed, (int64_t)time(NULL), why);
+		if (e == OK)
+			note_ends(m, messages, count);
 		member_drain(m);
 	}
 	if (e == OK && (count == 0 || missed) &&

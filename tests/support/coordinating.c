@@ -2,10 +2,10 @@
 
 #include "base/log.h"
 #include "coordinator/daemon.h"
+#include "tests/support/signed_roster.h"
 #include "tests/support/small_study.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -52,31 +52,10 @@ static void signing_key(uint8_t out[32], uint32_t site)
 	out[31] = 7;
 }
 
-static struct buf signature_over(const struct made *authority, struct bytes body)
-{
-	struct buf message, signature;
-	size_t len = 0;
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-
-	buf_init(&message, ROSTER_MAX);
-	buf_put_text(&message, ROSTER_TAG);
-	buf_put_field(&message, body);
-	buf_init(&signature, ROSTER_SIGNATURE_MAX);
-	assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, authority->key), 1);
-	assert_int_equal(EVP_DigestSign(md, NULL, &len, message.ptr, message.len), 1);
-	uint8_t *at = buf_extend(&signature, len);
-	assert_int_equal(EVP_DigestSign(md, at, &len, message.ptr, message.len), 1);
-	signature.len = len;
-	EVP_MD_CTX_free(md);
-	buf_free(&message);
-	return signature;
-}
-
 void coordinating_roster(struct coordinating *c, uint32_t version, uint32_t left_out)
 {
 	struct roster r = {.version = version, .federation = CREDENTIALS_FEDERATION};
-	struct diag why = {{0}};
-	struct buf body, file;
+	struct buf file;
 
 	r.sites = mem_array(c->sites, sizeof *r.sites);
 	for (uint32_t i = 0; i < c->sites; i++) {
@@ -87,16 +66,9 @@ void coordinating_roster(struct coordinating *c, uint32_t version, uint32_t left
 		snprintf(site->name, sizeof site->name, "site-%u", i);
 		signing_key(site->key, i);
 	}
-	buf_init(&body, ROSTER_MAX);
-	buf_init(&file, ROSTER_MAX);
-	if (roster_build(&body, &r, &why) != OK)
-		fail_msg("%s", why.text);
-	struct buf signature = signature_over(&c->authority, buf_bytes(&body));
-	roster_join(&file, buf_bytes(&body), buf_bytes(&signature));
+	signed_roster(&file, &c->authority, &r);
 	tempdir_write_bytes(&c->dir, "roster.signed", buf_bytes(&file));
-	buf_free(&signature);
 	buf_free(&file);
-	buf_free(&body);
 	free(r.sites);
 }
 
