@@ -194,6 +194,8 @@ static void persist_record(struct course *c, uint64_t token)
 	    store_open_round(w->store, c->id, plan, plan_quorum(&c->study->sites, plan->site_count),
 	                     layout_octets(campaign_layout(c->campaign)), w->wall_ms))
 		events_round_opened(w, c->study, plan);
+	if (!campaign_round_open(c->campaign))
+		store_abandon_planned(w->store, c->id, w->wall_ms);
 	events_state(w, c->study, c->campaign, &c->announced);
 	c->token = token;
 }

@@ -59,6 +59,9 @@ bool store_participant(struct store *s, int64_t study, const struct round_plan *
 void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site);
 /* The attempt has ended: outcome, figures, and the sites that have no row yet. False when that was written already. */
 bool store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms);
+/* The study's record has no open attempt. One whose row says otherwise was planned and never began, because the study was stopped or
+ * failed first: it is abandoned. */
+void store_abandon_planned(struct store *s, int64_t study, int64_t now_ms);
 /* A contribution came after the attempt had closed. The first time is kept; a site that contributed or refused stays so. True when
  * that is new. */
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms);

@@ -216,6 +216,17 @@ bool store_close_round(struct store *s, int64_t study, const struct round_report
 	return true;
 }
 
+void store_abandon_planned(struct store *s, int64_t study, int64_t now_ms)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "UPDATE rounds SET outcome = ?2, closed_ms = ?3"
+	                                      " WHERE study = ?1 AND outcome = 'open'");
+
+	sql_integer(s, q, 1, study);
+	sql_text(s, q, 2, outcome_name(OUTCOME_ABANDONED));
+	sql_integer(s, q, 3, now_ms);
+	sql_write(s, q);
+}
+
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms)
 {
 	struct sqlite3_stmt *q =
