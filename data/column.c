@@ -160,10 +160,21 @@ bool column_token(struct token *out, const struct column *c, const struct csv_re
 
 /* ---- features */
 
+static const char hidden[] = "(not shown)"; /* in place of a cell */
+
+/* A cell for a message. */
+static const char *show(char out[CSV_QUOTE_SIZE], const struct column *c, struct bytes cell)
+{
+	return c->source->hide_cells ? hidden : csv_quote(out, cell);
+}
+
 static enum err complain_outside(const struct column *c, const struct csv_reader *csv, double x, struct diag *why)
 {
-	return csv_complain(csv, why, ERR_DATA, c->index, "%s %g lies outside the study's %g to %g%s", c->name, x,
-	                    c->feature->min, c->feature->max,
+	char shown[CSV_QUOTE_SIZE];
+
+	snprintf(shown, sizeof shown, "%g", x);
+	return csv_complain(csv, why, ERR_DATA, c->index, "%s %s lies outside the study's %g to %g%s", c->name,
+	                    c->source->hide_cells ? hidden : shown, c->feature->min, c->feature->max,
 	                    c->times == 1 ? "; another unit? see `convert` in client.yaml" : " after the conversion");
 }
 
@@ -178,7 +189,7 @@ static enum err number_of(double *out, const struct column *c, const struct csv_
 		return csv_complain(csv, why, ERR_DATA, c->index,
 		                    "%s %s is not a number; if it means missing, list it in client.yaml below "
 		                    "sources.%s.missing.%s",
-		                    c->name, csv_quote(shown, cell->text), c->source->name, c->name);
+		                    c->name, show(shown, c, cell->text), c->source->name, c->name);
 	double x = cell->number * c->times + c->plus;
 	bool below = x < f->min;
 	bool above = x > f->max;
@@ -219,7 +230,7 @@ enum err column_complain_level(const struct column *c, const struct csv_reader *
 	show_levels(&levels, &c->levels);
 	enum err e = csv_complain(csv, why, ERR_DATA, c->index,
 	                          "%s %s is none of %s; translate it in client.yaml below sources.%s.recode.%s",
-	                          c->name, csv_quote(shown, cell->text), buf_text(&levels), c->source->name, c->name);
+	                          c->name, show(shown, c, cell->text), buf_text(&levels), c->source->name, c->name);
 	buf_free(&levels);
 	return e;
 }
