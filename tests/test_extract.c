@@ -200,6 +200,9 @@ static void test_cells_stay_out_of_the_log(void **state)
 		{"x,y,kind,label\n1,2,secret7,1\n1,1,b,0\n", "rows.csv:2:3: kind (not shown) is none of", "secret7"},
 		{"x,y,kind,label\n1,2,a,1\n1,1,b,secret7\n", "rows.csv:3:4: label (not shown) is none of", "secret7"},
 		{"x,y,kind,label\n1,3.75e5,a,1\n1,1,b,0\n", "rows.csv:2:2: y (not shown) lies outside", "375000"},
+		/* no header at all */
+		{"0.5,2,a,labe7\n1,1,b,0\n", "rows.csv:1:1: no column \"label\"", "labe7"},
+		{"0.5;secret7;a;1\n1;1;b;0\n", "rows.csv:1:1: the header is one column, (not shown)", "secret7"},
 	};
 	struct fixture *f = *state;
 	struct extract_stamp stamp;
