@@ -184,12 +184,26 @@ static void every_command_exists(void **state)
 	assert_true(commands > 60);
 }
 
+/* ---- tests: whatever a page calls `test_NAME` is there to be run */
+
+static void every_test_exists(void **state)
+{
+	(void)state;
+	program_shell(&p, "grep -ohE '(`|tests/)test_[a-z_0-9]+' *.md docs/*.md | grep -o 'test_.*' | sort -u | tee "
+	                  "/dev/stderr | "
+	                  "while read -r name; do [ -e tests/$name.c ] || echo $name; done");
+	if (p.out[0])
+		fail_msg("no such test: %s", p.out);
+	assert_non_null(strstr(p.err, "test_kill\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_explained),
 		cmocka_unit_test(every_message_exists),
 		cmocka_unit_test(every_command_exists),
+		cmocka_unit_test(every_test_exists),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
