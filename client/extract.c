@@ -103,6 +103,7 @@ static void forget_rows(struct extract *x)
 
 static enum refusal load(struct extract *x, const struct source *source, struct diag *why)
 {
+	struct source logged = *source;
 	struct hash fingerprint;
 
 	if (fingerprint_file(&fingerprint, x->config->state, source->path, why) != OK)
@@ -111,7 +112,8 @@ static enum refusal load(struct extract *x, const struct source *source, struct 
 		x->refused = true;
 		return say_changed(x, source, why);
 	}
-	if (read_rows(&x->table, x->study, source, &x->stamp, why) != OK)
+	logged.hide_cells = true;
+	if (read_rows(&x->table, x->study, &logged, &x->stamp, why) != OK)
 		return REFUSAL_DATA_UNREADABLE;
 	x->loaded = true;
 	return REFUSAL_NONE;

@@ -44,7 +44,8 @@ void extract_init(struct extract *x, const struct client_config *config, const s
 void extract_free(struct extract *x); /* accepts a zeroed one */
 
 /* Makes x->table the rows of the file as it is now. `changed` is true when the rows held before are gone. REFUSAL_NONE, or
- * REFUSAL_DATA_CHANGED (the policy asks a person), REFUSAL_DATA_UNREADABLE; in words in `why`. */
+ * REFUSAL_DATA_CHANGED (the policy asks a person), REFUSAL_DATA_UNREADABLE; in words in `why`, without any cell of
+ * the file: the daemon logs them. */
 enum refusal extract_refresh(struct extract *x, bool *changed, struct diag *why) MUST_USE;
 
 #endif

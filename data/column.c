@@ -13,14 +13,22 @@
 #define HEADERS_MAX (4u << 20) /* the header as one text, for the nearest word */
 #define LEVELS_SHOWN_MAX 160 /* bytes of a list of levels in a message */
 
-/* ---- where the column is */
+static const char hidden[] = "(not shown)"; /* in place of a cell */
+
+/* A cell for a message. */
+static const char *show(char out[CSV_QUOTE_SIZE], const struct source *source, struct bytes cell)
+{
+	return source->hide_cells ? hidden : csv_quote(out, cell);
+}
+
+/* ---- where the column is: in the header, or in what stands in its place, which may be a patient's row */
 
 static enum err complain_delimiter(const struct csv_reader *csv, const struct source *source, struct diag *why)
 {
 	char shown[CSV_QUOTE_SIZE];
 
 	return csv_complain(csv, why, ERR_DATA, 0, "the header is one column, %s; is sources.%s.delimiter right?",
-	                    csv_quote(shown, csv_cell(csv, 0)), source->name);
+	                    show(shown, source, csv_cell(csv, 0)), source->name);
 }
 
 static bool looks_like_another_delimiter(const struct csv_reader *csv)
@@ -47,7 +55,7 @@ static enum err complain_absent(const struct csv_reader *csv, const struct sourc
 		buf_put_text(&words, i > 0 ? "|" : "");
 		buf_put(&words, token_trim(csv_cell(csv, i)));
 	}
-	bool found = nearest_word(nearest, sizeof nearest, header, buf_text(&words)) != NULL;
+	bool found = !source->hide_cells && nearest_word(nearest, sizeof nearest, header, buf_text(&words)) != NULL;
 	buf_free(&words);
 	csv_quote(shown, bytes_text(header));
 	if (found)
@@ -162,8 +170,11 @@ bool column_token(struct token *out, const struct column *c, const struct csv_re
 
 static enum err complain_outside(const struct column *c, const struct csv_reader *csv, double x, struct diag *why)
 {
-	return csv_complain(csv, why, ERR_DATA, c->index, "%s %g lies outside the study's %g to %g%s", c->name, x,
-	                    c->feature->min, c->feature->max,
+	char shown[CSV_QUOTE_SIZE];
+
+	snprintf(shown, sizeof shown, "%g", x);
+	return csv_complain(csv, why, ERR_DATA, c->index, "%s %s lies outside the study's %g to %g%s", c->name,
+	                    c->source->hide_cells ? hidden : shown, c->feature->min, c->feature->max,
 	                    c->times == 1 ? "; another unit? see `convert` in client.yaml" : " after the conversion");
 }
 
@@ -178,7 +189,7 @@ static enum err number_of(double *out, const struct column *c, const struct csv_
 		return csv_complain(csv, why, ERR_DATA, c->index,
 		                    "%s %s is not a number; if it means missing, list it in client.yaml below "
 		                    "sources.%s.missing.%s",
-		                    c->name, csv_quote(shown, cell->text), c->source->name, c->name);
+		                    c->name, show(shown, c->source, cell->text), c->source->name, c->name);
 	double x = cell->number * c->times + c->plus;
 	bool below = x < f->min;
 	bool above = x > f->max;
@@ -217,9 +228,10 @@ enum err column_complain_level(const struct column *c, const struct csv_reader *
 
 	buf_init(&levels, 2 * LEVELS_SHOWN_MAX);
 	show_levels(&levels, &c->levels);
-	enum err e = csv_complain(csv, why, ERR_DATA, c->index,
-	                          "%s %s is none of %s; translate it in client.yaml below sources.%s.recode.%s",
-	                          c->name, csv_quote(shown, cell->text), buf_text(&levels), c->source->name, c->name);
+	enum err e =
+		csv_complain(csv, why, ERR_DATA, c->index,
+	                     "%s %s is none of %s; translate it in client.yaml below sources.%s.recode.%s", c->name,
+	                     show(shown, c->source, cell->text), buf_text(&levels), c->source->name, c->name);
 	buf_free(&levels);
 	return e;
 }

@@ -49,6 +49,7 @@ struct source {
 	uint32_t convert_count;
 	const struct source_missing *missings;
 	uint32_t missing_count;
+	bool hide_cells; /* messages are for a log, which holds no patient's value: they give the place and not the cell */
 };
 
 /* A file in the study's own words: comma, decimal point, UTF-8, nothing mapped. */
