@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,8 +57,12 @@ static void stop_holding(struct pending *p)
 {
 	loop_timer_free(p->timer);
 	p->timer = NULL;
-	if (p->watch)
+	if (p->watch) {
+		evutil_socket_t twin = event_get_fd(p->watch);
+
 		event_free(p->watch);
+		close(twin);
+	}
 	p->watch = NULL;
 }
 
@@ -215,14 +220,37 @@ static void on_hold_expired(void *context)
 		p->server->handler.expired(p->server->handler.context, &p->x);
 }
 
-/* evhttp does not read while a request is served, so it would learn of this only when it answers. */
-static void on_peer_closed(evutil_socket_t fd, short what, void *context)
+/* Is the peer gone for good, with an end or a reset? Octets that wait to be read mean that it is there. */
+static bool has_left(int socket)
+{
+	char octet;
+	ssize_t n = recv(socket, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+static void on_watch(evutil_socket_t twin, short what, void *context)
 {
 	struct pending *p = context;
 
-	(void)fd;
-	(void)what;
-	evhttp_connection_free(evhttp_request_get_connection(p->request)); /* calls on_connection_end */
+	if ((what & EV_CLOSED) || has_left(twin))
+		evhttp_connection_free(evhttp_request_get_connection(p->request)); /* calls on_connection_end */
+}
+
+/*
+ * evhttp does not read while a request is served, so it would learn of the peer's end only when it answers. The watch is on a twin
+ * of the socket, edge-triggered, and for reading too: libevent's epoll tells a reset (EPOLLERR) to readers and writers only, and a
+ * level-triggered event for the end alone would not be called and make the loop spin until the hold expires.
+ */
+static void watch_peer(struct pending *p)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
+	int twin = fcntl(bufferevent_getfd(bev), F_DUPFD_CLOEXEC, 0);
+
+	if (twin < 0)
+		return; /* out of descriptors: the deadline ends the hold */
+	p->watch = event_new(loop_base(p->server->loop), twin, EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_watch, p);
+	CHECK(p->watch && event_add(p->watch, NULL) == 0);
 }
 
 void server_hold(struct exchange *x, int64_t deadline_ms)
@@ -233,11 +261,8 @@ void server_hold(struct exchange *x, int64_t deadline_ms)
 	if (!p->timer)
 		p->timer = loop_timer_new(p->server->loop, on_hold_expired, p);
 	loop_timer_set(p->timer, deadline_ms);
-	if (p->watch)
-		return;
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
-	p->watch = event_new(loop_base(p->server->loop), bufferevent_getfd(bev), EV_CLOSED, on_peer_closed, p);
-	CHECK(p->watch && event_add(p->watch, NULL) == 0);
+	if (!p->watch)
+		watch_peer(p);
 }
 
 /* ---- answering */

@@ -245,6 +245,42 @@ static void the_handler_hears_at_once_that_a_peer_left(void **state)
 	nobody_else_is_harmed();
 }
 
+/* A reset reaches epoll as an error, which libevent does not tell to who waits for the end of a connection. */
+static void a_reset_is_heard_as_well(void **state)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	struct wire w;
+
+	(void)state;
+	must_open(&w);
+	assert_true(wire_printf(&w, "GET /hold?ms=60000 HTTP/1.1\r\nHost: x\r\n\r\n"));
+	served_wait(&s.held, 1);
+	int64_t start = clock_ms();
+	assert_int_equal(setsockopt(w.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+	wire_close(&w);
+	served_wait(&s.gone, 1);
+	assert_in_range(clock_ms() - start, 0, 2000);
+	nobody_else_is_harmed();
+}
+
+/* The next request, sent behind one that is held, waits its turn and is no sign of leaving. */
+static void a_request_behind_a_held_one_waits(void **state)
+{
+	struct wire w;
+
+	(void)state;
+	must_open(&w);
+	assert_true(wire_printf(&w, "GET /hold?ms=300 HTTP/1.1\r\nHost: x\r\n\r\n"));
+	served_wait(&s.held, 1);
+	assert_true(wire_printf(&w, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
+	assert_int_equal(wire_answer(&w), 200);
+	assert_string_equal(w.body, "held");
+	assert_int_equal(wire_answer(&w), 200);
+	assert_string_equal(w.body, "hello st-mary");
+	assert_int_equal(atomic_load(&s.gone), 0);
+	wire_close(&w);
+}
+
 static void held_requests_end_with_the_server(void **state)
 {
 	struct wire w;
@@ -651,6 +687,8 @@ int main(void)
 		UNIT(a_file_is_served_in_whole_and_in_part),
 		UNIT(a_held_request_is_answered_at_its_deadline),
 		UNIT(the_handler_hears_at_once_that_a_peer_left),
+		UNIT(a_reset_is_heard_as_well),
+		UNIT(a_request_behind_a_held_one_waits),
 		UNIT(held_requests_end_with_the_server),
 		UNIT(without_a_certificate_nothing_is_served),
 		UNIT(older_tls_is_refused),
