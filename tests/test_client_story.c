@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -251,6 +252,19 @@ static void test_run(void **state)
 	federation_wait(&f, "finished", LIMIT_MS);
 }
 
+/* Until north's daemon answers: from then on it writes nothing unasked. */
+static void wait_for_daemon(void)
+{
+	for (int i = 0; i < 500; i++) {
+		north("status --json");
+		expect_json();
+		if (json_kind(json_get(root, "process")) == JSON_IS_INTEGER)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	}
+	fail_msg("north's cohort-client does not answer");
+}
+
 /* ---- looking again: a running daemon and the files of a stopped one say the same */
 
 static void save_and_expect_same(char **kept, const char *command)
@@ -296,6 +310,7 @@ static void test_what_left(void **state)
 			federation_stop(&f, 0);
 	}
 	federation_start(&f, 0);
+	wait_for_daemon();
 	for (size_t i = 0; i < 4; i++)
 		free(kept[i]);
 }
