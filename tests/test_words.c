@@ -1,0 +1,194 @@
+/* The contract in words: every number in it against the contract, every warning where it belongs and nowhere else. */
+#include "client/words.h"
+#include "protocol/round_plan.h"
+#include "tests/support/small_study.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW_S 1800000000
+#define WIDTH 80
+
+static struct study s;
+static struct policy p;
+static struct buf page; /* as it is printed */
+static char
+	*flat; /* the same with every run of blanks and line ends as one blank: sentences are broken at the margin */
+
+static void write_page(const char *line)
+{
+	size_t n = 0;
+
+	small_study(&s, line);
+	buf_init(&page, WORDS_MAX);
+	words_contract(&page, &s, &p, NOW_S);
+	flat = malloc(page.len + 1);
+	for (const char *c = buf_text(&page); *c != '\0'; c++) {
+		bool blank = *c == ' ' || *c == '\n';
+
+		if (!blank || (n > 0 && flat[n - 1] != ' '))
+			flat[n++] = blank ? ' ' : *c;
+	}
+	flat[n] = '\0';
+}
+
+static void drop_page(void)
+{
+	free(flat);
+	buf_free(&page);
+	study_free(&s);
+}
+
+static void expect_words(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static void expect_words(const char *fmt, ...)
+{
+	char words[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(words, sizeof words, fmt, args);
+	va_end(args);
+	if (strstr(flat, words) == NULL)
+		fail_msg("not said: %s\n%s", words, buf_text(&page));
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	small_policy(&p);
+	return 0;
+}
+
+static size_t octets(unsigned asks)
+{
+	struct layout l;
+
+	assert_int_equal(round_plan_layout(&l, &s, asks, 2, NULL), OK);
+	return layout_octets(&l);
+}
+
+static void test_what_leaves_is_the_layout(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("(statistics, %zu octets): %u counts and sums", octets(ASK_STATISTICS),
+	             schema_statistics_length(&s.schema));
+	expect_words("In each of 3 training rounds (train, %zu octets)", octets(ASK_TRAIN));
+	expect_words("the model's %zu parameters", s.model.parameters);
+	expect_words("After each training round (evaluate, %zu octets)", octets(ASK_EVALUATE));
+	expect_words("%u counts of patients", 2 * spec_counts_length(&s.model, s.bins));
+	expect_words("its number of training patients");
+	expect_words("No round is answered after 2199-12-31.");
+	drop_page();
+	write_page("training: {rounds: 7, local: {epochs: 1}, weights: {by: equal}, evaluate_every: 0}");
+	expect_words("In each of 7 training rounds");
+	expect_words("all hospitals count the same");
+	expect_words("Once, at the end (evaluate,");
+	drop_page();
+	write_page("evaluation: {release: none}");
+	expect_words("Evaluation: nothing leaves.");
+	assert_null(strstr(flat, "(evaluate"));
+	drop_page();
+}
+
+static void test_who_and_how_many(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("Every hospital that the federation's authority has enrolled may take part.");
+	expect_words("at least 2 hospitals, and every published sum is over at least 2 of them");
+	expect_words("invited to a round 1 may drop out");
+	expect_words("with 10 hospitals invited a sum is over at least 9.");
+	drop_page();
+	write_page("sites: {min: 4, max_dropouts: 25%, cell_min: 7, members: [north, south, east, west]}");
+	expect_words("These hospitals may take part, and no other: north, south, east, west.");
+	expect_words("invited to a round 25 %% may drop out");
+	expect_words("with 10 hospitals invited a sum is over at least 8."); /* 2.5 is rounded down to 2 */
+	expect_words("shows no count below 7 to people");
+	drop_page();
+}
+
+static void test_warnings(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("masking: off: WARNING: the coordinator can read this hospital's contribution alone");
+	expect_words("privacy: none: WARNING: no noise is added.");
+	expect_words(
+		"figures are exact sums over the hospitals; with masking off the coordinator reads this hospital's "
+		"counts alone, too.");
+	s.sites.masking = MASKING_REQUIRED; /* of a later version */
+	s.privacy.mechanism = PRIVACY_DISTRIBUTED;
+	buf_clear(&page);
+	words_contract(&page, &s, &p, NOW_S);
+	assert_null(strstr(buf_text(&page), "WARNING"));
+	drop_page();
+}
+
+static void test_what_is_read(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("These columns of the source `small`, and no other:");
+	expect_words("x (number, -4 to 4)");
+	expect_words("kind (3 levels)");
+	expect_words("label (the label, two classes)");
+	expect_words("20 %% of the patients are kept for testing and 20 %% for validation.");
+	drop_page();
+}
+
+static void test_the_policy_s_word(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("It permits the study.");
+	expect_words("this hospital stops taking part until a person approves again");
+	drop_page();
+	p.masking_required = true;
+	p.ask_on_data_change = false;
+	write_page(NULL);
+	expect_words("It REFUSES the study (policy_masking): the study sends this hospital's numbers unmasked");
+	expect_words("the new rows are used without asking again");
+	drop_page();
+}
+
+/* The hash and the purpose are the contract's; and nothing passes the margin but what cannot be broken. */
+static void test_the_page(void **state)
+{
+	char hex[HASH_HEX_SIZE];
+
+	(void)state;
+	write_page("purpose: A purpose so long that it takes several lines of a terminal, because those who wrote it "
+	           "wanted to say it "
+	           "all at once and in one sentence");
+	hash_hex(hex, &s.hash);
+	expect_words("Study small, revision 1 contract %s", hex);
+	expect_words("wanted to say it all at once and in one sentence");
+	for (const char *line = buf_text(&page); *line != '\0'; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= WIDTH);
+	drop_page();
+}
+
+#define CASE(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_what_leaves_is_the_layout),
+		CASE(test_who_and_how_many),
+		CASE(test_warnings),
+		CASE(test_what_is_read),
+		CASE(test_the_policy_s_word),
+		CASE(test_the_page),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
