@@ -1,6 +1,6 @@
 /*
- * The contribution: from a hospital's table and a round's plan to the vector that leaves (docs/PROTOCOL.md). Pure computation: same
- * table, study, site, plan and model give the same octets, byte for byte.
+ * The contribution: from a hospital's table and a round's plan to the vector that leaves (docs/PROTOCOL.md). Pure
+ * computation: same table, study, site, plan and model give the same octets, byte for byte.
  *
  *   statistics   counts and sums of the training rows                       wide fixed point
  *   train        (weight / cap) * (local - global parameters), weight       grid from update_range and n
@@ -41,9 +41,10 @@ struct contribution_report {
 void contributor_init(struct contributor *c, const struct study *study, const struct table *table, const char *site);
 void contributor_free(struct contributor *c); /* accepts a zeroed one */
 
-/* The octets of `plan` into `out` (initialised by the caller; cleared first). `model` is the file that the plan names, empty for
- * statistics. ERR_LIMIT: this site has more training rows or patients than the study's weight cap (REFUSAL_WEIGHT_CAP);
- * ERR_DATA: the model does not fit the study or training left the finite numbers; ERR_CANCELLED. */
+/* The octets of `plan` into `out` (initialised by the caller; cleared first). `model` is the file that the plan
+ * names, empty for statistics. ERR_LIMIT: this site has more training rows or patients than the study's weight cap
+ * (REFUSAL_WEIGHT_CAP); ERR_DATA: the model does not fit the study or training left the finite numbers;
+ * ERR_CANCELLED. */
 enum err contribution_compute(struct contributor *c, struct buf *out, struct contribution_report *report,
                               const struct round_plan *plan, struct bytes model, const atomic_bool *cancel,
                               struct diag *why) MUST_USE;

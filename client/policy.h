@@ -1,6 +1,6 @@
 /*
- * The hospital's policy: what this hospital agrees to, whatever a study says. The stricter of policy and study wins, and a study
- * that asks for more is refused with one of a closed list of codes. A core.
+ * The hospital's policy: what this hospital agrees to, whatever a study says. The stricter of policy and study wins,
+ * and a study that asks for more is refused with one of a closed list of codes. A core.
  *
  * Without a policy file the strict defaults hold: masking required, noise of mechanism distributed or local, noised
  * evaluation only.
@@ -28,19 +28,20 @@ struct policy policy_strict(void); /* the defaults */
 /* From the text of policy.yaml; `file` names it. ERR_CONFIG with file, line and column. */
 enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why) MUST_USE;
 
-/* May this hospital take part in the study at all? REFUSAL_NONE, or the first reason, in words in `why`. `now_s`: seconds since
- * 1970. The study's day of expiry is judged here too. */
+/* May this hospital take part in the study at all? REFUSAL_NONE, or the first reason, in words in `why`. `now_s`:
+ * seconds since 1970. The study's day of expiry is judged here too. */
 enum refusal policy_judge_study(const struct policy *p, const struct study *s, int64_t now_s,
                                 struct diag *why) MUST_USE;
 
 /* And in a round of `sites` invited sites? */
 enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why) MUST_USE;
 
-/* The rules that permit a release of this study to `sites` invited sites, in one line: what the ledger keeps beside it. */
+/* The rules that permit a release of this study to `sites` invited sites, in one line: what the ledger keeps beside
+ * it. */
 void policy_rules(struct buf *out, const struct policy *p, const struct study *s, uint32_t sites);
 
-/* And with these data? Asked once, at approval, so that no refusal later depends on a patient's values. `positives`: training rows
- * of the rarest class. */
+/* And with these data? Asked once, at approval, so that no refusal later depends on a patient's values. `positives`:
+ * training rows of the rarest class. */
 enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest,
                                struct diag *why) MUST_USE;
 

@@ -1,5 +1,6 @@
 /*
- * The one door out. Every number derived from patients that leaves this hospital passes here, in this order and no other:
+ * The one door out. Every number derived from patients that leaves this hospital passes here, in this order and no
+ * other:
  *
  *   (1) release_begin      policy, approved study and plan are judged               nothing was read yet
  *   (2)                    noise is drawn                                            (mechanism none draws none)
@@ -12,9 +13,9 @@
  *        ^                          |                                  |                                    |
  *        +--------- cancel ---------+--------------- cancel -----------+                             the next round
  *
- * A crash before (4) releases nothing. After (4) v is final for its round: whatever happens, another attempt, another boot, the same
- * v is sent again or it is spent; it is never computed anew. A round older than the last one, or the same round with another
- * plan, is refused: answering twice about one round would let a lying coordinator subtract.
+ * A crash before (4) releases nothing. After (4) v is final for its round: whatever happens, another attempt, another
+ * boot, the same v is sent again or it is spent; it is never computed anew. A round older than the last one, or the
+ * same round with another plan, is refused: answering twice about one round would let a lying coordinator subtract.
  *
  * A core: no file, socket or clock. No other file of client/ may hand bytes derived from patients to net.
  */
@@ -46,8 +47,8 @@ struct release {
 /* After a restart: the newest record of this study in the ledger; its v is on disk. */
 void release_restore(struct release *r, const struct release_record *newest);
 
-/* (1). REFUSAL_NONE: go on; when release_is_final is true already (another attempt of the same round, or a restart) with (6),
- * otherwise compute v. Any other code refuses the round and says why; the state is then unchanged. */
+/* (1). REFUSAL_NONE: go on; when release_is_final is true already (another attempt of the same round, or a restart)
+ * with (6), otherwise compute v. Any other code refuses the round and says why; the state is then unchanged. */
 enum refusal release_begin(struct release *r, const struct policy *policy, const struct study *approved,
                            const struct round_plan *plan, uint32_t self, int64_t now_s, struct diag *why) MUST_USE;
 

@@ -1,6 +1,6 @@
 /*
- * A session: one hospital's part in one approved study, from round to round. A core: no socket, file, thread or clock. Feed
- * what the shell saw, then drain actions with session_next until it returns false.
+ * A session: one hospital's part in one approved study, from round to round. A core: no socket, file, thread or
+ * clock. Feed what the shell saw, then drain actions with session_next until it returns false.
  *
  *   state                       awaits                     ends well by          what else ends it
  *   SESSION_EXPECT_ROUND        a `round` message          round                 finished
@@ -11,17 +11,17 @@
  *   SESSION_EXPECT_CLOSED       a `closed` message         closed                another round, finished
  *   SESSION_OVER                nothing                    -                     -
  *
- * One poll is always under way (until SESSION_OVER), also while the model trains: so the end of a round or a newer attempt is
- * noticed at once, and the answer to a poll that has seen `closed` of one round often brings the next. Work carries a number; the
- * answer to work that was given up is ignored.
+ * One poll is always under way (until SESSION_OVER), also while the model trains: so the end of a round or a newer
+ * attempt is noticed at once, and the answer to a poll that has seen `closed` of one round often brings the next.
+ * Work carries a number; the answer to work that was given up is ignored.
  *
  *   messages permitted         round          closed                       finished
  *   in every state             begins it      ends it if it is this one    ends the session
- *   The attempt in hand told again is a repeat and changes nothing; a round that was closed, or one older than the last answered,
- *   is refused. A round of another contract is refused (not_approved); the end of one is a fault of the coordinator.
+ *   The attempt in hand told again is a repeat and changes nothing; a round that was closed, or one older than the last
+ *   answered, is refused. A round of another contract is refused (not_approved); the end of one is ERR_PROTOCOL.
  *
- * What leaves goes through release.h. After a restart, session_restore tells of the newest release; if that round is still open the
- * stored contribution is sent again and nothing is computed.
+ * What leaves goes through release.h. After a restart, session_restore tells of the newest release; if that round is
+ * still open the stored contribution is sent again and nothing is computed.
  */
 #ifndef COHORT_CLIENT_SESSION_H
 #define COHORT_CLIENT_SESSION_H
@@ -41,15 +41,16 @@ enum session_state {
 };
 
 enum session_action_kind {
-	SESSION_POLL, /* GET the inbox after session_seq(), then session_polled. The shell retries, with back-off, until it has an answer */
+	SESSION_POLL, /* GET the inbox after session_seq(), then session_polled. The shell retries, with back-off, until it
+	                 has an answer */
 	SESSION_FETCH, /* get the model that session_plan() names, then session_model */
 	SESSION_COMPUTE, /* compute and stage the contribution of session_plan(), then session_computed */
-	SESSION_PERSIST, /* commit session_to_persist() with the staged contribution and answer with session_persisted before any
-	                    other event: a round that is being made final must not be overtaken by the next */
-	SESSION_SEND, /* send the stored contribution session_content() for session_plan()'s attempt, then session_sent */
+	SESSION_PERSIST, /* commit session_to_persist() with the staged contribution and answer with session_persisted
+	                    before any other event: a round that is being made final must not be overtaken by the next */
+	SESSION_SEND, /* send the stored contribution session_content() for session_plan()'s attempt; session_sent */
 	SESSION_REFUSE, /* tell the coordinator `refusal` for session_plan()'s attempt; `why` is for our own log */
 	SESSION_CANCEL, /* stop the work in hand: fetching, computing or sending; no answer is expected */
-	SESSION_DISCARD, /* rounds up to `round` are over: their stored contributions may be deleted, their records stay */
+	SESSION_DISCARD, /* rounds up to `round` are over: their contributions may be deleted, their records stay */
 	SESSION_END /* the study is over; session_finished() tells how */
 };
 
@@ -74,8 +75,9 @@ void session_free(struct session *s); /* accepts NULL */
 /* Right after session_new: the newest release of this study in the ledger. */
 void session_restore(struct session *s, const struct release_record *newest);
 
-/* The poll's answer. `missed`: messages after `after` are gone (HTTP 410). Messages are copied. ERR_PROTOCOL when one is not about
- * this study, not for an inbox, or out of order: then nothing of the answer was used, and the next POLL asks the same (after a back-off of the shell). */
+/* The poll's answer. `missed`: messages after `after` are gone (HTTP 410). Messages are copied. ERR_PROTOCOL when one
+ * is not about this study, not for an inbox, or out of order: then nothing of the answer was used, and the next POLL
+ * asks the same (after a back-off of the shell). */
 enum err session_polled(struct session *s, const struct message *messages, uint32_t count, bool missed, int64_t now_s,
                         struct diag *why) MUST_USE;
 

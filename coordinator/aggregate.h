@@ -1,8 +1,8 @@
 /*
  * The aggregate of a round: the integer sum of its contributions, O(d) memory however many sites take part.
  *
- * Contributions are fixed point, so the sum is exact and the same in every order; adding may be spread over time (each upload
- * once it is durable) and is simply done again from the staged files after a restart.
+ * Contributions are fixed point, so the sum is exact and the same in every order; adding may be spread over time
+ * (each upload once it is durable) and is simply done again from the staged files after a restart.
  */
 #ifndef COHORT_COORDINATOR_AGGREGATE_H
 #define COHORT_COORDINATOR_AGGREGATE_H

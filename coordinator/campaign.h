@@ -3,23 +3,25 @@
  * events, then drain actions with campaign_next until it returns false.
  *
  *                    start             enough approvals        record durable
- *   CAMPAIGN_READY ----------> EXPECT_SITES ----------> EXPECT_OPENED ----------> EXPECT_ROUND  (struct round is at work)
+ *   CAMPAIGN_READY ----------> EXPECT_SITES ----------> EXPECT_OPENED ----------> EXPECT_ROUND  (a struct round)
  *                                  ^   ^                      ^                     |        |
  *                   pause is over  |   |                      | next step           | quorum | too few
  *                                  |   +--- EXPECT_RETRY <----|--- EXPECT_CLOSED <--|--------+
  *                                  |                          |         ^           v
- *                                  +---- (operator pause) ----+---------+---- EXPECT_OUTCOME (the shell computes the model)
+ *                                  +---- (operator pause) ----+---------+---- EXPECT_OUTCOME (the model is made)
  *
- *   ends: CAMPAIGN_FINISHED (all rounds done), CAMPAIGN_STOPPED (operator), CAMPAIGN_FAILED (the sums show what cannot be trained)
+ *   ends: CAMPAIGN_FINISHED (all rounds done), CAMPAIGN_STOPPED (operator),
+ *         CAMPAIGN_FAILED (the sums show what cannot be trained)
  *
- * What lasts is one record (campaign_save) and the rows of the open attempt. A message to the sites follows from the record
- * alone, so that a restarted coordinator says the same with the same sequence number. Nothing is told to a site before the record
- * that it follows from is durable: CAMPAIGN_PERSIST carries a token, and campaign_persisted(token) releases what waits for it.
- * Closing a round and opening the next is one record, hence one transaction.
+ * What lasts is one record (campaign_save) and the rows of the open attempt. A message to the sites follows from the
+ * record alone, so that a restarted coordinator says the same with the same sequence number. Nothing is told to a
+ * site before the record that it follows from is durable: CAMPAIGN_PERSIST carries a token, and
+ * campaign_persisted(token) releases what waits for it. Closing a round and opening the next is one record, hence one
+ * transaction.
  *
- * An attempt that fails for lack of a quorum is tried again after pause_ms, with the same round, plan and invited sites, so a site
- * sends the identical contribution. When the approved sites have changed meanwhile, or after ATTEMPTS_MAX, the round is given up
- * and the next round number asks the same.
+ * An attempt that fails for lack of a quorum is tried again after pause_ms, with the same round, plan and invited
+ * sites, so a site sends the identical contribution. When the approved sites have changed meanwhile, or after
+ * ATTEMPTS_MAX, the round is given up and the next round number asks the same.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_H
 #define COHORT_COORDINATOR_CAMPAIGN_H
@@ -50,8 +52,8 @@ struct campaign_config {
 enum campaign_action_kind {
 	CAMPAIGN_PERSIST_ANSWER, /* store what `site` answered */
 	CAMPAIGN_PERSIST_SITE, /* store campaign_round()'s row of `site`, then call campaign_site_persisted */
-	CAMPAIGN_PERSIST, /* store campaign_save(), and campaign_report() when it is not NULL, in one transaction, then call
-	                     campaign_persisted(token) */
+	CAMPAIGN_PERSIST, /* store campaign_save(), and campaign_report() when it is not NULL, in one transaction, then
+	                     call campaign_persisted(token) */
 	CAMPAIGN_BEGIN, /* empty the aggregate for campaign_plan(); staged uploads of other attempts may be deleted */
 	CAMPAIGN_ADD, /* add the staged contribution of `site`, then call campaign_added */
 	CAMPAIGN_COMPUTE, /* outcome_compute, make its model durable, then campaign_computed or campaign_not_computed */
@@ -83,8 +85,9 @@ struct campaign;
 struct campaign *campaign_new(const struct campaign_config *config); /* READY, nobody has answered; never NULL */
 void campaign_free(struct campaign *c); /* accepts NULL */
 
-/* After a restart: the record as campaign_save wrote it, then every site's stored answer, then the stored rows of the open attempt
- * (campaign_round_open tells whether there is one), then campaign_resume. ERR_DATA when the record is not ours. */
+/* After a restart: the record as campaign_save wrote it, then every site's stored answer, then the stored rows of the
+ * open attempt (campaign_round_open tells whether there is one), then campaign_resume. ERR_DATA when the record is
+ * not ours. */
 enum err campaign_restore(struct campaign **out, const struct campaign_config *config, const struct json *record,
                           int64_t now_ms, struct diag *why) MUST_USE;
 void campaign_restore_answer(struct campaign *c, uint32_t site, enum site_answer answer);
@@ -92,8 +95,8 @@ void campaign_restore_site(struct campaign *c, const struct round_site *row);
 void campaign_resume(struct campaign *c, int64_t now_ms);
 struct json *campaign_save(const struct campaign *c);
 
-/* The operator. ERR_CONFLICT says why not ("study heart has finished"). pause: the open round goes on to its end, no other is
- * opened. stop: the open round is given up at once, and the sites are told that the study is over. */
+/* The operator. ERR_CONFLICT says why not ("study heart has finished"). pause: the open round goes on to its end, no
+ * other is opened. stop: the open round is given up at once, and the sites are told that the study is over. */
 enum err campaign_start(struct campaign *c, int64_t now_ms, struct diag *why) MUST_USE;
 enum err campaign_pause(struct campaign *c, struct diag *why) MUST_USE;
 enum err campaign_unpause(struct campaign *c, int64_t now_ms, struct diag *why) MUST_USE;
@@ -107,14 +110,17 @@ void campaign_polled(struct campaign *c, uint32_t site, int64_t now_ms); /* an a
 enum err campaign_refused(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt, enum refusal why,
                           int64_t now_ms) MUST_USE;
 
-/* As round_wants and round_upload, for an attempt by number. One that never was is UPLOAD_UNINVITED. One that has been closed is
- * UPLOAD_LATE once that is durable, UPLOAD_PENDING before; and UPLOAD_ACCEPTED, whatever the content, for a participant of the newest. */
+/* As round_wants and round_upload, for an attempt by number. One that never was is UPLOAD_UNINVITED. One that has
+ * been closed is UPLOAD_LATE once that is durable, UPLOAD_PENDING before; and UPLOAD_ACCEPTED, whatever the content,
+ * for a participant of the newest. */
 enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                    uint64_t octets, const struct hash *content);
 enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                     uint64_t octets, const struct hash *content, int64_t now_ms);
 
-/* Answers to actions. campaign_site_persisted: for the attempt that is open now; answers for an earlier one are not to be given. */
+/* Answers to actions. campaign_site_persisted and campaign_added: for the attempt that is open now. Once another one is
+ * open, which is from campaign_persisted on, answers for an earlier one are not to be given: they would be taken for
+ * the new one's. */
 void campaign_site_persisted(struct campaign *c, uint32_t site, bool stored, int64_t now_ms);
 void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms);
 void campaign_added(struct campaign *c, uint32_t site, int64_t now_ms);
@@ -125,8 +131,8 @@ void campaign_tick(struct campaign *c, int64_t now_ms);
 bool campaign_next(struct campaign *c, struct campaign_action *out);
 int64_t campaign_deadline_ms(const struct campaign *c); /* when campaign_tick must be called next */
 
-/* The messages for `site` with seq > after, at most three, borrowed until the next event. False when messages after `after` existed that are
- * no longer kept: the site must forget its round and go on with these. */
+/* The messages for `site` with seq > after, at most three, borrowed until the next event. False when messages after
+ * `after` existed that are no longer kept: the site must forget its round and go on with these. */
 bool campaign_inbox(const struct campaign *c, uint32_t site, uint64_t after, const struct message *out[3],
                     uint32_t *count);
 

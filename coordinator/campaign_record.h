@@ -37,8 +37,8 @@ struct json *campaign_record_save(const struct campaign_record *r);
 /* ERR_DATA when it is not what campaign_record_save writes. */
 enum err campaign_record_load(struct campaign_record *out, const struct json *node, struct diag *why) MUST_USE;
 
-/* ERR_DATA when it is not of this study or contradicts itself: a campaign that went on from it would fail a CHECK, or tell sites
- * what they must refuse. */
+/* ERR_DATA when it is not of this study or contradicts itself: a campaign that went on from it would fail a CHECK, or
+ * tell sites what they must refuse. */
 enum err campaign_record_check(const struct campaign_record *r, const struct study *s, struct diag *why) MUST_USE;
 
 #endif

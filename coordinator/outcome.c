@@ -125,8 +125,9 @@ out:
 	return e;
 }
 
-/* update[n] becomes the weighted mean of the sites' updates. Each of these lies within +- update_range and was sent times weight / cap,
- * so the mean lies within it, too, if every site's weight is the one that it multiplied by; otherwise it is held there. */
+/* update[n] becomes the weighted mean of the sites' updates. Each of these lies within +- update_range and was sent
+ * times weight / cap, so the mean lies within it, too, if every site's weight is the one that it multiplied by;
+ * otherwise it is held there. */
 static void take_mean(double *update, size_t n, const struct study *s, double weight)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -5,7 +5,8 @@
  *   train        sum --> mean update --strategy--> the next model
  *   evaluate     sum --> figures of the model that the round named
  *
- * Pure computation on the sum and the round's model, so it runs in the pool while the loop goes on, and in the simulator.
+ * Pure computation on the sum and the round's model, so it runs in the pool while the loop goes on, and in the
+ * simulator.
  */
 #ifndef COHORT_COORDINATOR_OUTCOME_H
 #define COHORT_COORDINATOR_OUTCOME_H
@@ -24,8 +25,9 @@ struct outcome {
 	struct hash model_sha256;
 };
 
-/* `model` is the file that the plan names, empty for statistics. ERR_DATA when the federation's sums show what cannot be trained:
- * one class of the label only, no training row, a model that is no longer finite. `out` is freed by the caller even then. */
+/* `model` is the file that the plan names, empty for statistics. ERR_DATA when the federation's sums show what cannot
+ * be trained: one class of the label only, no training row, a model that is no longer finite. `out` is freed by the
+ * caller even then. */
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
                          const struct aggregate *sum, struct bytes model, struct diag *why) MUST_USE;
 void outcome_free(struct outcome *o); /* accepts a zeroed one */

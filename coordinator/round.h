@@ -1,7 +1,7 @@
 /*
- * One attempt of one round, seen from the coordinator (clear mode): who was invited, who joined, whose contribution is durable
- * and in the sum, and when to stop waiting. A core: no clock, socket, file or log; feed events, then drain actions with round_next
- * until it returns false.
+ * One attempt of one round, seen from the coordinator (clear mode): who was invited, who joined, whose contribution
+ * is durable and in the sum, and when to stop waiting. A core: no clock, socket, file or log; feed events, then drain
+ * actions with round_next until it returns false.
  *
  * States of the round                                   ends well by                           deadline
  *   ROUND_EXPECT_CONTRIBUTIONS  uploads are accepted    every awaited site is settled          deadline_ms
@@ -12,18 +12,20 @@
  * States of one site                                    joined    uploaded    refused    dropped
  *   SITE_EXPECT_JOIN            not seen in this round   ->CONTR   ->PERSIST   ->REFUSED  ->DROPPED
  *   SITE_EXPECT_CONTRIBUTION    is training              -         ->PERSIST   ->REFUSED  ->DROPPED
- *   SITE_EXPECT_PERSISTED       upload staged            -         pending     error      stays; ->DROPPED if it cannot be persisted
- *   SITE_EXPECT_ADDED           row committed            -         accepted    error      stays: what is acknowledged counts
+ *   SITE_EXPECT_PERSISTED       upload staged            -         pending     error      stays, unless it cannot be
+ *                                                                                              persisted: ->DROPPED
+ *   SITE_EXPECT_ADDED           row committed            -         accepted    error      stays: what is known counts
  *   SITE_CONTRIBUTED            in the sum               -         accepted    error      stays
  *   SITE_REFUSED, SITE_DROPPED  takes no part            -         error       -          -
  *
- * A site that has not joined when join_ms is over is not waited for any longer, but its contribution is taken as long as the round is open.
- * The round closes when nobody is awaited any more and the quorum has contributed; at the deadline it closes with the quorum or fails;
- * and it fails at once when refusals leave fewer sites than the quorum.
+ * A site that has not joined when join_ms is over is not waited for any longer, but its contribution is taken as long
+ * as the round is open. The round closes when nobody is awaited any more and the quorum has contributed; at the
+ * deadline it closes with the quorum or fails; and it fails at once when refusals leave fewer sites than the quorum.
  *
- * Durability: an upload is acknowledged (and added) only after round_persisted. A site gets one row in an attempt, never a second
- * that contradicts it: once its upload is being written it counts, whatever else becomes of the site. After a restart the shell
- * opens the same attempt again and tells what was committed through round_restore; timers start anew.
+ * Durability: an upload is acknowledged (and added) only after round_persisted. A site gets one row in an attempt,
+ * never a second that contradicts it: once its upload is being written it counts, whatever else becomes of the site.
+ * After a restart the shell opens the same attempt again and tells what was committed through round_restore; timers
+ * start anew.
  */
 #ifndef COHORT_COORDINATOR_ROUND_H
 #define COHORT_COORDINATOR_ROUND_H

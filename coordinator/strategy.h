@@ -9,9 +9,9 @@
 
 #include "protocol/study.h"
 
-/* parameters[n] <- what the study's strategy makes of them and the weighted mean update[n]. Arithmetic in double, rounded to
- * float once per coordinate. ERR_DATA when a parameter would no longer be finite (it names the server's learning rate); the
- * parameters must then be thrown away. */
+/* parameters[n] <- what the study's strategy makes of them and the weighted mean update[n]. Arithmetic in double,
+ * rounded to float once per coordinate. ERR_DATA when a parameter would no longer be finite (it names the server's
+ * learning rate); the parameters must then be thrown away. */
 enum err strategy_apply(const struct study *s, float *parameters, const double *update, size_t n,
                         struct diag *why) MUST_USE;
 

@@ -146,7 +146,8 @@ enum err statistics_possible(const struct schema *s, const double *sums, struct 
 
 /* ---- scaling */
 
-/* What the sums say of one input among the rows that have it: x in raw units, within the study's range whatever the sums hold. */
+/* What the sums say of one input among the rows that have it: x in raw units, within the study's range whatever the
+ * sums hold. */
 struct moments {
 	double mean, deviation;
 };

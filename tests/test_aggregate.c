@@ -142,8 +142,8 @@ static int32_t extreme(const struct layout *l, uint32_t word, bool largest)
 	return (int32_t)inside;
 }
 
-/* As many sites as a network may have, each with the largest or the smallest word that passes the check at upload: the sum is exact
- * and decodes to what it is, with nothing lost to an overflow (which UBSan would name). */
+/* As many sites as a network may have, each with the largest or the smallest word that passes the check at upload:
+ * the sum is exact and decodes to what it is, with nothing lost to an overflow (which UBSan would name). */
 static void test_the_largest_words_of_all_sites_fit(void **state)
 {
 	struct layout l = all_kinds(SITES_MAX);

@@ -1,4 +1,5 @@
-/* The campaign against its picture in campaign.h: what the sites and the shell may do in every state, and which model is the best. */
+/* The campaign against its picture in campaign.h: what the sites and the shell may do in every state, and which model
+ * is the best. */
 #include "tests/support/conduct.h"
 
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /*
- * Sites that send anything at any time, an operator who changes their mind, a slow disk, and a coordinator that is killed at any moment.
- * Whatever comes, nothing aborts; nobody is added twice in an attempt, or without a row; and nobody is told what is not on the disk.
+ * Sites that send anything at any time, an operator who changes their mind, a slow disk, and a coordinator that is
+ * killed at any moment. Whatever comes, nothing aborts; nobody is added twice in an attempt, or without a row; and
+ * nobody is told what is not on the disk.
  */
 #include "tests/support/conduct.h"
 

@@ -65,7 +65,8 @@ static void test_the_operator_in_every_state(void **state)
 	}
 }
 
-/* Stopped while a round is open, computed or closed: what it was is reported once, and nothing that comes late counts. */
+/* Stopped while a round is open, computed or closed: what it was is reported once, and nothing that comes late
+ * counts. */
 static void test_stopping_in_the_middle(void **state)
 {
 	static const struct {

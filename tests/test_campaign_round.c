@@ -1,4 +1,5 @@
-/* How a campaign opens and closes its rounds: attempts, plans that stay or change, deadlines, and what cannot be opened. */
+/* How a campaign opens and closes its rounds: attempts, plans that stay or change, deadlines, and what cannot be
+ * opened. */
 #include "tests/support/conduct.h"
 
 #include <stdarg.h>

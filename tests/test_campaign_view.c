@@ -1,4 +1,5 @@
-/* What a campaign tells: inboxes, verdicts on uploads of attempts long gone, words for people; and nothing before it is durable. */
+/* What a campaign tells: inboxes, verdicts on uploads of attempts long gone, words for people; and nothing before it
+ * is durable. */
 #include "tests/support/conduct.h"
 
 #include <stdarg.h>
@@ -132,7 +133,8 @@ static bool is_asking(const struct conductor *c)
 	       campaign_state(c->campaign) == CAMPAIGN_EXPECT_CLOSED;
 }
 
-/* As conduct(), with a look into every inbox on both sides of every record that is awaited, and after a restart with it. */
+/* As conduct(), with a look into every inbox on both sides of every record that is awaited, and after a restart with
+ * it. */
 static void conduct_spying(struct conductor *c)
 {
 	struct campaign_action a;
@@ -269,7 +271,8 @@ static void test_uploads_for_attempts_that_are_over(void **state)
 	assert_int_equal(ask(c, 1, 2, 1), UPLOAD_ACCEPTED);
 }
 
-/* A crash would open the attempt again, so a site that is not in the sum hears that it is late only when that is on disk. */
+/* A crash would open the attempt again, so a site that is not in the sum hears that it is late only when that is on
+ * disk. */
 static void test_nobody_is_late_before_the_end_is_durable(void **state)
 {
 	struct conductor *c = *state;

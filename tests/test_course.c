@@ -189,8 +189,8 @@ static void test_leaving_while_the_row_is_written(void **state)
 	assert_int_equal(campaign_approved(f->course->campaign), SITES - 1);
 }
 
-/* The row of a planned attempt is written with the record; when the study is stopped before that is committed, or known to be, no
- * round begins, and none stays open in the list. */
+/* The row of a planned attempt is written with the record; when the study is stopped before that is committed, or
+ * known to be, no round begins, and none stays open in the list. */
 static void test_stopping_before_a_planned_round_begins(void **state)
 {
 	struct fixture *f = *state;

@@ -1,6 +1,6 @@
 /*
- * What a round's sum becomes, against direct computations over the pooled rows of all sites: the scaling of the first model, the
- * weighted mean of the updates. And what no sum may do: end the process, or move the model out of bounds.
+ * What a round's sum becomes, against direct computations over the pooled rows of all sites: the scaling of the first
+ * model, the weighted mean of the updates. And what no sum may do: end the process, or move the model out of bounds.
  */
 #include "coordinator/outcome.h"
 
@@ -250,8 +250,8 @@ static void test_fedavg_is_the_weighted_mean(void **state)
 	}
 }
 
-/* A site that claims no weight, or less than it multiplies by, moves the mean by more than an honest site of any weight could; the
- * range of the study holds it. */
+/* A site that claims no weight, or less than it multiplies by, moves the mean by more than an honest site of any
+ * weight could; the range of the study holds it. */
 static void test_a_lie_about_the_weight_moves_no_further_than_the_range(void **state)
 {
 	struct pooled *f = *state;

@@ -1,6 +1,6 @@
 /*
- * The figures of a model against direct computations over the pooled rows of all sites, by a network that is written out; and any
- * words that pass the check at upload give figures or an error, and nothing else.
+ * The figures of a model against direct computations over the pooled rows of all sites, by a network that is written
+ * out; and any words that pass the check at upload give figures or an error, and nothing else.
  */
 #include "coordinator/outcome.h"
 

@@ -399,7 +399,8 @@ static void test_restore(void **state)
 	round_free(r);
 }
 
-/* Random events against a slow model that recounts everything: the counters never drift and a closed round stays closed. */
+/* Random events against a slow model that recounts everything: the counters never drift and a closed round stays
+ * closed. */
 static void test_random_events_keep_the_books(void **state)
 {
 	uint32_t x = 12345;

@@ -1,6 +1,7 @@
 /*
- * A coordinator that says anything, to a hospital that is killed at any moment. The shell is honest: it computes, stores and sends what
- * the session asks. Whatever comes, nothing aborts, and for no round do two different vectors leave.
+ * A coordinator that says anything, to a hospital that is killed at any moment. The shell is honest: it computes,
+ * stores and sends what the session asks. Whatever comes, nothing aborts, and for no round do two different vectors
+ * leave.
  */
 #include "client/session.h"
 #include "tests/support/small_study.h"
@@ -117,7 +118,8 @@ static void restart(struct hospital *h)
 	h->works = false;
 }
 
-/* The ledger refuses a round that it has, and one that is older than its newest: that it is never asked to is what we are after. */
+/* The ledger refuses a round that it has, and one that is older than its newest: that it is never asked to is what we
+ * are after. */
 static void persist(struct hospital *h, uint64_t work)
 {
 	const struct release_record *r = session_to_persist(h->session);

@@ -35,8 +35,8 @@ static void test_fedavg_by_hand(void **state)
 	assert_memory_equal(w, expected, sizeof w);
 }
 
-/* The definition in long double, rounded to float once. The two may differ only where double's own rounding hits the middle between
- * two floats, which does not happen in these draws. */
+/* The definition in long double, rounded to float once. The two may differ only where double's own rounding hits the
+ * middle between two floats, which does not happen in these draws. */
 static void test_fedavg_rounds_once(void **state)
 {
 	static const double rates[] = {1, 0.1, 3.7};

@@ -1,7 +1,8 @@
 /*
- * The federation in one process: campaign and sessions in the loopback world, with loss, full disks, absent and refusing sites, an
- * operator, and crashes of either side at every action boundary. Whatever happens, a run ends with the same participants, each counted
- * once, and the same model bytes as the calm one; and what world.h lists holds all the time.
+ * The federation in one process: campaign and sessions in the loopback world, with loss, full disks, absent and
+ * refusing sites, an operator, and crashes of either side at every action boundary. Whatever happens, a run ends with
+ * the same participants, each counted once, and the same model bytes as the calm one; and what world.h lists holds
+ * all the time.
  */
 #include "tests/support/small_study.h"
 #include "tests/support/world.h"
@@ -107,7 +108,8 @@ static void test_loss_changes_nothing(void **state)
 	}
 }
 
-/* Crashes once more at action 0, 1, 2, ... until the run ends before that crash is reached. Every run must end as `end`. */
+/* Crashes once more at action 0, 1, 2, ... until the run ends before that crash is reached. Every run must end as
+ * `end`. */
 static uint32_t crash_everywhere(const struct fixture *f, struct world_plan plan, const struct world_result *end)
 {
 	uint32_t planned = plan.crashes[0].side != CRASH_NOBODY && plan.crashes[1].side != CRASH_NOBODY ? 2 : 1;

@@ -1,6 +1,7 @@
 /*
- * Conducts one campaign in a test: the shell around the core, with a disk that outlives conduct_restart. Nothing is computed:
- * contributions and models are hashes made up from their site, round and step, and the figures are what the test wrote down.
+ * Conducts one campaign in a test: the shell around the core, with a disk that outlives conduct_restart. Nothing is
+ * computed: contributions and models are hashes made up from their site, round and step, and the figures are what the
+ * test wrote down.
  *
  *   struct conductor c;
  *   conduct_begin(&c, NULL);
@@ -9,8 +10,9 @@
  *   conduct_round(&c, 3);            sites 1, 2, 3 contribute; the round ends
  *   conduct_end(&c);
  *
- * conduct() executes and answers every action. conduct_until() stops before one, and the test then does with it what it likes:
- * conduct_do (its effect is durable) and conduct_answer (the core hears of it) are the two halves of one action.
+ * conduct() executes and answers every action. conduct_until() stops before one, and the test then does with it what
+ * it likes: conduct_do (its effect is durable) and conduct_answer (the core hears of it) are the two halves of one
+ * action.
  */
 #ifndef COHORT_TESTS_SUPPORT_CONDUCT_H
 #define COHORT_TESTS_SUPPORT_CONDUCT_H
@@ -64,8 +66,8 @@ void conduct_start(struct conductor *c);
 void conduct_contribute(struct conductor *c, uint32_t site); /* joins and uploads; must be wanted */
 void conduct_round(struct conductor *c, uint32_t count); /* sites 1 ... count contribute */
 
-/* Begins anew and brings a campaign of CONDUCT_SITES sites (EXPECT_SITES: of one) into the state `to`, actions undrained where the
- * state awaits their answer. */
+/* Begins anew and brings a campaign of CONDUCT_SITES sites (EXPECT_SITES: of one) into the state `to`, actions
+ * undrained where the state awaits their answer. */
 void conduct_reach(struct conductor *c, enum campaign_state to);
 
 /* A join and upload without draining. */

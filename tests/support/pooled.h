@@ -1,6 +1,6 @@
 /*
- * Four hospitals with the rows of small_table, their contributions, and the outcome of their statistics: what the tests of outcomes
- * compare with direct computations over all rows.
+ * Four hospitals with the rows of small_table, their contributions, and the outcome of their statistics: what the
+ * tests of outcomes compare with direct computations over all rows.
  */
 #ifndef COHORT_TESTS_SUPPORT_POOLED_H
 #define COHORT_TESTS_SUPPORT_POOLED_H

@@ -81,7 +81,8 @@ static void begin(struct world *w)
 		host_restart(w, h);
 	}
 	coordinator_restart(w);
-	/* The operator repeats the command until it has succeeded, so approvals and start are on disk before the first round. */
+	/* The operator repeats the command until it has succeeded, so approvals and start are on disk before the
+	 * first round. */
 	while (w->record == NULL) {
 		for (uint32_t i = 0; i < w->setting->site_count; i++)
 			if (w->hosts[i].joined)

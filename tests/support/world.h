@@ -1,13 +1,14 @@
 /*
- * A loopback world: the product's own cores (campaign at the coordinator, session and contribution at the sites) in one process,
- * on virtual time, with the interleaving, the loss, the crashes and the people that a seed and a plan ask for. What survives a crash
- * is what a shell would have on disk; everything else is thrown away and made anew from it. No socket, no SQLite.
+ * A loopback world: the product's own cores (campaign at the coordinator, session and contribution at the sites) in
+ * one process, on virtual time, with the interleaving, the loss, the crashes and the people that a seed and a plan
+ * ask for. What survives a crash is what a shell would have on disk; everything else is thrown away and made anew
+ * from it. No socket, no SQLite.
  *
- * The world knows the truth: every vector that a site made final, every row and record on the coordinator's disk, every message that
- * was told. It checks all the time that
+ * The world knows the truth: every vector that a site made final, every row and record on the coordinator's disk,
+ * every message that was told. It checks all the time that
  *   - a site makes one vector final for a round, and sends those octets and no others;
  *   - the sum of a round is the exact integer sum over its participants, each counted once;
- *   - a message is told only when the record that it follows from is on disk, and says the same whenever it is told again;
+ *   - a message is told only when the record that it follows from is on disk, and says the same ever after;
  *   - an upload is acknowledged only when its row is on disk, and is then in the sum if the attempt has one;
  *   - a site hears that it is late only when the end of the attempt is on disk;
  *   - a round ends once, and round numbers only grow.

@@ -1,5 +1,5 @@
-/* What the files of the world share: world.c (time, seeds and the end), world_coordinator.c and world_host.c (the two shells),
- * world_truth.c (what must hold). Nobody else includes this. */
+/* What the files of the world share: world.c (time, seeds and the end), world_coordinator.c and world_host.c (the two
+ * shells), world_truth.c (what must hold). Nobody else includes this. */
 #ifndef COHORT_TESTS_WORLD_INSIDE_H
 #define COHORT_TESTS_WORLD_INSIDE_H
 
