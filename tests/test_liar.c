@@ -7,10 +7,13 @@
 #include "tests/support/federation.h"
 #include "tests/support/small_study.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,6 +81,24 @@ static pid_t start_liar(void)
 	return pid;
 }
 
+/* The interpreter takes its time on a busy machine; a hospital that comes before would wait a back-off of the watched time. */
+static void await_listening(unsigned port)
+{
+	const struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	bool listens = false;
+
+	for (int i = 0; i < 1000 && !listens; i++) {
+		int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		listens = connect(socket_fd, (const struct sockaddr *)&address, sizeof address) == 0;
+		close(socket_fd);
+		if (!listens)
+			nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+	}
+	assert_true(listens);
+}
+
 static int watch(void **state)
 {
 	struct diag why = {{0}};
@@ -93,6 +114,7 @@ static int watch(void **state)
 	give_rows();
 	approve_all();
 	pid_t liar = start_liar();
+	await_listening(f.port);
 	for (uint32_t i = 0; i < SITES; i++)
 		federation_start(&f, (int)i);
 	sleep(WATCHED_S);
