@@ -212,7 +212,7 @@ static void test_killed_at_any_moment_it_ends_the_same(void **state)
 		hits += run_with_kills(&f, &truth, run);
 	print_message("%u of %zu kills hit the running study; a round takes %.0f ms; %.0f s in all\n", hits,
 	              RUNS * KILLS, 1000 * truth.round_s, seconds() - start);
-	assert_true(hits >= RUNS * KILLS * 9 / 10);
+	assert_true(hits >= RUNS * KILLS * 3 / 4); /* some fall behind a last round that is short */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	assert_true(seconds() - start < TOTAL_LIMIT_S);
 #endif

@@ -69,7 +69,8 @@ static void show_log(struct federation *f, int who)
 	if (!tempdir_exists(&f->dir, path))
 		return;
 	text = tempdir_read(&f->dir, path, &len);
-	print_error("---- the end of %s\n%s\n", path, len > LOG_SHOWN ? text + len - LOG_SHOWN : text);
+	/* print_error cuts at 1,024 bytes */
+	fprintf(stderr, "---- the end of %s\n%s\n", path, len > LOG_SHOWN ? text + len - LOG_SHOWN : text);
 }
 
 void federation_fail(struct federation *f, const char *words)
@@ -287,6 +288,7 @@ void federation_stop(struct federation *f, int who)
 {
 	pid_t *pid = pid_of(f, who), ended = 0;
 	int64_t limit = federation_now_ms() + STOP_LIMIT_MS;
+	char words[256];
 	int status = 0;
 
 	assert_int_equal(kill(*pid, SIGTERM), 0);
@@ -294,8 +296,11 @@ void federation_stop(struct federation *f, int who)
 		federation_pause();
 	if (ended == *pid)
 		*pid = 0;
-	if (ended <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		federation_fail(f, "a program did not end well after SIGTERM");
+	if (ended > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	snprintf(words, sizeof words, "%s: SIGTERM, then %s, wait status 0x%x", name_of(f, who),
+	         ended > 0 ? "an end that is not good" : "no end", (unsigned)status);
+	federation_fail(f, words);
 }
 
 void federation_check_alive(struct federation *f)
