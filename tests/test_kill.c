@@ -92,7 +92,7 @@ static void begin(struct federation *f)
 static void end(struct federation *f)
 {
 	for (int who = SITES - 1; who >= FEDERATION_COORDINATOR; who--)
-		federation_stop(f, who);
+		federation_kill(f, who); /* not SIGTERM: one may have been started a millisecond ago */
 }
 
 /* ---- what must be the same */
