@@ -130,7 +130,7 @@ void session_persisted(struct session *s, uint64_t work, enum refusal refusal)
 
 void session_sent(struct session *s, uint64_t work, enum sent how)
 {
-	(void)how; /* accepted, late or rejected: there is nothing more to send for this attempt; the shell has told a person */
+	(void)how; /* accepted, late or rejected: nothing more is sent for this attempt; the shell has told a person */
 	if (work == s->work && s->state == SESSION_EXPECT_ACKNOWLEDGED)
 		s->state = SESSION_EXPECT_CLOSED;
 }

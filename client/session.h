@@ -41,12 +41,12 @@ enum session_state {
 };
 
 enum session_action_kind {
-	SESSION_POLL, /* GET the inbox after session_seq(), then session_polled. The shell retries, with back-off, until it
-	                 has an answer */
+	SESSION_POLL, /* GET the inbox after session_seq(), then session_polled. The shell retries, with back-off, until
+	                 it has an answer */
 	SESSION_FETCH, /* get the model that session_plan() names, then session_model */
 	SESSION_COMPUTE, /* compute and stage the contribution of session_plan(), then session_computed */
 	SESSION_PERSIST, /* commit session_to_persist() with the staged contribution and answer with session_persisted
-	                    before any other event: a round that is being made final must not be overtaken by the next */
+	                    before any other event: what is being made final must not be overtaken by the next round */
 	SESSION_SEND, /* send the stored contribution session_content() for session_plan()'s attempt; session_sent */
 	SESSION_REFUSE, /* tell the coordinator `refusal` for session_plan()'s attempt; `why` is for our own log */
 	SESSION_CANCEL, /* stop the work in hand: fetching, computing or sending; no answer is expected */
