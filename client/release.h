@@ -47,7 +47,7 @@ struct release {
 /* After a restart: the newest record of this study in the ledger; its v is on disk. */
 void release_restore(struct release *r, const struct release_record *newest);
 
-/* (1). REFUSAL_NONE: go on; when release_is_final is true already (another attempt of the same round, or a restart)
+/* (1). REFUSAL_NONE: go on; when release_content is there already (another attempt of the same round, or a restart)
  * with (6), otherwise compute v. Any other code refuses the round and says why; the state is then unchanged. */
 enum refusal release_begin(struct release *r, const struct policy *policy, const struct study *approved,
                            const struct round_plan *plan, uint32_t self, int64_t now_s, struct diag *why) MUST_USE;

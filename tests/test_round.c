@@ -399,74 +399,6 @@ static void test_restore(void **state)
 	round_free(r);
 }
 
-/* Random events against a slow model that recounts everything: the counters never drift and a closed round stays
- * closed. */
-static void test_random_events_keep_the_books(void **state)
-{
-	uint32_t x = 12345;
-
-	(void)state;
-	for (int run = 0; run < 2000; run++) {
-		struct round *r = open_five(1 + (uint32_t)run % 5);
-		int64_t now = 0;
-		bool closed = false;
-
-		for (int k = 0; k < 60; k++) {
-			struct round_action a;
-			uint32_t site;
-
-			x = x * 1664525u + 1013904223u;
-			site = five[(x >> 8) % 5];
-			now += (x >> 20) % 400;
-			switch ((x >> 12) % 7) {
-			case 0:
-				round_joined(r, site, now);
-				break;
-			case 1:
-			case 2:
-				upload(r, site, now);
-				break;
-			case 3:
-				if ((x >> 16) % 8 == 0)
-					round_refused(r, site, REFUSAL_BUDGET, now);
-				break;
-			case 4:
-				if ((x >> 16) % 8 == 0)
-					round_dropped(r, site, DROP_REVOKED, now);
-				break;
-			case 5:
-				round_tick(r, now);
-				break;
-			default:
-				if (!round_next(r, &a))
-					break;
-				if (a.kind == ROUND_PERSIST && (x >> 24) % 4 == 0)
-					round_not_persisted(r, a.site, now);
-				else if (a.kind == ROUND_PERSIST)
-					round_persisted(r, a.site, now);
-				else if (a.kind == ROUND_ADD)
-					round_added(r, a.site, now);
-				else
-					assert_int_equal(round_state(r), ROUND_CLOSED);
-			}
-			if (closed)
-				assert_int_equal(round_state(r), ROUND_CLOSED);
-			closed = round_state(r) == ROUND_CLOSED;
-			uint32_t contributed = 0, pending = 0;
-			for (uint32_t i = 0; i < 5; i++) {
-				enum site_state s = round_site_at(r, i)->state;
-
-				contributed += s == SITE_CONTRIBUTED;
-				pending += s == SITE_EXPECT_PERSISTED || s == SITE_EXPECT_ADDED;
-			}
-			assert_int_equal(round_contributions(r), contributed);
-			if (closed && contributed >= round_quorum(r))
-				assert_true(pending == 0 || now >= 10000);
-		}
-		round_free(r);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,7 +418,6 @@ int main(void)
 		cmocka_unit_test(test_a_refusal_is_noted_until_the_end),
 		cmocka_unit_test(test_late_and_repeated_after_closing),
 		cmocka_unit_test(test_restore),
-		cmocka_unit_test(test_random_events_keep_the_books),
 	};
 
 	return cmocka_run_group_tests_name("round", tests, NULL, NULL);
