@@ -35,6 +35,7 @@
 static struct {
 	bool watching;
 	int calls, fail_at, crash_at;
+	int syncs; /* of files and folders */
 	int fail_errno;
 } fault;
 
@@ -61,11 +62,13 @@ static bool fails(void)
 
 int fsync(int fd)
 {
+	fault.syncs++;
 	return fails() ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
+	fault.syncs++;
 	return fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -490,6 +493,24 @@ static void fail_every_call(int errnum, enum err expected)
 	fail_msg("more than %d calls", CALLS_MAX);
 }
 
+/* The file, its folder, and the database's log: what a power cut must not take is synced before a commit is reported. */
+static void test_a_commit_is_synced(void **state)
+{
+	struct ledger *l;
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	l = open_ledger(&t);
+	commit_good(l, 1);
+	watch(NEVER, 0, NEVER);
+	commit_good(l, 2);
+	fault.watching = false;
+	assert_int_equal(fault.syncs, 3);
+	ledger_close(l);
+	tempdir_remove(&t);
+}
+
 static void test_every_call_fails_once(void **state)
 {
 	(void)state;
@@ -543,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_a_newer_version),
 		cmocka_unit_test(test_no_database),
 		cmocka_unit_test(test_figures_of_another_version),
+		cmocka_unit_test(test_a_commit_is_synced),
 		cmocka_unit_test(test_every_call_fails_once),
 		cmocka_unit_test(test_the_process_ends_at_every_call),
 	};
