@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #define START_LIMIT_MS 10000
+#define END_LIMIT_MS 20000
 #define LOOK_MS 5
 #define ANSWER_MAX (4u << 20)
 
@@ -195,11 +196,17 @@ void coordinating_start(struct coordinating *c)
 
 int coordinating_end(struct coordinating *c, int signal_number)
 {
+	int64_t until = now_ms() + END_LIMIT_MS;
 	int status;
+	pid_t ended;
 
 	if (signal_number != 0)
 		kill(c->pid, signal_number);
-	assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+	while ((ended = waitpid(c->pid, &status, WNOHANG)) == 0 && now_ms() < until)
+		sleep_ms(LOOK_MS);
+	if (ended == 0)
+		fail_msg("the coordinator does not end: %s", coordinating_log(c));
+	assert_int_equal(ended, c->pid);
 	c->pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
