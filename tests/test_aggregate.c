@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/random.h"
+#include "tests/support/child.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,12 +181,52 @@ static void test_the_largest_words_of_all_sites_fit(void **state)
 	}
 }
 
+/* ---- a caller's mistakes end the process */
+
+static void count_too_many(void *context)
+{
+	struct aggregate a = {0};
+
+	aggregate_begin(&a, context);
+	for (uint32_t i = 0; i <= a.layout.sites; i++)
+		aggregate_count(&a);
+}
+
+static void add_beyond(void *context)
+{
+	struct aggregate a = {0};
+	uint8_t octets[8] = {0};
+
+	aggregate_begin(&a, context);
+	aggregate_add_words(&a, octets, a.layout.words - 1, 2);
+}
+
+static void add_short(void *context)
+{
+	struct aggregate a = {0};
+	uint8_t octets[4] = {0};
+
+	aggregate_begin(&a, context);
+	aggregate_add(&a, bytes_of(octets, sizeof octets));
+}
+
+static void test_mistakes_are_checked(void **state)
+{
+	struct layout l = all_kinds(3);
+
+	(void)state;
+	child_expect_check("a->added < a->layout.sites", count_too_many, &l);
+	child_expect_check("words <= a->layout.words - first", add_beyond, &l);
+	child_expect_check("octets.len == layout_octets", add_short, &l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums_in_any_order_and_any_pieces),
 		cmocka_unit_test(test_beginning_again_forgets),
 		cmocka_unit_test(test_the_largest_words_of_all_sites_fit),
+		cmocka_unit_test(test_mistakes_are_checked),
 	};
 
 	return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
