@@ -14,14 +14,28 @@
 
 /* ---- study add */
 
-/* The file that the study starts from lies beside the study; the coordinator gets it by parts. */
+/* The file that the study starts from, named relative to the study's own folder. */
+static enum err read_first_model(struct buf *out, const char *study_path, const char *name, struct diag *why)
+{
+	const char *slash = strrchr(study_path, '/');
+	int folder = slash == NULL || name[0] == '/' ? 0 : (int)(slash - study_path + 1);
+	char *path;
+
+	if (asprintf(&path, "%.*s%s", folder, study_path, name) < 0)
+		mem_exhausted(1, PATH_SIZE);
+	enum err e = file_read(out, path, MODEL_FILE_MAX, why);
+	free(path);
+	return e;
+}
+
+/* The coordinator gets it by parts, before the study that needs it. */
 static enum err send_first_model(struct commands_state *s, const struct command_line *line, const struct study *study,
                                  struct diag *why)
 {
 	struct buf file = {0};
 	char hex[HASH_HEX_SIZE];
 	size_t at = 0;
-	enum err e = file_read(&file, study->init_file, MODEL_FILE_MAX, why);
+	enum err e = read_first_model(&file, line->operands[0], study->init_file, why);
 
 	hash_hex(hex, &study->init_sha256);
 	while (e == OK && at < file.len) {

@@ -221,6 +221,39 @@ static void test_who_is_no_member_sees_nothing(void **state)
 	teardown(f);
 }
 
+/* A model is for the sites of its study alone: for others it does not exist. */
+static void test_models_are_for_members(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof *f);
+	struct hospital *h = f->h;
+	struct caller outsider;
+	char hex[HASH_HEX_SIZE];
+
+	(void)state;
+	coordinating_make(&f->c, SITES, "sites: {min: 2, max_dropouts: 0, cell_min: 1, members: [site-0, site-1]}",
+	                  QUICK);
+	coordinating_start(&f->c);
+	coordinating_must(&f->c, "study add '%s'", tempdir_path(&f->c.dir, "study.yaml"));
+	for (uint32_t i = 0; i < 2; i++) {
+		hospital_open(&h[i], &f->c, i);
+		assert_int_equal(hospital_poll(&h[i], 0), 200);
+	}
+	coordinating_must(&f->c, "study start small");
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(hospital_poll(&h[i], 10), 200);
+		hospital_compute(&h[i]);
+		assert_int_equal(hospital_upload(&h[i]), 200);
+	}
+	h->has_round = false;
+	assert_int_equal(hospital_poll(h, 10), 200);
+	hash_hex(hex, &h->round.plan.model);
+	assert_int_equal(caller_ask(&h->caller, "GET", "/v1/models/%s", hex), 200);
+	caller_open(&outsider, &f->c, 2);
+	assert_int_equal(caller_ask(&outsider, "GET", "/v1/models/%s", hex), 404);
+	caller_close(&outsider);
+	teardown(f);
+}
+
 static void test_what_is_malformed(void **state)
 {
 	static const struct {
@@ -757,6 +790,7 @@ int main(void)
 		cmocka_unit_test(test_a_study_from_start_to_end),
 		cmocka_unit_test(test_studies_contract_roster),
 		cmocka_unit_test(test_who_is_no_member_sees_nothing),
+		cmocka_unit_test(test_models_are_for_members),
 		cmocka_unit_test(test_what_is_malformed),
 		cmocka_unit_test(test_models_have_ranges),
 		cmocka_unit_test(test_the_newest_session_wins),

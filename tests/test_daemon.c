@@ -222,6 +222,25 @@ static void test_a_failed_sync_is_fatal_and_recovered_from(void **state)
 	assert_true(reached >= 5);
 }
 
+/* An answer is told only after the commit that it follows from: where that fails, nobody hears of it, and the disk does not know. */
+static void test_nothing_is_told_before_it_is_on_disk(void **state)
+{
+	struct fixture *f = setup();
+	struct hospital *h = &f->h[2];
+	char body[256];
+
+	(void)state;
+	snprintf(body, sizeof body,
+	         "{\"type\":\"answer\",\"study\":\"small\",\"study_hash\":\"%s\",\"answer\":\"rejected\"}", h->hash);
+	heal();
+	atomic_store(&faults->fail_sync_at, 0);
+	assert_int_equal(caller_send(&h->caller, "POST", bytes_text(body), "/v1/studies/small/answer"), 0);
+	assert_int_equal(coordinating_end(&f->c, 0), EXIT_IO);
+	restart(f);
+	assert_int_equal(caller_send(&h->caller, "POST", bytes_text(body), "/v1/studies/small/answer"), 204);
+	teardown(f);
+}
+
 static void test_a_full_disk_harms_no_round(void **state)
 {
 	struct fixture *f = setup();
@@ -347,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_closing_a_round_takes_three_syncs),
 		cmocka_unit_test(test_polls_and_repeats_cost_no_sync),
 		cmocka_unit_test(test_a_failed_sync_is_fatal_and_recovered_from),
+		cmocka_unit_test(test_nothing_is_told_before_it_is_on_disk),
 		cmocka_unit_test(test_a_full_disk_harms_no_round),
 		cmocka_unit_test(test_a_damaged_model_is_found),
 		cmocka_unit_test(test_systemd_is_told),
