@@ -131,8 +131,9 @@ static void test_coordinator_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct world_plan plan = {
-				.seed = seed, .loss = seed == 3 ? 0.2 : 0, .crashes = {{CRASH_COORDINATOR, when}}};
+			struct world_plan plan = {.seed = seed,
+			                          .loss = seed == 3 ? 0.2 : 0,
+			                          .crashes = {{.side = CRASH_COORDINATOR, .when = when}}};
 
 			assert_true(crash_everywhere(f, plan, &f->calm) >= f->calm.coordinator_actions);
 		}
@@ -144,7 +145,8 @@ static void test_each_site_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint32_t site = 0; site < SITES; site++) {
-			struct world_plan plan = {.seed = 10 + site, .crashes = {{CRASH_SITE, when, site}}};
+			struct world_plan plan = {.seed = 10 + site,
+			                          .crashes = {{.side = CRASH_SITE, .when = when, .site = site}}};
 
 			assert_true(crash_everywhere(f, plan, &f->calm) >=
 			            20); /* five rounds of poll, fetch, compute, persist, send */
