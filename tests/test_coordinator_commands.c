@@ -49,7 +49,7 @@ static void teardown(struct fixture *f)
 }
 
 /* A command that must end with `code`, one line on stderr that holds `words`, and nothing on stdout. */
-static void refused(struct fixture *f, int code, const char *words, const char *fmt, ...)
+PRINTF_LIKE(4, 5) static void refused(struct fixture *f, int code, const char *words, const char *fmt, ...)
 {
 	char command[PATH_SIZE];
 	va_list args;
