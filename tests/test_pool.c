@@ -1,6 +1,7 @@
 /* base/pool: order, which thread runs what, waking, waiting, and that nothing is lost or run twice. Also for MODE=tsan. */
 #include "base/pool.h"
 #include "tests/support/child.h"
+#include "tests/support/sanitized.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -344,7 +345,7 @@ static void test_new_refused(void **state)
 
 	(void)state;
 	child_expect_check("workers > 0", make_pool_without_workers, &pool);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need terabytes of address space */
+#if !SANITIZED /* they need terabytes of address space */
 	child_run(&c, false, make_pool_beyond_limits, NULL);
 	assert_int_equal(c.exit_code, 0);
 #else
