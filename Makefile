@@ -85,7 +85,7 @@ FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/b
 all: $(PROGRAMS) ## build the programs into build/bin
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sort | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sort | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 deps: ## install what is missing from Debian's packages
 	$(Q)packaging/deps
