@@ -49,7 +49,7 @@ CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 
 # ---- rooms: every .c but the programs' main.c goes into its floor's archive
-ROOMS := base crypto privacy model data net protocol coordinator client certs
+ROOMS := base crypto privacy model data net protocol coordinator client certs simulator
 room_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 room_objects = $(patsubst %.c,$(O)/obj/%.o,$(call room_sources,$(1)))
 archive = $(O)/lib/lib$(1).a
@@ -62,7 +62,7 @@ LIBS_DATA := -lz
 LIBS_STORE := -lsqlite3
 
 # What each program is made of. The coordinator never links OpenBLAS (a test reads its dynamic section).
-PROGRAMS := $(foreach p,coordinator:cohort-coordinator client:cohort-client certs:cohort-ca,\
+PROGRAMS := $(foreach p,coordinator:cohort-coordinator client:cohort-client certs:cohort-ca simulator:cohort-sim,\
 	$(if $(wildcard $(firstword $(subst :, ,$(p)))/main.c),$(BIN)/$(lastword $(subst :, ,$(p)))))
 coordinator_ROOMS := coordinator protocol net data model privacy crypto base
 coordinator_LIBS := -levent -levent_openssl -levent_pthreads -lssl $(LIBS_STORE) $(LIBS_BASE)
@@ -70,6 +70,9 @@ client_ROOMS := client protocol net data model privacy crypto base
 client_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 certs_ROOMS := certs net protocol data model privacy crypto base
 certs_LIBS := -lssl $(LIBS_BASE)
+# The cores of both sides, of which the linker takes no shell: neither sockets nor SQLite (a test reads its dynamic section).
+simulator_ROOMS := simulator coordinator client protocol data model privacy crypto base
+simulator_LIBS := $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_BASE)
 ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 
 TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
@@ -167,17 +170,18 @@ endef
 $(eval $(call program_rule,coordinator,cohort-coordinator))
 $(eval $(call program_rule,client,cohort-client))
 $(eval $(call program_rule,certs,cohort-ca))
+$(eval $(call program_rule,simulator,cohort-sim))
 
-$(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,coordinator client certs protocol net data model privacy crypto base)
+$(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
-$(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,coordinator client certs protocol net data model privacy crypto base)
+$(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
-$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(call archives,coordinator client certs protocol net data model privacy crypto base)
+$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
 

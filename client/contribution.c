@@ -181,7 +181,7 @@ static enum err train(struct contributor *c, float *parameters, uint32_t step, s
 	struct batch_range range;
 	enum err e;
 
-	batches_init(&rows.batches, &c->study->hash, c->site, rows.examples->rows, local->batch);
+	batches_init(&rows.batches, &c->study->draws, c->site, rows.examples->rows, local->batch);
 	range = batches_of_round(&rows.batches, step, local->epochs, local->steps);
 	rows.next = range.first;
 	rows.end = range.first + range.count;

@@ -84,7 +84,7 @@ static enum err first_parameters(float *parameters, const struct study *s, struc
 	case INIT_HE:
 		break;
 	}
-	rng_init(&r, s->hash.b, "init"); /* the study's hash is the seed: anyone can make the first model again */
+	rng_init(&r, s->draws.b, "init"); /* the study's hash is the seed: anyone can make the first model again */
 	init_he(parameters, &s->model, &r);
 	return OK;
 }

@@ -69,6 +69,7 @@ static enum err adopt(struct study *out, struct bytes canonical, struct study_fi
 	buf_put(&out->canonical, canonical);
 	hash_blake2b(&out->hash, canonical);
 	sha256_of(&out->sha256, canonical);
+	out->draws = out->hash;
 	return OK;
 }
 
@@ -163,6 +164,17 @@ enum err study_load(struct study *out, const char *path, bool simulation, struct
 		e = study_parse(out, buf_bytes(&text), path, simulation, why);
 	buf_free(&text);
 	return e;
+}
+
+void study_seed(struct study *s, uint64_t seed)
+{
+	uint8_t octets[8];
+	struct bytes fields[] = {bytes_of(s->hash.b, HASH_SIZE), bytes_of(octets, sizeof octets)};
+
+	store_u64(octets, seed);
+	s->draws = s->hash;
+	if (seed != 0)
+		hash_fields(&s->draws, NULL, "COHRTsed", fields, sizeof fields / sizeof fields[0]);
 }
 
 void study_free(struct study *s)

@@ -33,6 +33,7 @@ struct study {
 	struct buf canonical; /* the bytes that were hashed */
 	struct hash hash; /* BLAKE2b-256 of canonical: what is approved */
 	struct hash sha256; /* SHA-256 of canonical */
+	struct hash draws; /* what first parameters, row order and dropout are drawn from: `hash`, but see study_seed */
 
 	const char *name; /* [a-z0-9-]{1,64} */
 	uint32_t revision;
@@ -78,6 +79,10 @@ enum err study_parse(struct study *out, struct bytes yaml, const char *file, boo
  * refused ("contract: training.rounds: 0 is below 1"). A contract without `expires` is accepted: whether one is needed, and
  * whether the day has passed, is for the caller to judge. */
 enum err study_from_canonical(struct study *out, struct bytes canonical, struct diag *why) MUST_USE;
+
+/* Simulation only: other first parameters, row order and dropout than those of the federation itself. draws =
+ * H("COHRTsed", hash, seed u64); seed 0 leaves the study's own. */
+void study_seed(struct study *s, uint64_t seed);
 
 void study_free(struct study *s); /* accepts a zeroed one */
 

@@ -1,0 +1,12 @@
+/*
+ * The commands of cohort-sim, one function each (base/command.h); the table in simulator/main.c is their command line. They
+ * print answers on stdout and words on stderr, return the exit code, and write nothing when they refuse.
+ */
+#ifndef COHORT_SIMULATOR_COMMANDS_H
+#define COHORT_SIMULATOR_COMMANDS_H
+
+#include "base/command.h"
+
+int commands_rules(const struct command_line *line, struct diag *why); /* commands_rules.c */
+
+#endif
