@@ -4,8 +4,8 @@
  * the same participants, each counted once, and the same model bytes as the calm one; and what world.h lists holds
  * all the time.
  */
+#include "simulator/world.h"
 #include "tests/support/small_study.h"
-#include "tests/support/world.h"
 
 #include <stdarg.h>
 #include <stddef.h>

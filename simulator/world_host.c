@@ -1,5 +1,5 @@
 /* A hospital's shell in the world: executes the session's actions, with a ledger that outlives it. */
-#include "tests/support/world_inside.h"
+#include "simulator/world_inside.h"
 
 void host_restart(struct world *w, struct host *h)
 {

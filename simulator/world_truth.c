@@ -1,5 +1,5 @@
 /* What must hold in every world, whatever was lost, killed or ordered. */
-#include "tests/support/world_inside.h"
+#include "simulator/world_inside.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The world itself: whose turn it is, what is lost, who is killed, when it is over. */
-#include "tests/support/world_inside.h"
+#include "simulator/world_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
  *   - a site hears that it is late only when the end of the attempt is on disk;
  *   - a round ends once, and round numbers only grow.
  */
-#ifndef COHORT_TESTS_WORLD_H
-#define COHORT_TESTS_WORLD_H
+#ifndef COHORT_SIMULATOR_WORLD_H
+#define COHORT_SIMULATOR_WORLD_H
 
 #include "base/random.h"
 #include "client/contribution.h"

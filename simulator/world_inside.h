@@ -1,9 +1,9 @@
 /* What the files of the world share: world.c (time, seeds and the end), world_coordinator.c and world_host.c (the two
  * shells), world_truth.c (what must hold). Nobody else includes this. */
-#ifndef COHORT_TESTS_WORLD_INSIDE_H
-#define COHORT_TESTS_WORLD_INSIDE_H
+#ifndef COHORT_SIMULATOR_WORLD_INSIDE_H
+#define COHORT_SIMULATOR_WORLD_INSIDE_H
 
-#include "tests/support/world.h"
+#include "simulator/world.h"
 
 #define WORLD_MODELS_MAX 128
 #define WORLD_TOLD_MAX 512 /* sequence numbers whose messages are remembered */

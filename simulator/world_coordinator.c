@@ -1,5 +1,5 @@
 /* The coordinator's shell in the world: executes the campaign's actions, with a disk that outlives it. */
-#include "tests/support/world_inside.h"
+#include "simulator/world_inside.h"
 
 #include <string.h>
 
