@@ -125,12 +125,12 @@ static uint32_t round_rows_begin(void *context)
 	return count;
 }
 
-static void round_rows_fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void round_rows_fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	const struct round_rows *r = context;
 
 	batches_gather(x, r->examples->inputs, r->examples->width, r->rows + first, rows);
-	batches_gather_classes(labels, r->examples->classes, r->rows + first, rows);
+	batches_gather_labels(labels, r->examples->labels, r->rows + first, rows);
 }
 
 /* ---- rows for the evaluator: one part as a single batch, in order */
@@ -149,12 +149,12 @@ static uint32_t part_rows_begin(void *context)
 	return rows;
 }
 
-static void part_rows_fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void part_rows_fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	const struct examples *e = ((struct part_rows *)context)->examples;
 
 	memcpy(x, e->inputs + (size_t)first * e->width, (size_t)rows * e->width * sizeof *x);
-	memcpy(labels, e->classes + first, rows * sizeof *labels);
+	memcpy(labels, e->labels + first, rows * sizeof *labels);
 }
 
 /* ---- the three asks */

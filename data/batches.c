@@ -77,7 +77,7 @@ void batches_gather(float *out, const float *from, uint32_t width, const uint32_
 		memcpy(out + (size_t)i * width, from + (size_t)rows[i] * width, width * sizeof *out);
 }
 
-void batches_gather_classes(uint32_t *out, const uint32_t *from, const uint32_t *rows, uint32_t count)
+void batches_gather_labels(union label_value *out, const union label_value *from, const uint32_t *rows, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		out[i] = from[rows[i]];

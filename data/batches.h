@@ -13,8 +13,7 @@
 #define COHORT_DATA_BATCHES_H
 
 #include "base/hash.h"
-
-#include <stdint.h>
+#include "base/label.h"
 
 struct batches {
 	struct hash study;
@@ -44,6 +43,6 @@ const uint32_t *batches_rows(struct batches *b, uint64_t k, uint32_t *count);
 
 /* out[i, :] = from[rows[i], :] for a matrix of `width` columns, and for labels. */
 void batches_gather(float *out, const float *from, uint32_t width, const uint32_t *rows, uint32_t count);
-void batches_gather_classes(uint32_t *out, const uint32_t *from, const uint32_t *rows, uint32_t count);
+void batches_gather_labels(union label_value *out, const union label_value *from, const uint32_t *rows, uint32_t count);
 
 #endif

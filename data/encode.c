@@ -46,13 +46,13 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 	CHECK(scaling->inputs == schema_inputs(t->schema));
 	*out = (struct examples){.rows = rows, .width = scaling->inputs};
 	out->inputs = vec_f32((size_t)rows * out->width);
-	out->classes = mem_array(rows, sizeof out->classes[0]);
+	out->labels = mem_array(rows, sizeof out->labels[0]);
 	out->table_rows = mem_array(rows, sizeof out->table_rows[0]);
 	for (uint32_t row = 0; row < t->rows; row++) {
 		if (t->parts[row] != part)
 			continue;
 		encode_row(out->inputs + (size_t)next * out->width, t->schema, scaling, table_row(t, row));
-		out->classes[next] = t->classes[row];
+		out->labels[next].class = t->classes[row];
 		out->table_rows[next] = row;
 		next++;
 	}
@@ -62,7 +62,7 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 void examples_free(struct examples *e)
 {
 	free(e->inputs);
-	free(e->classes);
+	free(e->labels);
 	free(e->table_rows);
 	*e = (struct examples){0};
 }

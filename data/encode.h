@@ -1,20 +1,21 @@
 /*
  * Encoding: from the table's rows to the model's inputs (order: schema.h, arithmetic: standardize.h).
  *
- *   table, one part  --scaling-->  inputs [rows, width] float, ready for the first layer; classes [rows]
+ *   table, one part  --scaling-->  inputs [rows, width] float, ready for the first layer; labels [rows]
  *
  * The arithmetic is in double and rounded to float once.
  */
 #ifndef COHORT_DATA_ENCODE_H
 #define COHORT_DATA_ENCODE_H
 
+#include "base/label.h"
 #include "data/standardize.h"
 #include "data/table.h"
 
 struct examples {
 	uint32_t rows, width; /* width = schema_inputs */
 	float *inputs; /* [rows, width], aligned as base/vec.h */
-	uint32_t *classes; /* [rows]; for a binary label 1 = positive */
+	union label_value *labels; /* [rows] */
 	uint32_t *table_rows; /* [rows]: the row of the table each came from */
 };
 

@@ -10,7 +10,7 @@ enum err evaluate_run(double *loss_sum, double *counts, struct metrics_shape sha
 	CHECK(metrics_outputs(shape) == n->spec.outputs);
 	enum err e = OK;
 	float *x = vec_f32((size_t)n->rows_max * n->spec.inputs);
-	uint32_t *labels = vec_u32(n->rows_max);
+	union label_value *labels = mem_array(n->rows_max, sizeof *labels);
 	for (uint32_t batch; (batch = source.begin(source.context)) > 0;)
 		for (uint32_t first = 0, rows; first < batch; first += rows) {
 			if (cancel && atomic_load_explicit(cancel, memory_order_relaxed)) {

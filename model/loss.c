@@ -32,12 +32,13 @@ static double softmax_row(const real *z, uint32_t classes, uint32_t label)
 	return log(sum) + (max - z[label]);
 }
 
-double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, uint32_t label)
+double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union label_value label)
 {
-	return kind == LOSS_BINARY_CROSS_ENTROPY ? binary_row(z[0], label) : softmax_row(z, outputs, label);
+	return kind == LOSS_BINARY_CROSS_ENTROPY ? binary_row(z[0], label.class) : softmax_row(z, outputs, label.class);
 }
 
-double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels, uint32_t rows)
+double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+                    uint32_t rows)
 {
 	double sum = 0;
 	for (uint32_t r = 0; r < rows; r++)
@@ -69,14 +70,15 @@ static double softmax_row_backward(real *dz, const real *z, uint32_t classes, ui
 	return loss + log(sum);
 }
 
-double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels,
+double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
                      uint32_t rows)
 {
 	double sum = 0;
 	for (uint32_t r = 0; r < rows; r++) {
 		size_t at = (size_t)r * outputs;
-		sum += kind == LOSS_BINARY_CROSS_ENTROPY ? binary_row_backward(dz + at, z[at], labels[r])
-		                                         : softmax_row_backward(dz + at, z + at, outputs, labels[r]);
+		sum += kind == LOSS_BINARY_CROSS_ENTROPY
+		               ? binary_row_backward(dz + at, z[at], labels[r].class)
+		               : softmax_row_backward(dz + at, z + at, outputs, labels[r].class);
 	}
 	return sum;
 }

@@ -12,20 +12,20 @@
 #ifndef COHORT_MODEL_LOSS_H
 #define COHORT_MODEL_LOSS_H
 
+#include "base/label.h"
 #include "model/real.h"
 #include "model/spec.h"
 
-#include <stdint.h>
-
-/* One row's loss, >= 0. z[outputs]; binary: outputs is 1 and label 0 or 1; otherwise label < outputs (CHECK). */
-double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, uint32_t label);
+/* One row's loss, >= 0. z[outputs]; binary: outputs is 1 and the class 0 or 1; otherwise class < outputs (CHECK). */
+double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union label_value label);
 
 /* Sum over rows of the loss of z[rows, outputs]. */
-double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels, uint32_t rows);
+double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+                    uint32_t rows);
 
 /* dz[rows, outputs] = derivative of that sum by z, row by row (divide by rows for the mean: the optimizer's or
  * network_gradient's scale does). Returns loss_forward's sum. dz == z is allowed. */
-double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const uint32_t *labels,
+double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
                      uint32_t rows);
 
 #endif

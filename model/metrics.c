@@ -48,7 +48,7 @@ static uint32_t class_of(const float *logits, uint32_t classes)
 }
 
 void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
-                 const uint32_t *labels, uint32_t rows)
+                 const union label_value *labels, uint32_t rows)
 {
 	check_shape(shape);
 	bool binary = shape.classes == 2;
@@ -59,9 +59,9 @@ void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, c
 		double loss = loss_row(kind, logits, outputs, labels[r]);
 		sum += loss < METRICS_LOSS_MAX ? loss : METRICS_LOSS_MAX;
 		if (binary)
-			counts[(size_t)labels[r] * shape.bins + bin_of(logits[0], shape.bins)]++;
+			counts[(size_t)labels[r].class * shape.bins + bin_of(logits[0], shape.bins)]++;
 		else
-			counts[(size_t)labels[r] * shape.classes + class_of(logits, shape.classes)]++;
+			counts[(size_t)labels[r].class * shape.classes + class_of(logits, shape.classes)]++;
 	}
 	*loss_sum += sum;
 }

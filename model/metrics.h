@@ -15,10 +15,10 @@
 #ifndef COHORT_MODEL_METRICS_H
 #define COHORT_MODEL_METRICS_H
 
+#include "base/label.h"
 #include "model/spec.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* A row's loss is cut here, so that a sum of n rows is at most 32 n and fits the fixed point of the contribution. */
 #define METRICS_LOSS_MAX LOSS_PER_ROW_MAX
@@ -45,9 +45,9 @@ size_t metrics_counts_length(struct metrics_shape shape); /* 2 * bins, or classe
 uint32_t metrics_outputs(struct metrics_shape shape); /* logits per row: 1 for binary, else classes */
 
 /* Adds rows: *loss_sum += sum of min(loss, METRICS_LOSS_MAX), counts[i] += 1 each. logits[rows, metrics_outputs],
- * labels < classes (CHECK). A NaN logit costs METRICS_LOSS_MAX and lies in the lowest bin. */
+ * classes of labels below shape.classes (CHECK). A NaN logit costs METRICS_LOSS_MAX and lies in the lowest bin. */
 void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
-                 const uint32_t *labels, uint32_t rows);
+                 const union label_value *labels, uint32_t rows);
 
 /* The figures of any sum of such vectors. */
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts);

@@ -8,15 +8,14 @@
 #ifndef COHORT_MODEL_SOURCE_H
 #define COHORT_MODEL_SOURCE_H
 
-#include <stdint.h>
+#include "base/label.h"
 
 struct row_source {
 	/* Goes to the next batch and returns its number of rows; 0: there are no more batches. */
 	uint32_t (*begin)(void *context);
 
-	/* Writes rows first .. first + rows - 1 of that batch to x[rows, inputs] (row-major) and labels[rows] (class
-	 * numbers; 0 and 1 for a binary label). Every row is asked for exactly once, in order. */
-	void (*fill)(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows);
+	/* Writes rows first .. first + rows - 1 of that batch to x[rows, inputs] (row-major) and labels[rows]. Every row is asked for exactly once, in order. */
+	void (*fill)(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows);
 
 	void *context; /* owned by the caller, valid during the run */
 };

@@ -13,7 +13,7 @@ void trainer_init(struct trainer *t, const struct model_spec *spec, const struct
 	optimizer_init(&t->optimizer, settings, spec->parameters);
 	t->gradient = vec_f32(spec->parameters);
 	t->x = vec_f32((size_t)t->network.rows_max * spec->inputs);
-	t->labels = vec_u32(t->network.rows_max);
+	t->labels = mem_array(t->network.rows_max, sizeof *t->labels);
 }
 
 void trainer_free(struct trainer *t)

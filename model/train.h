@@ -20,7 +20,7 @@ struct trainer {
 	struct optimizer optimizer;
 	float *gradient; /* flat, spec.parameters */
 	float *x; /* one block of rows [network.rows_max, inputs] */
-	uint32_t *labels;
+	union label_value *labels;
 };
 
 struct train_report {

@@ -164,18 +164,19 @@ static void test_a_site_without_rows_has_no_batches(void **state)
 	batches_free(&b);
 }
 
-static void test_gathers_rows_and_classes(void **state)
+static void test_gathers_rows_and_labels(void **state)
 {
 	const float from[] = {0, 1, 10, 11, 20, 21};
-	const uint32_t classes[] = {5, 6, 7}, rows[] = {2, 0, 2};
+	const union label_value labels[] = {{5}, {6}, {.value = 0.5f}};
+	const uint32_t rows[] = {2, 0, 2};
 	float out[6];
-	uint32_t out_classes[3];
+	union label_value out_labels[3];
 
 	(void)state;
 	batches_gather(out, from, 2, rows, 3);
-	batches_gather_classes(out_classes, classes, rows, 3);
+	batches_gather_labels(out_labels, labels, rows, 3);
 	assert_memory_equal(out, ((const float[]){20, 21, 0, 1, 20, 21}), sizeof out);
-	assert_memory_equal(out_classes, ((const uint32_t[]){7, 5, 7}), sizeof out_classes);
+	assert_true(out_labels[0].value == 0.5f && out_labels[1].class == 5 && out_labels[2].value == 0.5f);
 }
 
 int main(void)
@@ -188,7 +189,7 @@ int main(void)
 		cmocka_unit_test(test_rounds_of_epochs),
 		cmocka_unit_test(test_rounds_of_steps_go_on_where_the_last_ended),
 		cmocka_unit_test(test_a_site_without_rows_has_no_batches),
-		cmocka_unit_test(test_gathers_rows_and_classes),
+		cmocka_unit_test(test_gathers_rows_and_labels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static uint32_t sequence_begin(void *context)
 	return s->next < s->count ? s->sizes[s->next++] : 0;
 }
 
-static void sequence_fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void sequence_fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	const struct sequence *s = context;
 	const struct examples *e = s->examples;
@@ -98,7 +98,7 @@ static void sequence_fill(void *context, float *x, uint32_t *labels, uint32_t fi
 		uint32_t row = s->rows[s->next - 1][first + i];
 
 		memcpy(x + (size_t)i * e->width, e->inputs + (size_t)row * e->width, e->width * sizeof *x);
-		labels[i] = e->classes[row];
+		labels[i] = e->labels[row];
 	}
 }
 

@@ -173,7 +173,8 @@ static void activations(void **state)
 struct loss_case {
 	enum loss_kind kind;
 	double z[24];
-	uint32_t outputs, labels[24], rows;
+	uint32_t outputs, rows;
+	union label_value labels[24];
 };
 
 static double loss_value(void *context)
@@ -201,7 +202,7 @@ static void losses(void **state)
 	struct loss_case binary = {.kind = LOSS_BINARY_CROSS_ENTROPY, .outputs = 1, .rows = 22};
 	for (uint32_t i = 0; i < 22; i++) {
 		binary.z[i] = ((int)(i / 2) - 5) * 3.7 + 0.01;
-		binary.labels[i] = i % 2;
+		binary.labels[i].class = i % 2;
 	}
 	check_loss(binary, "binary cross-entropy");
 
@@ -222,7 +223,8 @@ static void losses(void **state)
 struct network_case {
 	struct network network;
 	double *parameters, *x;
-	uint32_t labels[8], rows;
+	union label_value labels[8];
+	uint32_t rows;
 };
 
 static double network_value(void *context)

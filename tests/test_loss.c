@@ -13,7 +13,7 @@
 
 static double binary(float z, uint32_t label)
 {
-	return loss_row(LOSS_BINARY_CROSS_ENTROPY, &z, 1, label);
+	return loss_row(LOSS_BINARY_CROSS_ENTROPY, &z, 1, (union label_value){label});
 }
 
 /* -log(sigmoid(z)) to 15 digits from Python's decimal: (1 + (-z).exp()).ln() at 40 digits. */
@@ -35,11 +35,11 @@ static void extremes_stay_finite(void **state)
 	assert_true(binary(1000, 1) == 0 && binary(-1000, 0) == 0);
 	assert_true(binary(3e38f, 0) == (double)3e38f);
 	const float z[] = {1000, -1000, 3e38f};
-	assert_true(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 2, 0) == 0);
-	assert_true(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 2, 1) == 2000);
-	assert_true(isfinite(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, 1)));
+	assert_true(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 2, (union label_value){0}) == 0);
+	assert_true(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 2, (union label_value){1}) == 2000);
+	assert_true(isfinite(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, (union label_value){1})));
 	float dz[3];
-	loss_backward(dz, LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, &(uint32_t){1}, 1);
+	loss_backward(dz, LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, &(union label_value){1}, 1);
 	assert_true(dz[0] == 0 && dz[1] == -1 && dz[2] == 1);
 }
 
@@ -48,8 +48,8 @@ static void nan_fails_closed(void **state)
 	(void)state;
 	float dz[2];
 	const float z[] = {NAN, 0}, z2[] = {0, NAN};
-	for (uint32_t label = 0; label < 2; label++) {
-		assert_true(isnan(binary(NAN, label)));
+	for (union label_value label = {0}; label.class < 2; label.class ++) {
+		assert_true(isnan(binary(NAN, label.class)));
 		assert_true(isnan(loss_backward(dz, LOSS_BINARY_CROSS_ENTROPY, z, 1, &label, 1)) && isnan(dz[0]));
 		assert_true(isnan(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z, 2, label)));
 		assert_true(isnan(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z2, 2, label)));
@@ -63,7 +63,7 @@ static void two_classes_are_binary(void **state)
 {
 	(void)state;
 	for (float z = -30; z <= 30; z += 0.37f)
-		for (uint32_t label = 0; label < 2; label++) {
+		for (union label_value label = {0}; label.class < 2; label.class ++) {
 			const float pair[] = {0, z};
 			float dz, dpair[2];
 			double one = loss_backward(&dz, LOSS_BINARY_CROSS_ENTROPY, &z, 1, &label, 1);
@@ -78,7 +78,7 @@ static void rows_add_up(void **state)
 	(void)state;
 	enum { ROWS = 200, CLASSES = 7 };
 	static float z[ROWS * CLASSES], dz[ROWS * CLASSES];
-	uint32_t labels[ROWS];
+	union label_value labels[ROWS];
 	struct rng r;
 	rng_seeded(&r, 3, "loss");
 	models_normal(z, ROWS * CLASSES, 5, &r);

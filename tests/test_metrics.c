@@ -17,7 +17,7 @@
 
 struct rows {
 	float z[ROWS];
-	uint32_t labels[ROWS];
+	union label_value labels[ROWS];
 };
 
 /* Scores of a model that is better than chance, spread over `scale`, some of them equal. */
@@ -26,14 +26,14 @@ static void binary_rows(struct rows *k, double scale, double prevalence, uint64_
 	struct rng r;
 	rng_seeded(&r, seed, "binary");
 	for (int i = 0; i < ROWS; i++) {
-		k->labels[i] = rng_unit(&r) < prevalence;
-		k->z[i] = (float)(scale * (rng_normal(&r) + (k->labels[i] ? 0.7 : -0.7)));
+		k->labels[i].class = rng_unit(&r) < prevalence;
+		k->z[i] = (float)(scale * (rng_normal(&r) + (k->labels[i].class ? 0.7 : -0.7)));
 		if (i % 10 == 0)
 			k->z[i] = roundf(k->z[i]);
 	}
 }
 
-static void figures(struct metrics *m, struct metrics_shape shape, const float *z, const uint32_t *labels,
+static void figures(struct metrics *m, struct metrics_shape shape, const float *z, const union label_value *labels,
                     uint32_t rows)
 {
 	double loss = 0, *counts = calloc(metrics_counts_length(shape), sizeof *counts);
@@ -43,12 +43,12 @@ static void figures(struct metrics *m, struct metrics_shape shape, const float *
 }
 
 /* Share of (positive, negative) pairs with the positive above, ties half. */
-static double auc_of_pairs(const double *score, const uint32_t *labels, uint32_t rows)
+static double auc_of_pairs(const double *score, const union label_value *labels, uint32_t rows)
 {
 	double above = 0, pairs = 0;
 	for (uint32_t i = 0; i < rows; i++)
 		for (uint32_t j = 0; j < rows; j++)
-			if (labels[i] == 1 && labels[j] == 0) {
+			if (labels[i].class == 1 && labels[j].class == 0) {
 				pairs++;
 				above += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
 			}
@@ -81,7 +81,7 @@ static void extremes_of_auc(void **state)
 	(void)state;
 	struct metrics_shape shape = {.classes = 2, .bins = 16};
 	const float right[] = {-3, -1, 2, 4}, wrong[] = {3, 1, -2, -4}, same[] = {1, 1, 1, 1};
-	const uint32_t labels[] = {0, 0, 1, 1}, ones[] = {1, 1, 1, 1};
+	const union label_value labels[] = {{0}, {0}, {1}, {1}}, ones[] = {{1}, {1}, {1}, {1}};
 	struct metrics m;
 	figures(&m, shape, right, labels, 4);
 	assert_true(m.auc == 1 && m.accuracy == 1 && m.f1 == 1);
@@ -109,8 +109,8 @@ static void confusion_is_exact(void **state)
 			k.z[3] = 1e-45f;
 			for (int i = 0; i < ROWS; i++) {
 				bool called = k.z[i] >= 0;
-				*(called ? (k.labels[i] ? &tp : &fp) : (k.labels[i] ? &fn : &tn)) += 1;
-				loss -= log(1 / (1 + exp(k.labels[i] ? -(double)k.z[i] : (double)k.z[i])));
+				*(called ? (k.labels[i].class ? &tp : &fp) : (k.labels[i].class ? &fn : &tn)) += 1;
+				loss -= log(1 / (1 + exp(k.labels[i].class ? -(double)k.z[i] : (double)k.z[i])));
 			}
 			figures(&m, shape, k.z, k.labels, ROWS);
 			assert_true(m.rows == ROWS && m.accuracy == (tp + tn) / ROWS);
@@ -132,7 +132,7 @@ static void bins_hold_their_scores(void **state)
 		uint32_t last = 0;
 		for (float z = -60; z <= 60; z += 0.173f) {
 			memset(counts, 0, 2 * (size_t)bins * sizeof *counts);
-			metrics_add(&loss, counts, shape, &z, &(uint32_t){1}, 1);
+			metrics_add(&loss, counts, shape, &z, &(union label_value){1}, 1);
 			uint32_t bin = 0;
 			while (counts[bins + bin] == 0)
 				bin++;
@@ -152,7 +152,7 @@ static void sites_add_up_to_pooled(void **state)
 	enum { SITES = 7, CLASSES = 5 };
 	static const struct metrics_shape shapes[] = {{.classes = 2, .bins = 2048}, {.classes = CLASSES}};
 	static float z[ROWS * CLASSES];
-	uint32_t labels[ROWS];
+	union label_value labels[ROWS];
 	struct rng r;
 	for (int s = 0; s < 2; s++) {
 		size_t length = metrics_counts_length(shapes[s]), width = metrics_outputs(shapes[s]);
@@ -190,7 +190,8 @@ static void categorical_by_hand(void **state)
 {
 	(void)state;
 	struct metrics_shape shape = {.classes = 4};
-	const uint32_t truth[] = {0, 0, 0, 0, 1, 1, 2, 2}, called[] = {0, 0, 0, 1, 1, 1, 0, 0};
+	const union label_value truth[] = {{0}, {0}, {0}, {0}, {1}, {1}, {2}, {2}};
+	const uint32_t called[] = {0, 0, 0, 1, 1, 1, 0, 0};
 	float z[32] = {0};
 	for (int i = 0; i < 8; i++)
 		z[4 * i + called[i]] = 2;
@@ -202,9 +203,9 @@ static void categorical_by_hand(void **state)
 	assert_true(fabs(m.f1 - (6 / 9.0 + 4 / 5.0 + 0) / 3) < 1e-15);
 	const float tie[] = {1, 3, 3, -1}, nan_first[] = {NAN, 0, 1, 0};
 	double loss = 0, counts[16] = {0};
-	metrics_add(&loss, counts, shape, tie, &(uint32_t){2}, 1);
+	metrics_add(&loss, counts, shape, tie, &(union label_value){2}, 1);
 	assert_true(counts[2 * 4 + 1] == 1); /* of equals the first */
-	metrics_add(&loss, counts, shape, nan_first, &(uint32_t){3}, 1);
+	metrics_add(&loss, counts, shape, nan_first, &(union label_value){3}, 1);
 	assert_true(counts[3 * 4 + 2] == 1);
 }
 
@@ -221,7 +222,7 @@ static void undefined_is_nan(void **state)
 	}
 	struct metrics m;
 	const float low[] = {-1, -2};
-	const uint32_t none[] = {0, 0}, one[] = {0, 1};
+	const union label_value none[] = {{0}, {0}}, one[] = {{0}, {1}};
 	figures(&m, shapes[0], low, none, 2);
 	assert_true(isnan(m.auc) && isnan(m.recall) && isnan(m.precision) && isnan(m.f1) && m.accuracy == 1);
 	figures(&m, shapes[0], low, one, 2);
@@ -233,7 +234,7 @@ static void bad_logits_cost_the_bound(void **state)
 	(void)state;
 	struct metrics_shape shape = {.classes = 2, .bins = 16};
 	const float z[] = {NAN, INFINITY, -INFINITY, 1e30f};
-	const uint32_t labels[] = {1, 0, 1, 0};
+	const union label_value labels[] = {{1}, {0}, {1}, {0}};
 	double loss = 0, counts[32] = {0};
 	metrics_add(&loss, counts, shape, z, labels, 4);
 	assert_true(loss == 4 * METRICS_LOSS_MAX);
@@ -260,8 +261,8 @@ static void roc_curve(void **state)
 	for (int i = 1; i <= BINS; i++) {
 		double positives = 0, above = 0;
 		for (int j = 0; j < ROWS; j++) {
-			positives += k.labels[j];
-			above += k.labels[j] && 1 / (1 + exp(-(double)k.z[j])) >= p[i].threshold - 1e-12;
+			positives += k.labels[j].class;
+			above += k.labels[j].class && 1 / (1 + exp(-(double)k.z[j])) >= p[i].threshold - 1e-12;
 		}
 		assert_true(fabs(p[i].true_positive_rate - above / positives) < 1e-12);
 		area += (p[i].false_positive_rate - p[i - 1].false_positive_rate) *

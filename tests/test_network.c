@@ -32,7 +32,8 @@ struct setup {
 	struct model_spec spec;
 	struct network network;
 	float *parameters, *x, *gradient;
-	uint32_t *labels, rows;
+	union label_value *labels;
+	uint32_t rows;
 };
 
 static struct setup setup_new(size_t m)
@@ -45,7 +46,7 @@ static struct setup setup_new(size_t m)
 	t.parameters = vec_f32(t.spec.parameters);
 	t.gradient = vec_f32(t.spec.parameters);
 	t.x = vec_f32((size_t)t.rows * t.spec.inputs);
-	t.labels = vec_u32(t.rows);
+	t.labels = mem_array(t.rows, sizeof *t.labels);
 	models_normal(t.parameters, t.spec.parameters, 0.3, &r);
 	models_normal(t.x, (size_t)t.rows * t.spec.inputs, 1, &r);
 	models_labels(t.labels, t.rows, t.spec.outputs == 1 ? 2 : t.spec.outputs, &r);
@@ -61,7 +62,7 @@ static void setup_free(struct setup *t)
 	free(t->labels);
 }
 
-static double backward(struct setup *t, const float *x, const uint32_t *labels, uint32_t rows)
+static double backward(struct setup *t, const float *x, const union label_value *labels, uint32_t rows)
 {
 	struct network *n = &t->network;
 	const float *z = network_forward(n, t->parameters, x, rows);

@@ -53,7 +53,7 @@ static void solve(double a[FEATURES + 1][FEATURES + 1], double b[FEATURES + 1])
 		b[k] /= a[k][k];
 }
 
-static void newton(double w[FEATURES + 1], const float *x, const uint32_t *labels)
+static void newton(double w[FEATURES + 1], const float *x, const union label_value *labels)
 {
 	for (int round = 0; round < 30; round++) {
 		double hessian[FEATURES + 1][FEATURES + 1] = {0}, gradient[FEATURES + 1] = {0};
@@ -63,7 +63,7 @@ static void newton(double w[FEATURES + 1], const float *x, const uint32_t *label
 				z += w[i] * row[i];
 			double p = 1 / (1 + exp(-z));
 			for (int i = 0; i <= FEATURES; i++) {
-				gradient[i] += (p - labels[r]) * row[i];
+				gradient[i] += (p - labels[r].class) * row[i];
 				for (int j = 0; j <= FEATURES; j++)
 					hessian[i][j] += p * (1 - p) * row[i] * row[j];
 			}
@@ -78,7 +78,7 @@ static void finds_the_known_optimum(void **state)
 {
 	(void)state;
 	static float x[SAMPLES * FEATURES];
-	static uint32_t labels[SAMPLES];
+	static union label_value labels[SAMPLES];
 	const double truth[] = {1.5, -0.7, 0.2, 0.4};
 	struct rng r;
 	rng_seeded(&r, 4, "logistic");
@@ -87,7 +87,7 @@ static void finds_the_known_optimum(void **state)
 		double z = truth[3];
 		for (int k = 0; k < FEATURES; k++)
 			z += truth[k] * x[FEATURES * i + k];
-		labels[i] = rng_unit(&r) < 1 / (1 + exp(-z));
+		labels[i].class = rng_unit(&r) < 1 / (1 + exp(-z));
 	}
 	double wanted[FEATURES + 1] = {0};
 	newton(wanted, x, labels);
@@ -128,7 +128,7 @@ static void learns_breast_cancer(void **state)
 	(void)state;
 	enum { TRAIN = 398, TEST = WDBC_ROWS - TRAIN };
 	static float x[WDBC_ROWS * WDBC_INPUTS];
-	static uint32_t labels[WDBC_ROWS];
+	static union label_value labels[WDBC_ROWS];
 	if (!models_wdbc(x, labels, 1)) {
 		print_message("skipped: no ../shared/data\n");
 		skip();
@@ -168,7 +168,8 @@ static void learns_breast_cancer(void **state)
 struct problem {
 	struct model_spec spec;
 	float *x, *w;
-	uint32_t *labels, rows;
+	union label_value *labels;
+	uint32_t rows;
 };
 
 static struct problem problem_new(uint32_t rows)
@@ -178,7 +179,7 @@ static struct problem problem_new(uint32_t rows)
 	rng_seeded(&r, 6, "problem");
 	p.x = vec_f32((size_t)rows * 4);
 	p.w = vec_f32(p.spec.parameters);
-	p.labels = vec_u32(rows);
+	p.labels = mem_array(rows, sizeof *p.labels);
 	models_normal(p.x, (size_t)rows * 4, 1, &r);
 	models_labels(p.labels, rows, 3, &r);
 	init_he(p.w, &p.spec, &r);
@@ -207,7 +208,7 @@ static void check_batches(uint32_t rows, uint32_t batch, uint32_t batches, doubl
 	struct problem p = problem_new(rows);
 	size_t n = p.spec.parameters;
 	float *w = vec_f32(n), *x = vec_f32((size_t)batch * 4);
-	uint32_t *labels = vec_u32(batch);
+	union label_value *labels = mem_array(batch, sizeof *labels);
 	double *z = calloc((size_t)batch * 3, sizeof *z), *gradient = calloc(n, sizeof *gradient), loss, sum = 0;
 	struct memory_rows given = rows_of(&p, batch, batches);
 	struct row_source source = memory_rows_source(&given);
@@ -303,7 +304,7 @@ static uint32_t cancelling_begin(void *context)
 	return c->inner.begin(c->inner.context);
 }
 
-static void cancelling_fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void cancelling_fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	struct cancelling *c = context;
 	assert_false(atomic_load(c->cancel));

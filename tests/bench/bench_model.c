@@ -23,7 +23,8 @@
 
 struct shuffled {
 	const float *x;
-	const uint32_t *labels, *order;
+	const union label_value *labels;
+	const uint32_t *order;
 	uint32_t rows, inputs, batch, at, now;
 };
 
@@ -35,7 +36,7 @@ static uint32_t begin(void *context)
 	return s->now;
 }
 
-static void fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	const struct shuffled *s = context;
 	for (uint32_t i = 0; i < rows; i++) {
@@ -82,14 +83,14 @@ static struct model_spec spec_of(const struct case_ *k)
 }
 
 /* Random rows; labels that a model can learn, so that activations behave as in training. */
-static void make_rows(const struct case_ *k, float *x, uint32_t *labels, uint32_t *order, struct rng *r)
+static void make_rows(const struct case_ *k, float *x, union label_value *labels, uint32_t *order, struct rng *r)
 {
 	uint32_t classes = k->outputs == 1 ? 2 : k->outputs;
 	for (uint32_t i = 0; i < k->rows; i++) {
 		order[i] = i;
-		labels[i] = (uint32_t)rng_below(r, classes);
+		labels[i].class = (uint32_t)rng_below(r, classes);
 		for (uint32_t j = 0; j < k->inputs; j++)
-			x[(size_t)i * k->inputs + j] = (float)rng_unit(r) + (j % classes == labels[i] ? 0.3f : 0);
+			x[(size_t)i * k->inputs + j] = (float)rng_unit(r) + (j % classes == labels[i].class ? 0.3f : 0);
 	}
 	rng_shuffle(r, order, k->rows);
 }
@@ -100,7 +101,8 @@ static void measure(const struct case_ *k)
 	struct trainer t;
 	struct rng r;
 	float *x = vec_f32((size_t)k->rows * k->inputs), *w = vec_f32(s.parameters);
-	uint32_t *labels = vec_u32(k->rows), *order = vec_u32(k->rows);
+	union label_value *labels = mem_array(k->rows, sizeof *labels);
+	uint32_t *order = vec_u32(k->rows);
 	float *a = vec_f32(PRODUCT * PRODUCT), *b = vec_f32(PRODUCT * PRODUCT), *c = vec_f32(PRODUCT * PRODUCT);
 	rng_seeded(&r, 1, "bench");
 	make_rows(k, x, labels, order, &r);

@@ -32,10 +32,10 @@ void models_normal(float *x, size_t n, double deviation, struct rng *r)
 		x[i] = (float)(deviation * rng_normal(r));
 }
 
-void models_labels(uint32_t *labels, size_t n, uint32_t classes, struct rng *r)
+void models_labels(union label_value *labels, size_t n, uint32_t classes, struct rng *r)
 {
 	for (size_t i = 0; i < n; i++)
-		labels[i] = (uint32_t)rng_below(r, classes);
+		labels[i].class = (uint32_t)rng_below(r, classes);
 }
 
 static uint32_t begin(void *context)
@@ -52,7 +52,7 @@ static uint32_t begin(void *context)
 	return m->now;
 }
 
-static void fill(void *context, float *x, uint32_t *labels, uint32_t first, uint32_t rows)
+static void fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
 {
 	const struct memory_rows *m = context;
 	size_t from = m->at - m->now + first;
@@ -118,7 +118,7 @@ static double reference_loss(double *dz, const double *z, uint32_t outputs, uint
 }
 
 void models_reference(double *logits, double *loss, double *gradient, const struct model_spec *s,
-                      const float *parameters, const float *x, const uint32_t *labels, uint32_t rows)
+                      const float *parameters, const float *x, const union label_value *labels, uint32_t rows)
 {
 	double *a[MODEL_LAYERS_MAX + 1], *d = calloc(s->width_max, sizeof *d), *d2 = calloc(s->width_max, sizeof *d2);
 	for (uint32_t l = 0; l <= s->layer_count; l++)
@@ -131,7 +131,7 @@ void models_reference(double *logits, double *loss, double *gradient, const stru
 		for (uint32_t l = 0; l < s->layer_count; l++)
 			reference_layer(a[l + 1], a[l], &s->layers[l], parameters);
 		memcpy(logits + (size_t)r * s->outputs, a[s->layer_count], s->outputs * sizeof *logits);
-		*loss += reference_loss(d, a[s->layer_count], s->outputs, labels[r]);
+		*loss += reference_loss(d, a[s->layer_count], s->outputs, labels[r].class);
 		for (uint32_t l = s->layer_count; l-- > 0;) {
 			reference_layer_back(d2, gradient, d, a[l], a[l + 1], &s->layers[l], parameters);
 			double *swap = d;
@@ -161,7 +161,7 @@ static void standardise(float *x)
 	}
 }
 
-bool models_wdbc(float *x, uint32_t *labels, uint64_t seed)
+bool models_wdbc(float *x, union label_value *labels, uint64_t seed)
 {
 	FILE *f = fopen("../shared/data/wdbc_sklearn.csv", "r");
 	uint32_t order[WDBC_ROWS];
@@ -179,7 +179,7 @@ bool models_wdbc(float *x, uint32_t *labels, uint64_t seed)
 		for (uint32_t k = 0; k < WDBC_INPUTS; k++)
 			good = good && fscanf(f, "%f,", &x[order[i] * WDBC_INPUTS + k]) == 1;
 		good = good && fscanf(f, "%u", &benign) == 1;
-		labels[order[i]] = !benign;
+		labels[order[i]].class = !benign;
 	}
 	fclose(f);
 	assert_true(good);
