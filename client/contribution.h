@@ -6,28 +6,16 @@
  *   train        (weight / cap) * (local - global parameters), weight       grid from update_range and n
  *   evaluate     loss sums and counts of the validation and the test rows   exact integers
  *
- * The plan's model brings the scaling, so the rows are encoded once per scaling and kept.
+ * contribution_compute is one hospital's; contribution_fill is what it does, for who computes many sites' with one
+ * workspace and one copy of the round's model.
  */
 #ifndef COHORT_CLIENT_CONTRIBUTION_H
 #define COHORT_CLIENT_CONTRIBUTION_H
 
-#include "data/encode.h"
-#include "model/metrics.h"
-#include "model/train.h"
-#include "protocol/round_plan.h"
+#include "client/site_rows.h"
+#include "client/workspace.h"
 
 #include <stdatomic.h>
-
-struct contributor {
-	const struct study *study; /* borrowed, as the table and the site's name */
-	const struct table *table;
-	const char *site;
-	struct scaling scaling; /* that `parts` were encoded with */
-	struct examples parts[PART_COUNT];
-	struct trainer trainer;
-	struct network evaluator;
-	bool ready; /* trainer and evaluator exist */
-};
 
 /* This hospital's own figures: they stay here. */
 struct contribution_report {
@@ -36,6 +24,12 @@ struct contribution_report {
 	bool evaluated;
 	struct metrics validation, test; /* of the round's model on this hospital's rows */
 	uint64_t saturated; /* coordinates beyond the study's range */
+};
+
+struct contributor {
+	struct site_rows rows;
+	struct workspace workspace;
+	bool ready; /* the workspace exists */
 };
 
 void contributor_init(struct contributor *c, const struct study *study, const struct table *table, const char *site);
@@ -48,5 +42,10 @@ void contributor_free(struct contributor *c); /* accepts a zeroed one */
 enum err contribution_compute(struct contributor *c, struct buf *out, struct contribution_report *report,
                               const struct round_plan *plan, struct bytes model, const atomic_bool *cancel,
                               struct diag *why) MUST_USE;
+
+/* The same into octets[layout_octets] with the workspace's layout of `plan`; `model` is NULL for statistics. */
+enum err contribution_fill(uint8_t *octets, struct contribution_report *report, struct site_rows *rows,
+                           struct workspace *w, const struct round_plan *plan, const struct round_model *model,
+                           const atomic_bool *cancel, struct diag *why) MUST_USE;
 
 #endif

@@ -11,17 +11,23 @@
 
 #define NO_EPOCH UINT64_MAX
 
-void batches_init(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch)
+void batches_begin(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch)
 {
 	CHECK(batch > 0);
-	*b = (struct batches){.study = *study, .rows = rows, .batch = batch < rows ? batch : rows, .epoch = NO_EPOCH};
-	b->site = mem_copy_text(site);
-	b->order = mem_array(rows, sizeof b->order[0]);
+	if (rows > b->room) {
+		free(b->order);
+		b->order = mem_array(rows, sizeof b->order[0]);
+		b->room = rows;
+	}
+	b->study = *study;
+	b->site = site;
+	b->rows = rows;
+	b->batch = batch < rows ? batch : rows;
+	b->epoch = NO_EPOCH;
 }
 
 void batches_free(struct batches *b)
 {
-	free(b->site);
 	free(b->order);
 	*b = (struct batches){0};
 }

@@ -17,15 +17,16 @@
 
 struct batches {
 	struct hash study;
-	char *site;
+	const char *site; /* borrowed */
 	uint32_t rows, batch;
-	uint32_t *order; /* [rows], shuffled for `epoch` */
+	uint32_t *order; /* [rows], shuffled for `epoch`; owned */
+	uint32_t room; /* for rows in `order` */
 	uint64_t epoch; /* UINT64_MAX: none yet */
 };
 
-/* `rows` may be 0 (a site without training rows has no batches); `batch` >= 1 is cut to `rows`. Copies its
- * arguments. */
-void batches_init(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch);
+/* `b` is zeroed, or was used for another site, whose memory is used again when it suffices. `rows` may be 0 (a site
+ * without training rows has no batches); `batch` >= 1 is cut to `rows`; `site` must outlive its use. */
+void batches_begin(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch);
 void batches_free(struct batches *b); /* accepts a zeroed one */
 
 uint64_t batches_per_epoch(const struct batches *b); /* ceil(rows / batch) */

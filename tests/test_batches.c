@@ -40,8 +40,8 @@ static void test_an_epoch_visits_every_row_once(void **state)
 	(void)state;
 	for (uint32_t rows = 1; rows <= ROWS_MAX; rows++) {
 		for (uint32_t batch = 1; batch <= rows + 1; batch++) {
-			struct batches b;
-			batches_init(&b, &study, "st-mary", rows, batch);
+			struct batches b = {0};
+			batches_begin(&b, &study, "st-mary", rows, batch);
 			for (uint64_t epoch = 0; epoch < 3; epoch++)
 				assert_epoch_is_a_permutation(&b, epoch);
 			batches_free(&b);
@@ -51,16 +51,16 @@ static void test_an_epoch_visits_every_row_once(void **state)
 
 static void test_any_batch_without_its_forerunners(void **state)
 {
-	struct batches all, one;
+	struct batches all = {0}, one = {0};
 	uint32_t expected, count;
 
 	(void)state;
-	batches_init(&all, &study, "st-mary", 23, 5);
+	batches_begin(&all, &study, "st-mary", 23, 5);
 	for (uint64_t k = 0; k < 40; k++) {
 		uint32_t kept[5];
 		const uint32_t *rows = batches_rows(&all, k, &expected);
 		memcpy(kept, rows, expected * sizeof kept[0]);
-		batches_init(&one, &study, "st-mary", 23, 5);
+		batches_begin(&one, &study, "st-mary", 23, 5);
 		rows = batches_rows(&one, k, &count);
 		assert_int_equal(count, expected);
 		assert_memory_equal(rows, kept, count * sizeof kept[0]);
@@ -72,11 +72,11 @@ static void test_any_batch_without_its_forerunners(void **state)
 static bool same_order(const struct hash *study_a, const char *site_a, uint64_t epoch_a, const struct hash *study_b,
                        const char *site_b, uint64_t epoch_b)
 {
-	struct batches a, b;
+	struct batches a = {0}, b = {0};
 	uint32_t count;
 
-	batches_init(&a, study_a, site_a, ROWS_MAX, ROWS_MAX);
-	batches_init(&b, study_b, site_b, ROWS_MAX, ROWS_MAX);
+	batches_begin(&a, study_a, site_a, ROWS_MAX, ROWS_MAX);
+	batches_begin(&b, study_b, site_b, ROWS_MAX, ROWS_MAX);
 	bool same = memcmp(batches_rows(&a, epoch_a, &count), batches_rows(&b, epoch_b, &count),
 	                   ROWS_MAX * sizeof(uint32_t)) == 0;
 	batches_free(&a);
@@ -103,7 +103,7 @@ static void test_the_order_is_that_of_the_recipe(void **state)
 	uint32_t expected[10], count;
 	struct hash seed;
 	struct rng rng;
-	struct batches b;
+	struct batches b = {0};
 
 	(void)state;
 	hash_fields(&seed, NULL, "COHRTord", fields, 3);
@@ -111,7 +111,7 @@ static void test_the_order_is_that_of_the_recipe(void **state)
 	for (uint32_t i = 0; i < 10; i++)
 		expected[i] = i;
 	rng_shuffle(&rng, expected, 10);
-	batches_init(&b, &study, "st-mary", 10, 100);
+	batches_begin(&b, &study, "st-mary", 10, 100);
 	assert_memory_equal(batches_rows(&b, 2, &count), expected, sizeof expected);
 	assert_int_equal(count, 10);
 	batches_free(&b);
@@ -119,10 +119,10 @@ static void test_the_order_is_that_of_the_recipe(void **state)
 
 static void test_rounds_of_epochs(void **state)
 {
-	struct batches b;
+	struct batches b = {0};
 
 	(void)state;
-	batches_init(&b, &study, "st-mary", 23, 5);
+	batches_begin(&b, &study, "st-mary", 23, 5);
 	assert_int_equal(batches_per_epoch(&b), 5);
 	struct batch_range r = batches_of_round(&b, 1, 2, 0);
 	assert_int_equal(r.first, 0);
@@ -136,11 +136,11 @@ static void test_rounds_of_epochs(void **state)
 /* With steps the rounds lie one after another: three rounds of 4 steps are two epochs of 5 batches and 2 more. */
 static void test_rounds_of_steps_go_on_where_the_last_ended(void **state)
 {
-	struct batches b;
+	struct batches b = {0};
 	uint64_t next = 0;
 
 	(void)state;
-	batches_init(&b, &study, "st-mary", 23, 5);
+	batches_begin(&b, &study, "st-mary", 23, 5);
 	for (uint32_t round = 1; round <= 3; round++) {
 		struct batch_range r = batches_of_round(&b, round, 0, 4);
 		assert_int_equal(r.first, next);
@@ -154,10 +154,10 @@ static void test_rounds_of_steps_go_on_where_the_last_ended(void **state)
 
 static void test_a_site_without_rows_has_no_batches(void **state)
 {
-	struct batches b;
+	struct batches b = {0};
 
 	(void)state;
-	batches_init(&b, &study, "st-mary", 0, 32);
+	batches_begin(&b, &study, "st-mary", 0, 32);
 	assert_int_equal(batches_per_epoch(&b), 0);
 	assert_int_equal(batches_of_round(&b, 3, 2, 0).count, 0);
 	assert_int_equal(batches_of_round(&b, 3, 0, 100).count, 0);

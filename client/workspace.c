@@ -1,0 +1,44 @@
+#include "client/workspace.h"
+
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+struct metrics_shape workspace_shape(const struct study *s)
+{
+	return (struct metrics_shape){schema_classes(&s->schema), s->bins};
+}
+
+void workspace_init(struct workspace *w, const struct study *s)
+{
+	uint32_t block = s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
+
+	*w = (struct workspace){0};
+	trainer_init(&w->trainer, &s->model, &s->local);
+	network_init(&w->evaluator, &s->model, block);
+	w->update = vec_f32(s->model.parameters);
+	w->statistics = mem_array(schema_statistics_length(&s->schema), sizeof *w->statistics);
+	w->counts = mem_array(2 * metrics_counts_length(workspace_shape(s)), sizeof *w->counts);
+}
+
+void workspace_free(struct workspace *w)
+{
+	trainer_free(&w->trainer);
+	network_free(&w->evaluator);
+	batches_free(&w->batches);
+	free(w->update);
+	free(w->statistics);
+	free(w->counts);
+	*w = (struct workspace){0};
+}
+
+enum err workspace_layout(const struct layout **out, struct workspace *w, const struct study *s,
+                          const struct round_plan *plan, struct diag *why)
+{
+	*out = &w->layout;
+	if (w->asks == plan->asks && w->layout.sites == plan->site_count)
+		return OK;
+	enum err e = round_plan_layout(&w->layout, s, plan->asks, plan->site_count, why);
+	w->asks = e == OK ? plan->asks : 0;
+	return e;
+}

@@ -1,0 +1,33 @@
+/*
+ * The workspace: all memory that computing contributions to one study takes, apart from the rows. One per thread; any number
+ * of sites, one after the other, and none of them allocates anything once the largest has been there.
+ */
+#ifndef COHORT_CLIENT_WORKSPACE_H
+#define COHORT_CLIENT_WORKSPACE_H
+
+#include "data/batches.h"
+#include "model/metrics.h"
+#include "model/train.h"
+#include "protocol/round_plan.h"
+
+struct workspace {
+	struct trainer trainer;
+	struct network evaluator;
+	struct batches batches;
+	float *update; /* study->model.parameters */
+	double *statistics; /* schema_statistics_length */
+	double *counts; /* validation, then test: metrics_counts_length each */
+	struct layout layout; /* of the round in hand */
+	unsigned asks; /* that it is for; 0: none yet */
+};
+
+void workspace_init(struct workspace *w, const struct study *s);
+void workspace_free(struct workspace *w); /* accepts a zeroed one */
+
+/* The layout of `plan`, worked out when it changes; borrowed until then. ERR_LIMIT as round_plan_layout. */
+enum err workspace_layout(const struct layout **out, struct workspace *w, const struct study *s,
+                          const struct round_plan *plan, struct diag *why) MUST_USE;
+
+struct metrics_shape workspace_shape(const struct study *s);
+
+#endif
