@@ -35,6 +35,7 @@
 
 /* ---- rounds */
 #define SITES_MAX 4096 /* over a network; the simulator has its own bound */
+#define SIMULATED_SITES_MAX 1000000 /* in the simulator: at less than 1 KiB each beside their rows, 1 GiB */
 #define ROUNDS_MAX 100000 /* a year of rounds each 5 minutes */
 #define ATTEMPTS_MAX 16 /* attempts of one round before it is given up and a new round is opened */
 #define WEIGHT_CAP_MAX 10000000 /* patients at one site */

@@ -316,6 +316,11 @@ void table_drop_cells(struct table *t)
 	t->cells = NULL;
 }
 
+void table_drop_dictionary(struct table *t)
+{
+	dictionary_free(&t->dictionary);
+}
+
 void table_free(struct table *t)
 {
 	free(t->cells);

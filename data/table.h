@@ -43,6 +43,10 @@ void table_free(struct table *t); /* accepts a zeroed one */
 /* Gives back the cells' memory when the rows have been encoded; counts and dictionary stay. */
 void table_drop_cells(struct table *t);
 
+/* Gives back the dictionary's memory, about half a KiB per feature; it is zeroed then, as in a table that was made in
+ * memory. */
+void table_drop_dictionary(struct table *t);
+
 static inline const float *table_row(const struct table *t, uint32_t row)
 {
 	return t->cells + (size_t)row * t->schema->feature_count;
