@@ -22,6 +22,10 @@
  * An attempt that fails for lack of a quorum is tried again after pause_ms, with the same round, plan and invited
  * sites, so a site sends the identical contribution. When the approved sites have changed meanwhile, or after
  * ATTEMPTS_MAX, the round is given up and the next round number asks the same.
+ *
+ * With sites_per_round k, each new round invites a uniform sample of k of the approved sites (all, when there are no
+ * more), drawn by seed and round number; the study's rules then apply to k. All attempts of a round keep its sample,
+ * as long as each of its sites approves.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_H
 #define COHORT_COORDINATOR_CAMPAIGN_H
@@ -47,6 +51,8 @@ struct campaign_config {
 	const struct study *study; /* borrowed: outlives the campaign */
 	int64_t join_ms, deadline_ms; /* of a round: the operator's */
 	int64_t pause_ms; /* before another attempt */
+	uint32_t sites_per_round; /* a round invites so many of those who approve; 0: all of them. The simulator only */
+	struct hash sample_seed; /* which ones, with the round's number */
 };
 
 enum campaign_action_kind {

@@ -57,25 +57,32 @@ void campaign_fail(struct campaign *c, const char *why)
 
 /* ---- opening */
 
-static bool same_sites(const struct round_plan *p, const uint32_t *sites, uint32_t count)
+/* Would the last plan's sites be invited again? All who approve, or a sample each of whom approves. */
+static bool same_sites(const struct campaign *c, const uint32_t *approved, uint32_t count)
 {
-	return p->site_count == count && memcmp(p->sites, sites, count * sizeof *sites) == 0;
+	const struct round_plan *p = &c->record.round.plan;
+	uint32_t found = 0;
+
+	if (p->site_count != campaign_invited(c, count))
+		return false;
+	for (uint32_t i = 0; i < count && found < p->site_count; i++)
+		found += approved[i] == p->sites[found];
+	return found == p->site_count;
 }
 
-/* Makes the record's plan the next attempt's; `sites` is taken over. */
-static void next_attempt(struct campaign *c, uint32_t *sites, uint32_t count)
+/* Makes the record's plan the next attempt's. */
+static void next_attempt(struct campaign *c, const uint32_t *approved, uint32_t count)
 {
 	struct campaign_record *r = &c->record;
 	struct round_plan *p = &r->round.plan;
 
-	if (r->retry && p->attempt < ATTEMPTS_MAX && same_sites(p, sites, count)) {
+	if (r->retry && p->attempt < ATTEMPTS_MAX && same_sites(c, approved, count)) {
 		p->attempt++;
-		free(sites);
 	} else {
 		free(p->sites);
-		p->sites = sites;
-		p->site_count = count;
 		p->round++;
+		p->site_count = campaign_invited(c, count);
+		p->sites = campaign_sample(approved, count, p->site_count, &c->config.sample_seed, p->round);
 		p->attempt = 1;
 		p->step = r->step;
 		p->asks = round_plan_asks(c->study, r->step);
@@ -90,27 +97,27 @@ static void next_attempt(struct campaign *c, uint32_t *sites, uint32_t count)
 	r->retry = false;
 }
 
-static bool may_open(const struct campaign *c, uint32_t count, struct diag *why)
+static bool may_open(const struct campaign *c, uint32_t invited, struct diag *why)
 {
-	return c->record.phase == PHASE_RUNNING && !c->record.paused && plan_check(&c->study->sites, count, why) == OK;
+	return c->record.phase == PHASE_RUNNING && !c->record.paused &&
+	       plan_check(&c->study->sites, invited, why) == OK;
 }
 
 /* Plans the next attempt if enough sites approve. A layout that n sites could overflow ends the study. */
 bool campaign_plan_next(struct campaign *c)
 {
 	struct diag why = {{0}};
-	uint32_t count, *sites = members_approved(&c->members, &count);
+	uint32_t count;
+	const uint32_t *approved = members_approved(&c->members, &count);
+	uint32_t invited = campaign_invited(c, count);
 
-	if (count == 0 || !may_open(c, count, &why)) {
-		free(sites);
+	if (count == 0 || !may_open(c, invited, &why))
 		return false;
-	}
-	if (round_plan_layout(&c->layout, c->study, round_plan_asks(c->study, c->record.step), count, &why) != OK) {
-		free(sites);
+	if (round_plan_layout(&c->layout, c->study, round_plan_asks(c->study, c->record.step), invited, &why) != OK) {
 		campaign_fail(c, why.text);
 		return false;
 	}
-	next_attempt(c, sites, count);
+	next_attempt(c, approved, count);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The inside of a campaign, shared by campaign.c (events), campaign_round.c (opening and
- * closing rounds) and campaign_view.c (looking, and the inbox), and by nobody else.
+ * closing rounds), campaign_sample.c (whom to invite) and campaign_view.c (looking, and the inbox), and by nobody else.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_STATE_H
 #define COHORT_COORDINATOR_CAMPAIGN_STATE_H
@@ -48,6 +48,20 @@ void campaign_await(struct campaign *c, enum campaign_state state);
 /* The study is over: the record says so, and so does the message to the sites. Nothing is persisted yet. */
 void campaign_finish(struct campaign *c, enum campaign_phase phase);
 void campaign_fail(struct campaign *c, const char *why);
+
+/* How many sites a round would invite when so many approve. */
+static inline uint32_t campaign_invited(const struct campaign *c, uint32_t approved)
+{
+	uint32_t most = c->config.sites_per_round;
+
+	return most != 0 && most < approved ? most : approved;
+}
+
+/* A uniform sample of `size` of sites[count], in the order in which they stand; 1 <= size <= count; the caller owns it. The
+ * same for the same seed, round and sites: rng_init(H("COHRTsmp", seed, round u64), "sample"). Its cost does not grow with
+ * `count`. */
+uint32_t *campaign_sample(const uint32_t *sites, uint32_t count, uint32_t size, const struct hash *seed,
+                          uint64_t round);
 
 /* Plans the next attempt in the record if enough sites approve; a layout that n sites could overflow ends the study. */
 bool campaign_plan_next(struct campaign *c);

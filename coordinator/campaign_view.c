@@ -130,7 +130,7 @@ static void waiting_for_sites(const struct campaign *c, char *out, size_t size)
 	else if (approved < least)
 		snprintf(out, size, "%u more hospital%s to approve (%u of %u)", least - approved,
 		         least - approved == 1 ? "" : "s", approved, least);
-	else if (plan_check(&c->study->sites, approved, &why) != OK)
+	else if (plan_check(&c->study->sites, campaign_invited(c, approved), &why) != OK)
 		snprintf(out, size, "%s", why.text);
 }
 

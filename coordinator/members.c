@@ -8,6 +8,7 @@
 void members_free(struct members *m)
 {
 	free(m->items);
+	free(m->approved);
 	memset(m, 0, sizeof *m);
 }
 
@@ -34,11 +35,30 @@ static struct member *insert(struct members *m, uint32_t site)
 	if (m->count == m->room) {
 		m->room = m->room == 0 ? FIRST_ROOM : 2 * m->room;
 		m->items = mem_resize(m->items, m->room, sizeof *m->items);
+		m->approved = mem_resize(m->approved, m->room, sizeof *m->approved);
 	}
 	memmove(m->items + at + 1, m->items + at, (m->count - at) * sizeof *m->items);
 	m->count++;
 	m->items[at] = (struct member){.site = site, .answer = ANSWER_COUNT};
 	return &m->items[at];
+}
+
+/* Brings the list of those who approve up to date with one member. */
+static void note(struct members *m, const struct member *member)
+{
+	bool approves = member->answer == ANSWER_APPROVED && !member->revoked;
+	uint32_t at = m->approved_count;
+
+	while (at > 0 && m->approved[at - 1] >= member->site)
+		at--;
+	bool listed = at < m->approved_count && m->approved[at] == member->site;
+	if (approves == listed)
+		return;
+	uint32_t from = at + (approves ? 0 : 1), to = at + (approves ? 1 : 0);
+	memmove(m->approved + to, m->approved + from, (m->approved_count - from) * sizeof *m->approved);
+	if (approves)
+		m->approved[at] = member->site;
+	m->approved_count += approves ? 1 : -1;
 }
 
 bool members_answer(struct members *m, uint32_t site, enum site_answer answer)
@@ -52,6 +72,7 @@ bool members_answer(struct members *m, uint32_t site, enum site_answer answer)
 	changed = member->answer != answer || member->revoked;
 	member->answer = answer;
 	member->revoked = false;
+	note(m, member);
 	return changed;
 }
 
@@ -62,30 +83,17 @@ bool members_revoke(struct members *m, uint32_t site)
 	if (member == NULL || member->revoked)
 		return false;
 	member->revoked = true;
+	note(m, member);
 	return true;
-}
-
-static bool approves(const struct member *m)
-{
-	return m->answer == ANSWER_APPROVED && !m->revoked;
 }
 
 uint32_t members_approved_count(const struct members *m)
 {
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < m->count; i++)
-		count += approves(&m->items[i]);
-	return count;
+	return m->approved_count;
 }
 
-uint32_t *members_approved(const struct members *m, uint32_t *count)
+const uint32_t *members_approved(const struct members *m, uint32_t *count)
 {
-	uint32_t *sites = mem_array(m->count + 1, sizeof *sites);
-
-	*count = 0;
-	for (uint32_t i = 0; i < m->count; i++)
-		if (approves(&m->items[i]))
-			sites[(*count)++] = m->items[i].site;
-	return sites;
+	*count = m->approved_count;
+	return m->approved;
 }

@@ -15,6 +15,8 @@ struct member {
 struct members {
 	struct member *items; /* ascending by site; owned */
 	uint32_t count, room;
+	uint32_t *approved; /* those who approve and are not revoked, ascending; room for `room`; owned */
+	uint32_t approved_count;
 };
 
 void members_free(struct members *m); /* accepts a zeroed one */
@@ -28,6 +30,6 @@ bool members_answer(struct members *m, uint32_t site, enum site_answer answer);
 bool members_revoke(struct members *m, uint32_t site);
 
 uint32_t members_approved_count(const struct members *m);
-uint32_t *members_approved(const struct members *m, uint32_t *count); /* ascending; owned by the caller, never NULL */
+const uint32_t *members_approved(const struct members *m, uint32_t *count); /* ascending; borrowed until a change */
 
 #endif

@@ -105,9 +105,6 @@ static enum err check_terms(const struct round_plan *p, const struct study *s, s
 
 static enum err check_sites(const struct round_plan *p, const struct study *s, uint32_t self, struct diag *why)
 {
-	if (p->site_count > SITES_MAX)
-		return diag_set(why, ERR_PROTOCOL, "%u sites are invited: at most %u are possible", p->site_count,
-		                SITES_MAX);
 	for (uint32_t i = 0; i < p->site_count; i++)
 		if (p->sites[i] <= (i == 0 ? 0 : p->sites[i - 1]))
 			return diag_set(why, ERR_PROTOCOL, "invited sites are not in ascending order at place %u", i);

@@ -9,7 +9,8 @@
 
 void coordinator_restart(struct world *w)
 {
-	struct campaign_config config = {w->setting->study, JOIN_MS, DEADLINE_MS, PAUSE_MS};
+	struct campaign_config config = {
+		.study = w->setting->study, .join_ms = JOIN_MS, .deadline_ms = DEADLINE_MS, .pause_ms = PAUSE_MS};
 	struct diag why = {{0}};
 
 	campaign_free(w->campaign);

@@ -53,12 +53,12 @@ static void test_revocation(void **state)
 static void test_nobody(void **state)
 {
 	struct members m = {0};
-	uint32_t count = 9, *sites = members_approved(&m, &count);
+	uint32_t count = 9;
 
 	(void)state;
-	assert_non_null(sites);
+	members_approved(&m, &count);
 	assert_int_equal(count, 0);
-	free(sites);
+	members_free(&m);
 }
 
 #define NUMBERS 60 /* more than the first room, so that it grows twice */
@@ -77,7 +77,8 @@ static void test_random_events_against_a_slow_list(void **state)
 	for (int k = 0; k < 4000; k++) {
 		uint32_t i = (uint32_t)rng_below(&r, NUMBERS), site = UINT32_MAX - 3 * i; /* the largest numbers, too */
 		enum site_answer answer = (enum site_answer)rng_below(&r, ANSWER_COUNT);
-		uint32_t count, expected = 0, *sites;
+		uint32_t count, expected = 0;
+		const uint32_t *sites;
 
 		if (rng_below(&r, 4) == 0) {
 			assert_int_equal(members_revoke(&m, site), answers[i] != ANSWER_COUNT && !revoked[i]);
@@ -95,7 +96,6 @@ static void test_random_events_against_a_slow_list(void **state)
 			}
 		assert_int_equal(count, expected);
 		assert_int_equal(members_approved_count(&m), expected);
-		free(sites);
 	}
 	members_free(&m);
 }

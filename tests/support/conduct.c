@@ -35,7 +35,10 @@ void conduct_begin(struct conductor *c, const char *study_line)
 {
 	memset(c, 0, sizeof *c);
 	small_study(&c->study, study_line);
-	c->config = (struct campaign_config){&c->study, CONDUCT_JOIN_MS, CONDUCT_DEADLINE_MS, CONDUCT_PAUSE_MS};
+	c->config = (struct campaign_config){.study = &c->study,
+	                                     .join_ms = CONDUCT_JOIN_MS,
+	                                     .deadline_ms = CONDUCT_DEADLINE_MS,
+	                                     .pause_ms = CONDUCT_PAUSE_MS};
 	c->campaign = campaign_new(&c->config);
 	buf_init(&c->record, 1u << 20);
 	for (uint32_t i = 0; i <= CONDUCT_SITES_MAX; i++)
