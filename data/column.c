@@ -1,5 +1,6 @@
 /*
- * The study's words and the hospital's meet here. Every refusal says which line of client.yaml would settle it.
+ * The study's words and the hospital's meet here. Every refusal says which line of client.yaml would settle it; in a
+ * simulation, which has none, what to change in the study or in the file.
  */
 #include "data/column.h"
 
@@ -27,6 +28,10 @@ static enum err complain_delimiter(const struct csv_reader *csv, const struct so
 {
 	char shown[CSV_QUOTE_SIZE];
 
+	if (source->simulated)
+		return csv_complain(csv, why, ERR_DATA, 0,
+		                    "the header is one column, %s; write the file with commas between the cells",
+		                    show(shown, source, csv_cell(csv, 0)));
 	return csv_complain(csv, why, ERR_DATA, 0, "the header is one column, %s; is sources.%s.delimiter right?",
 	                    show(shown, source, csv_cell(csv, 0)), source->name);
 }
@@ -41,24 +46,45 @@ static bool looks_like_another_delimiter(const struct csv_reader *csv)
 	return false;
 }
 
-static enum err complain_absent(const struct csv_reader *csv, const struct source *source, const char *name,
-                                const char *header, struct diag *why)
+/* The header that is probably meant; false when none is near. */
+static bool nearest_header(char out[CSV_QUOTE_SIZE], const struct csv_reader *csv, const char *header)
 {
 	struct buf words;
-	char nearest[CSV_QUOTE_SIZE];
-	char shown[CSV_QUOTE_SIZE];
 
-	if (looks_like_another_delimiter(csv))
-		return complain_delimiter(csv, source, why);
 	buf_init(&words, HEADERS_MAX);
 	for (uint32_t i = 0; i < csv_count(csv); i++) {
 		buf_put_text(&words, i > 0 ? "|" : "");
 		buf_put(&words, token_trim(csv_cell(csv, i)));
 	}
-	bool found = !source->hide_cells && nearest_word(nearest, sizeof nearest, header, buf_text(&words)) != NULL;
+	bool found = nearest_word(out, CSV_QUOTE_SIZE, header, buf_text(&words)) != NULL;
 	buf_free(&words);
+	return found;
+}
+
+/* "no column ..." where nobody maps names. */
+static enum err complain_no_header(const struct csv_reader *csv, const char *header, struct diag *why)
+{
+	char nearest[CSV_QUOTE_SIZE];
+	char shown[CSV_QUOTE_SIZE];
+
 	csv_quote(shown, bytes_text(header));
-	if (found)
+	if (nearest_header(nearest, csv, header))
+		return csv_complain(csv, why, ERR_DATA, 0, "no column %s; did you mean \"%s\"?", shown, nearest);
+	return csv_complain(csv, why, ERR_DATA, 0, "no column %s; correct the name, or the file's header", shown);
+}
+
+static enum err complain_absent(const struct csv_reader *csv, const struct source *source, const char *name,
+                                const char *header, struct diag *why)
+{
+	char nearest[CSV_QUOTE_SIZE];
+	char shown[CSV_QUOTE_SIZE];
+
+	if (looks_like_another_delimiter(csv))
+		return complain_delimiter(csv, source, why);
+	if (source->simulated)
+		return complain_no_header(csv, header, why);
+	csv_quote(shown, bytes_text(header));
+	if (!source->hide_cells && nearest_header(nearest, csv, header))
 		return csv_complain(
 			csv, why, ERR_DATA, 0,
 			"no column %s; the nearest is \"%s\": if it is meant, write columns: {%s: \"%s\"} below "
@@ -173,6 +199,10 @@ static enum err complain_outside(const struct column *c, const struct csv_reader
 	char shown[CSV_QUOTE_SIZE];
 
 	snprintf(shown, sizeof shown, "%g", x);
+	if (c->source->simulated)
+		return csv_complain(csv, why, ERR_DATA, c->index,
+		                    "%s %s lies outside the study's %g to %g; correct them, or say outside: missing",
+		                    c->name, shown, c->feature->min, c->feature->max);
 	return csv_complain(csv, why, ERR_DATA, c->index, "%s %s lies outside the study's %g to %g%s", c->name,
 	                    c->source->hide_cells ? hidden : shown, c->feature->min, c->feature->max,
 	                    c->times == 1 ? "; another unit? see `convert` in client.yaml" : " after the conversion");
@@ -185,6 +215,10 @@ static enum err number_of(double *out, const struct column *c, const struct csv_
 	struct feature_report *report = c->report;
 	char shown[CSV_QUOTE_SIZE];
 
+	if (!cell->is_number && c->source->simulated)
+		return csv_complain(csv, why, ERR_DATA, c->index,
+		                    "%s %s is not a number; if it means missing, list it below the feature's missing",
+		                    c->name, show(shown, c->source, cell->text));
 	if (!cell->is_number)
 		return csv_complain(csv, why, ERR_DATA, c->index,
 		                    "%s %s is not a number; if it means missing, list it in client.yaml below "
@@ -224,14 +258,16 @@ enum err column_complain_level(const struct column *c, const struct csv_reader *
                                struct diag *why)
 {
 	char shown[CSV_QUOTE_SIZE];
+	char advice[DIAG_MAX];
 	struct buf levels;
 
 	buf_init(&levels, 2 * LEVELS_SHOWN_MAX);
 	show_levels(&levels, &c->levels);
-	enum err e =
-		csv_complain(csv, why, ERR_DATA, c->index,
-	                     "%s %s is none of %s; translate it in client.yaml below sources.%s.recode.%s", c->name,
-	                     show(shown, c->source, cell->text), buf_text(&levels), c->source->name, c->name);
+	snprintf(advice, sizeof advice, "translate it in client.yaml below sources.%s.recode.%s", c->source->name,
+	         c->name);
+	enum err e = csv_complain(csv, why, ERR_DATA, c->index, "%s %s is none of %s; %s", c->name,
+	                          show(shown, c->source, cell->text), buf_text(&levels),
+	                          c->source->simulated ? "correct the study, or list it as missing" : advice);
 	buf_free(&levels);
 	return e;
 }

@@ -49,6 +49,7 @@ struct source {
 	uint32_t convert_count;
 	const struct source_missing *missings;
 	uint32_t missing_count;
+	bool simulated; /* no client.yaml stands behind it: messages advise on the file and the study alone */
 	bool hide_cells; /* messages are for a log, which holds no patient's value: they give the place and not the cell */
 };
 

@@ -186,6 +186,7 @@ static void resize(struct table *t, uint32_t capacity)
 	t->classes = mem_resize(t->classes, capacity, sizeof t->classes[0]);
 	t->patients = mem_resize(t->patients, capacity, sizeof t->patients[0]);
 	t->parts = mem_resize(t->parts, capacity, sizeof t->parts[0]);
+	t->records = mem_resize(t->records, capacity, sizeof t->records[0]);
 	t->capacity = capacity;
 }
 
@@ -217,6 +218,7 @@ static enum err keep(struct loader *l, const struct verdict *v)
 	memcpy(t->cells + (size_t)t->rows * features, l->cells, features * sizeof l->cells[0]);
 	t->classes[t->rows] = (uint16_t)v->class;
 	t->parts[t->rows] = (uint8_t)v->part;
+	t->records[t->rows] = (uint32_t)csv_rows(l->csv);
 	t->rows++;
 	t->part_rows[v->part]++;
 	t->dictionary.classes[v->part][v->class]++;
@@ -327,6 +329,7 @@ void table_free(struct table *t)
 	free(t->classes);
 	free(t->patients);
 	free(t->parts);
+	free(t->records);
 	dictionary_free(&t->dictionary);
 	*t = (struct table){0};
 }

@@ -1,6 +1,6 @@
 /*
- * The table: a hospital's rows in memory, as the study defines them. One compact copy: 4 bytes per feature and 7 per
- * row.
+ * The table: a hospital's rows in memory, as the study defines them. One compact copy: 4 bytes per feature and 11
+ * per row.
  *
  *   cells   [rows, features] float   numeric      x - (min + max) / 2, so that a float keeps 24 bits of the range and
  *                                                 not of an offset (a year, a time stamp); NaN = missing
@@ -9,6 +9,7 @@
  *   classes [rows]                      label: 0 negative, 1 positive, or the index of the level
  *   parts   [rows]                      train, validation, test
  *   patients[rows]                      patient number within this table, from 0 in order of appearance
+ *   records [rows]                      number of the row in the file, from 1 for the first after the header
  *
  * Rows keep the file's order. Rows without a patient id, without a label, left out by the split column, or with a
  * missing value under `fill: drop` are not in it; the dictionary counts them.
@@ -28,9 +29,10 @@ struct table {
 	uint16_t *classes;
 	uint32_t *patients;
 	uint8_t *parts; /* enum split_part */
+	uint32_t *records; /* CSV_ROWS_MAX fits; 0 for a row that was in no file */
 	uint32_t part_rows[PART_COUNT];
 	uint32_t part_patients[PART_COUNT]; /* patients with at least one row there; weights count these */
-	struct dictionary dictionary;
+	struct dictionary dictionary; /* zeroed in a table that was made in memory */
 };
 
 /* Reads the source's file. ERR_NO_INPUT, ERR_DATA, ERR_LIMIT with the place; ERR_CONFIG from source_check. A column
@@ -39,6 +41,15 @@ struct table {
 enum err table_load(struct table *out, const struct schema *schema, const struct source *source,
                     struct diag *why) MUST_USE;
 void table_free(struct table *t); /* accepts a zeroed one */
+
+/* A table of `rows` rows that come from no file: every array is zeroed and for the caller to fill, with patients numbered in
+ * order of appearance and each in one part; then table_count fills in the counts. */
+void table_make(struct table *out, const struct schema *schema, uint32_t rows);
+void table_count(struct table *t);
+
+/* A table of the given rows of `whole`, in the order given; patients are numbered anew, all else stays as it was, so a row is
+ * in the part that it had. `rows` are distinct. O(count log count). */
+void table_take(struct table *out, const struct table *whole, const uint32_t *rows, uint32_t count);
 
 /* Gives back the cells' memory when the rows have been encoded; counts and dictionary stay. */
 void table_drop_cells(struct table *t);

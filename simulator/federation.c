@@ -25,6 +25,14 @@ struct federation_site *federation_add(struct federation *f, const char *name)
 	return site;
 }
 
+struct source federation_source(const struct federation *f, const char *path)
+{
+	struct source source = source_default(f->study->schema.source, path);
+
+	source.simulated = true;
+	return source;
+}
+
 void federation_free(struct federation *f)
 {
 	for (uint32_t i = 0; i < f->count; i++)

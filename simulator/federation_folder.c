@@ -143,7 +143,7 @@ static enum err read_site(struct federation *f, const struct listing *l, const s
 
 	if (snprintf(path, sizeof path, "%s/%s", l->folder, entry->file) >= (int)sizeof path)
 		return diag_set(why, ERR_LIMIT, "--data: the path is longer than %d bytes", PATH_SIZE - 1);
-	struct source source = source_default(f->study->schema.source, path);
+	struct source source = federation_source(f, path);
 	enum err e = table_load(&table, &f->study->schema, &source, why);
 	if (e != OK)
 		return e;

@@ -9,6 +9,9 @@
 /* A new site, its table zeroed, in any order of names; valid until the next one. `name` is a site's name. */
 struct federation_site *federation_add(struct federation *f, const char *name);
 
+/* The file at `path`, read in the study's own words. Borrows `path`. */
+struct source federation_source(const struct federation *f, const char *path);
+
 void federation_warn(struct federation *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* What a table's dictionary warns of, each line behind "NAME: "; then the dictionary is dropped. */

@@ -292,6 +292,26 @@ static void test_labels_are_known_or_missing(void **state)
 	assert_refused(w, "age,Sex,cp,ill\n20,1,1,2\n", ":2:4: ill \"2\" is none of");
 }
 
+/* A simulation has no client.yaml to correct: its messages advise on the study and the file. */
+static void test_a_simulation_is_advised_on_the_study(void **state)
+{
+	struct world *w = *state;
+
+	w->source.simulated = true;
+	assert_refused(w, "AGE,Sex,cp,ill\n", ":1:1: no column \"age\"; did you mean \"AGE\"?");
+	assert_refused(w, "zzzzzz,Sex,cp,ill\n", ":1:1: no column \"age\"; correct the name, or the file's header");
+	assert_refused(w, "age;Sex;cp;ill\n",
+	               ":1:1: the header is one column, \"age;Sex;cp;ill\"; write the file with commas between the "
+	               "cells");
+	assert_refused(w, "age,Sex,cp,ill\nabc,1,1,0\n",
+	               ":2:1: age \"abc\" is not a number; if it means missing, list it below the feature's missing");
+	assert_refused(w, "age,Sex,cp,ill\n20,1,1,2\n",
+	               ":2:4: ill \"2\" is none of \"0\", \"1\"; correct the study, or list it as missing");
+	w->schema.outside = OUTSIDE_REFUSE;
+	assert_refused(w, "age,Sex,cp,ill\n17,1,1,0\n",
+	               ":2:1: age 17 lies outside the study's 18 to 110; correct them, or say outside: missing");
+}
+
 /* ---- parts and patients */
 
 /* Points of "1" to "8" for seed 42, by Python (data/split.h): .62, .75, .75, .87, .16, .94, .02, .73; of "03": .005 */
@@ -312,6 +332,8 @@ static void test_rows_are_split_by_their_number_in_the_file(void **state)
 	             "t0 p6: 28 1 0\n");
 	assert_int_equal(w->table.part_rows[PART_TEST], 1);
 	assert_int_equal(w->table.part_patients[PART_TRAIN], 5);
+	for (uint32_t i = 0; i < w->table.rows; i++)
+		assert_int_equal(w->table.records[i], i < 5 ? i + 1 : i + 2);
 }
 
 static void test_all_rows_of_a_patient_are_in_one_part(void **state)
@@ -518,6 +540,7 @@ int main(void)
 		TEST(test_outside_is_refused),
 		TEST(test_text_is_no_number),
 		TEST(test_a_conversion_may_overflow),
+		TEST(test_a_simulation_is_advised_on_the_study),
 		TEST(test_fill_drop),
 		TEST(test_fill_refuse),
 		TEST(test_labels_are_known_or_missing),
