@@ -12,7 +12,7 @@
 #define TITLE_HEIGHT 24.0
 #define AIR 0.04 /* of the values' range, above and below them */
 #define X_TICK_PIXELS 50.0
-#define Y_TICK_PIXELS 36.0
+#define Y_TICK_PIXELS 32.0
 #define LINE_WIDTH 1.8
 #define BAND_OPACITY 0.18
 #define DOT_RADIUS 3.0
