@@ -1,12 +1,12 @@
 /* The ledger's notes for people, the roster's version, and reading it all again. */
 #include "base/log.h"
-#include "client/figures.h"
 #include "client/ledger_inside.h"
+#include "model/figures.h"
 
 #include <math.h>
 #include <sqlite3.h>
 
-#define FIGURES_MAX 1024 /* seven numbers of at most 24 characters and their names */
+#define FIGURES_MAX 1024 /* 11 numbers of at most 24 characters and their names */
 
 /* A note that could not be written is said and forgotten: it is for people, nothing depends on it. */
 static void note(struct ledger *l, sqlite3_stmt *s)

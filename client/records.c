@@ -1,7 +1,7 @@
 #include "client/records.h"
 
 #include "client/contract.h"
-#include "client/figures.h"
+#include "model/figures.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -80,6 +80,7 @@ struct round_report {
 	const struct round *round; /* every invited site and what became of it */
 	bool evaluated;
 	struct metrics validation, test; /* of plan->model */
+	struct calibration validation_calibration, test_calibration;
 	double weight;
 	struct hash model; /* that was made; zero: none */
 	uint64_t model_octets;

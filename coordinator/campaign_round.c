@@ -212,6 +212,8 @@ void campaign_close(struct campaign *c, enum round_outcome outcome, const struct
 		c->report.evaluated = result->evaluated;
 		c->report.validation = result->validation;
 		c->report.test = result->test;
+		c->report.validation_calibration = result->validation_calibration;
+		c->report.test_calibration = result->test_calibration;
 		c->report.weight = result->weight;
 	}
 	c->reporting = true;

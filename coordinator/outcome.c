@@ -164,11 +164,20 @@ out:
 	return e;
 }
 
-/* Figures of fewer rows than the study's cell_min would speak of single patients: only the number of rows is kept. */
-static void withhold_small(struct metrics *m, const struct study *s)
+/* Figures of fewer rows than the study's cell_min would speak of single patients: only the number of rows is kept, of the
+ * part and of a point of its calibration curve alike. */
+static void withhold_small(struct metrics *m, struct calibration *c, const struct study *s)
 {
-	if (m->rows < s->sites.cell_min)
-		m->loss = m->accuracy = m->precision = m->recall = m->f1 = m->auc = NAN;
+	double rows = m->rows;
+
+	for (int i = 0; i < CALIBRATION_POINTS; i++)
+		if (c->points[i].rows < s->sites.cell_min)
+			c->points[i].predicted = c->points[i].observed = NAN;
+	if (rows >= s->sites.cell_min)
+		return;
+	*m = METRICS_NONE;
+	m->rows = rows;
+	*c = (struct calibration){0};
 }
 
 static void figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
@@ -182,8 +191,10 @@ static void figures(struct outcome *out, const struct study *s, const struct agg
 	aggregate_values(counts, sum, SEGMENT_COUNTS);
 	metrics_from_sums(&out->validation, shape, loss[0], counts);
 	metrics_from_sums(&out->test, shape, loss[1], counts + length);
-	withhold_small(&out->validation, s);
-	withhold_small(&out->test, s);
+	metrics_calibration(&out->validation_calibration, shape, counts);
+	metrics_calibration(&out->test_calibration, shape, counts + length);
+	withhold_small(&out->validation, &out->validation_calibration, s);
+	withhold_small(&out->test, &out->test_calibration, s);
 	out->evaluated = true;
 	free(counts);
 }

@@ -19,6 +19,8 @@ struct outcome {
 	bool evaluated;
 	struct metrics validation,
 		test; /* of the round's model; withheld (rows kept, figures NAN) below cell_min rows */
+	struct calibration validation_calibration,
+		test_calibration; /* below cell_min rows unknown, or a point's figures NAN */
 	double weight; /* patients behind the update; sites when weights are equal; 0 when nothing was trained */
 	bool has_model;
 	struct buf model; /* the new model's file; owned */

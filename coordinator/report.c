@@ -1,25 +1,12 @@
 #include "coordinator/report.h"
 
-#include <math.h>
+#include "model/figures.h"
+
 #include <string.h>
 
 #define WAITING_SIZE 256
 
 /* ---- figures */
-
-static struct json *figures(const struct metrics *m)
-{
-	struct json *node = json_new_object();
-
-	json_set_real(node, "rows", m->rows);
-	json_set_real(node, "loss", m->loss);
-	json_set_real(node, "accuracy", m->accuracy);
-	json_set_real(node, "precision", m->precision);
-	json_set_real(node, "recall", m->recall);
-	json_set_real(node, "f1", m->f1);
-	json_set_real(node, "auc", m->auc);
-	return node;
-}
 
 /* The part that is shown first: the test rows, or those of validation when there is no test row. */
 static const struct metrics *shown(const struct stored_round *r)
@@ -121,7 +108,7 @@ static enum err study_status(struct json *list, struct office *o, const struct c
 	json_set_integer(node, "rounds", c->study->rounds);
 	json_set_string(node, "expires", c->study->expires);
 	json_set(node, "sites", sites_of(o, c));
-	json_set(node, "metrics", e == OK && found ? figures(shown(&newest)) : json_new_null());
+	json_set(node, "metrics", e == OK && found ? figures_to_json(shown(&newest)) : json_new_null());
 	json_set(node, "privacy", privacy_of(c->study));
 	set_models(node, c);
 	json_add(list, node);
@@ -260,18 +247,14 @@ static void set_asks(struct json *node, unsigned asks)
 
 static void set_round_figures(struct json *node, const struct stored_round *row)
 {
-	const struct metrics none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-	const struct metrics *m = row->evaluated ? shown(row) : &none;
+	const struct metrics none = METRICS_NONE;
+	bool of_test = row->test.rows > 0;
 
-	json_set_real(node, "rows", m->rows);
-	json_set_real(node, "loss", m->loss);
-	json_set_real(node, "accuracy", m->accuracy);
-	json_set_real(node, "precision", m->precision);
-	json_set_real(node, "recall", m->recall);
-	json_set_real(node, "f1", m->f1);
-	json_set_real(node, "auc", m->auc);
-	json_set(node, "validation", row->evaluated ? figures(&row->validation) : json_new_null());
-	json_set(node, "test", row->evaluated ? figures(&row->test) : json_new_null());
+	figures_set(node, row->evaluated ? shown(row) : &none);
+	json_set(node, "calibration",
+	         figures_calibration_to_json(of_test ? &row->test_calibration : &row->validation_calibration));
+	json_set(node, "validation", row->evaluated ? figures_to_json(&row->validation) : json_new_null());
+	json_set(node, "test", row->evaluated ? figures_to_json(&row->test) : json_new_null());
 }
 
 static void add_round(void *context, const struct stored_round *row)

@@ -22,7 +22,8 @@ struct json *report_sites(const struct office *o);
 
 /* {"rounds": [...]}: at most REPORT_PAGE attempts after (round, attempt). Of each:
  *   {"study", "revision", "round", "attempt", "kind", "asks", "step", "outcome", "quorum", "opened_ms", "ms", "bytes", "model_sha256",
- *    "rows", "loss", "accuracy", "precision", "recall", "f1", "auc", "validation": {...} or null, "test": {...} or null,
+ *    "rows", "loss", "accuracy", "precision", "recall", "f1", "auc", "brier", "r2", "rmse", "mae",
+ *    "calibration": [{"predicted", "observed", "rows"}] or null, "validation": {...} or null, "test": {...} or null,
  *    "sites": [{"site", "number", "state", "phase", "reason", "bytes", "ms"}]}
  * The figures at the top are the test part's, or the validation part's when there is no test row; null when nothing was evaluated. */
 enum err report_rounds(struct json **out, struct office *o, const struct course *c, uint64_t round, uint32_t attempt,

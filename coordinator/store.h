@@ -21,7 +21,7 @@
 #include "base/json.h"
 #include "coordinator/campaign.h"
 
-#define STORE_FORMAT 1 /* user_version of the newest schema */
+#define STORE_FORMAT 2 /* user_version of the newest schema */
 
 struct store;
 
@@ -102,6 +102,7 @@ struct stored_round {
 	double weight;
 	bool evaluated;
 	struct metrics validation, test;
+	struct calibration validation_calibration, test_calibration;
 };
 struct stored_participant {
 	uint32_t site;

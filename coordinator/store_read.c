@@ -1,6 +1,8 @@
 /* What is read: rows handed to a function, one after the other. */
 #include "coordinator/store_inside.h"
 
+#include "model/figures.h"
+
 #include <string.h>
 
 enum err store_studies(struct store *s, stored_study_fn *each, void *context, struct diag *why)
@@ -117,7 +119,10 @@ enum err store_rows(struct store *s, int64_t study, uint64_t round, uint32_t att
 	return e;
 }
 
-#define FIGURES(m) m ".rows, " m ".loss, " m ".accuracy, " m ".\"precision\", " m ".recall, " m ".f1, " m ".auc"
+#define FIGURES(m)                                                                                                     \
+	m ".rows, " m ".loss, " m ".accuracy, " m ".\"precision\", " m ".recall, " m ".f1, " m ".auc, " m ".brier, " m \
+	  ".r2, " m ".rmse, " m ".mae, " m ".calibration"
+#define FIGURE_COLUMNS 12 /* the last is the calibration */
 #define ROUND_COLUMNS                                                                                                  \
 	"SELECT r.round, r.attempt, r.step, r.asks, r.quorum, r.outcome, r.octets, r.opened_ms, r.closed_ms,"          \
 	" r.took_ms, r.model, r.model_octets, r.weight, " FIGURES("v") ", " FIGURES("t") " FROM rounds r"
@@ -136,6 +141,10 @@ static struct metrics figures_at(struct sqlite3_stmt *q, int column)
 		.recall = sql_get_real(q, column + 4),
 		.f1 = sql_get_real(q, column + 5),
 		.auc = sql_get_real(q, column + 6),
+		.brier = sql_get_real(q, column + 7),
+		.r2 = sql_get_real(q, column + 8),
+		.rmse = sql_get_real(q, column + 9),
+		.mae = sql_get_real(q, column + 10),
 	};
 }
 
@@ -156,9 +165,11 @@ static struct stored_round round_at(struct sqlite3_stmt *q)
 		.model_octets = (uint64_t)sql_get_integer(q, 11),
 		.weight = sql_get_real(q, 12),
 		.validation = figures_at(q, FIRST_FIGURE),
-		.test = figures_at(q, FIRST_FIGURE + 7),
+		.test = figures_at(q, FIRST_FIGURE + FIGURE_COLUMNS),
 	};
 
+	figures_calibration_from_text(&r.validation_calibration, sql_get_text(q, FIRST_FIGURE + FIGURE_COLUMNS - 1));
+	figures_calibration_from_text(&r.test_calibration, sql_get_text(q, FIRST_FIGURE + 2 * FIGURE_COLUMNS - 1));
 	r.evaluated = r.test.rows >= 0; /* NAN: no row */
 	return r;
 }

@@ -92,6 +92,12 @@ static const char *const steps[STORE_FORMAT] = {
 	"  tidied INTEGER NOT NULL" /* how often store_tidy ran */
 	") STRICT;"
 	"INSERT INTO head VALUES (1, 0, zeroblob(32), 0, 0);",
+
+	"ALTER TABLE metrics ADD COLUMN brier REAL;"
+	"ALTER TABLE metrics ADD COLUMN r2 REAL;"
+	"ALTER TABLE metrics ADD COLUMN rmse REAL;"
+	"ALTER TABLE metrics ADD COLUMN mae REAL;"
+	"ALTER TABLE metrics ADD COLUMN calibration TEXT;", /* JSON (model/figures.h) */
 };
 
 static enum err run_steps(struct store *s, int64_t from, struct diag *why)

@@ -1,6 +1,8 @@
 /* What is written: one function per row that changes. */
 #include "coordinator/store_inside.h"
 
+#include "model/figures.h"
+
 #define RECORD_MAX (1u << 20) /* two plans with SITES_MAX sites each take 50 KiB */
 
 /* JSON text of `node`; the caller frees it. */
@@ -169,10 +171,15 @@ static void close_participant(struct store *s, int64_t study, const struct round
 }
 
 static void write_metrics(struct store *s, int64_t study, const struct round_plan *plan, const char *part,
-                          const struct metrics *m)
+                          const struct metrics *m, const struct calibration *c)
 {
-	struct sqlite3_stmt *q = sql_begin(s, "INSERT OR REPLACE INTO metrics"
-	                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT OR REPLACE INTO metrics (study, round, attempt, part, rows, loss, accuracy,"
+	                     " \"precision\", recall, f1, auc, brier, r2, rmse, mae, calibration) VALUES"
+	                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+
+	struct json *points = figures_calibration_to_json(c);
+	struct buf calibration = text_of(points);
 
 	bind_attempt(s, q, study, plan->round, plan->attempt);
 	sql_text(s, q, 4, part);
@@ -183,7 +190,14 @@ static void write_metrics(struct store *s, int64_t study, const struct round_pla
 	sql_real(s, q, 9, m->recall);
 	sql_real(s, q, 10, m->f1);
 	sql_real(s, q, 11, m->auc);
+	sql_real(s, q, 12, m->brier);
+	sql_real(s, q, 13, m->r2);
+	sql_real(s, q, 14, m->rmse);
+	sql_real(s, q, 15, m->mae);
+	sql_text(s, q, 16, buf_text(&calibration));
 	sql_write(s, q);
+	buf_free(&calibration);
+	json_free(points);
 }
 
 bool store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms)
@@ -210,8 +224,8 @@ bool store_close_round(struct store *s, int64_t study, const struct round_report
 			close_participant(s, study, plan, site, now_ms);
 	}
 	if (report->evaluated) {
-		write_metrics(s, study, plan, "validation", &report->validation);
-		write_metrics(s, study, plan, "test", &report->test);
+		write_metrics(s, study, plan, "validation", &report->validation, &report->validation_calibration);
+		write_metrics(s, study, plan, "test", &report->test, &report->test_calibration);
 	}
 	return true;
 }

@@ -52,6 +52,18 @@ static void expect_metrics(const struct json *figures, const struct metrics *m)
 	assert_true(json_as_real(json_get(figures, "loss")) == m->loss);
 	assert_true(json_as_real(json_get(figures, "accuracy")) == m->accuracy);
 	assert_true(json_as_real(json_get(figures, "auc")) == m->auc);
+	assert_true(json_as_real(json_get(figures, "brier")) == m->brier);
+}
+
+/* The curve of the test part: its points hold all rows. */
+static void expect_calibration(const struct json *curve, const struct metrics *test)
+{
+	double rows = 0;
+
+	assert_int_equal(json_count(curve), CALIBRATION_POINTS);
+	for (size_t i = 0; i < CALIBRATION_POINTS; i++)
+		rows += json_as_real(json_get(json_at(curve, i), "rows"));
+	assert_true(rows == test->rows);
 }
 
 static void check_rounds(struct federation *f, const struct study *study, const struct federated *expected)
@@ -76,6 +88,8 @@ static void check_rounds(struct federation *f, const struct study *study, const 
 	}
 	expect_metrics(json_get(last, "test"), &expected->test);
 	expect_metrics(json_get(last, "validation"), &expected->validation);
+	expect_calibration(json_get(last, "calibration"), &expected->test);
+	assert_int_equal(json_kind(json_get(json_at(rounds, 0), "calibration")), JSON_IS_NULL);
 	json_free(rounds);
 }
 

@@ -411,7 +411,7 @@ static void test_figures_of_another_version(void **state)
 	commit_good(l, 3);
 	ledger_note_figures(l, &r, &own);
 	ledger_close(l);
-	execute(&t, "UPDATE figures SET test = '{\"rows\":7,\"brier\":0.5,\"auc\":\"high\"}', validation = 'not json'");
+	execute(&t, "UPDATE figures SET test = '{\"rows\":7,\"shade\":0.5,\"auc\":\"high\"}', validation = 'not json'");
 	l = open_ledger(&t);
 	ledger_each(l, NULL, see, &s);
 	assert_true(s.last.own.test.rows == 7);

@@ -76,6 +76,128 @@ static void auc_is_a_probability_of_pairs(void **state)
 		}
 }
 
+/* ---- probabilities against the definitions, row by row */
+
+static double probability(float z)
+{
+	return 1 / (1 + exp(-(double)z));
+}
+
+/* Brier score of the rows, and of no bins. */
+static double brier_of_rows(const struct rows *k)
+{
+	double sum = 0;
+	for (int i = 0; i < ROWS; i++)
+		sum += pow(probability(k->z[i]) - k->labels[i].class, 2);
+	return sum / ROWS;
+}
+
+/* Over the 60 sets of rows that the header speaks of, and rows at the worst place of their bins. */
+static void brier_is_near_the_exact_one(void **state)
+{
+	(void)state;
+	static struct rows k;
+	double worst = 0;
+	for (uint64_t seed = 0; seed < 60; seed++)
+		for (uint32_t bins = 2; bins <= 2048; bins *= 4) {
+			struct metrics_shape shape = {.classes = 2, .bins = bins};
+			struct metrics m;
+			binary_rows(&k, 0.5 + 7.5 * (double)seed / 59, seed % 2 ? 0.5 : 0.1, seed);
+			figures(&m, shape, k.z, k.labels, ROWS);
+			double error = fabs(m.brier - brier_of_rows(&k));
+			assert_true(error <= 1.23 / bins);
+			if (bins == 2048)
+				worst = fmax(worst, error);
+		}
+	print_message("Brier score from 2,048 bins: at most %.1e from the exact one\n", worst);
+	assert_true(worst < 4e-5);
+
+	/* the steepest place of p^2: a negative row just above the edge of a bin at s = 0.607 */
+	struct metrics_shape shape = {.classes = 2, .bins = 2048};
+	struct metrics m;
+	for (int i = 0; i < ROWS; i++) {
+		double edge = ceil(0.607 * 2048) / 2048;
+		k.z[i] = (float)(2 * log(edge / (1 - edge))) + 1e-6f;
+		k.labels[i].class = 0;
+	}
+	figures(&m, shape, k.z, k.labels, ROWS);
+	assert_true(fabs(m.brier - brier_of_rows(&k)) > 1.22 / 2048 && fabs(m.brier - brier_of_rows(&k)) < 1.23 / 2048);
+}
+
+/* By rows: each may have moved by 1 / bins, and so to another tenth only if it was that near to its edge. */
+static void calibration_is_that_of_the_rows(void **state)
+{
+	(void)state;
+	static struct rows k;
+	for (uint64_t seed = 0; seed < 20; seed++)
+		for (uint32_t bins = 64; bins <= 2048; bins *= 32) {
+			struct metrics_shape shape = {.classes = 2, .bins = bins};
+			double loss = 0, counts[2 * 2048] = {0}, rows = 0;
+			struct calibration c;
+			binary_rows(&k, 0.5 + (double)(seed % 4), 0.4, seed);
+			metrics_add(&loss, counts, shape, k.z, k.labels, ROWS);
+			metrics_calibration(&c, shape, counts);
+			assert_true(c.known);
+			for (int t = 0; t < CALIBRATION_POINTS; t++) {
+				double sure = 0, near = 0, predicted = 0, positives = 0, low = t / 10.0,
+				       high = low + 0.1;
+				for (int i = 0; i < ROWS; i++) {
+					double p = probability(k.z[i]), slack = 1.0 / bins;
+					bool in = p > low && p < high;
+					if (p < low - slack || p > high + slack)
+						continue;
+					bool edge = fabs(p - low) <= slack || fabs(p - high) <= slack;
+					sure += in && !edge;
+					near += edge;
+					predicted += in ? p : 0;
+					positives += in && k.labels[i].class;
+				}
+				const struct calibration_point *point = &c.points[t];
+				rows += point->rows;
+				assert_true(point->rows >= sure && point->rows <= sure + near);
+				if (near > 0 || sure == 0)
+					continue;
+				assert_true(fabs(point->predicted - predicted / sure) <= 1.0 / bins);
+				assert_true(point->observed == positives / sure);
+			}
+			assert_true(rows == ROWS);
+		}
+}
+
+/* In Python, with p = [1 / (1 + math.exp(-z)) for z in ...]: the mean of (p - y) ** 2 is below, and so are the means of p
+ * and y over the rows with int(10 * p) == t. */
+static void calibration_by_hand(void **state)
+{
+	(void)state;
+	const float z[] = {-3, -2, -2, -0.1f, 0.3f, 0.3f, 2.5f, 4};
+	const union label_value labels[] = {{0}, {0}, {1}, {0}, {1}, {0}, {1}, {1}};
+	const struct calibration_point wanted[CALIBRATION_POINTS] = {[0] = {1, 0.0474258732, 0},
+	                                                             [1] = {2, 0.1192029220, 0.5},
+	                                                             [4] = {1, 0.4750208125, 0},
+	                                                             [5] = {2, 0.5744425168, 0.5},
+	                                                             [9] = {2, 0.9530778050, 1}};
+	struct metrics_shape shape = {.classes = 2, .bins = 65536};
+	double loss = 0, *counts = calloc(metrics_counts_length(shape), sizeof *counts);
+	struct calibration c;
+	struct metrics m;
+	metrics_add(&loss, counts, shape, z, labels, 8);
+	metrics_from_sums(&m, shape, loss, counts);
+	assert_true(fabs(m.brier - 0.19188352) < 2e-5);
+	metrics_calibration(&c, shape, counts);
+	for (int t = 0; t < CALIBRATION_POINTS; t++) {
+		assert_true(c.points[t].rows == wanted[t].rows);
+		if (wanted[t].rows == 0)
+			assert_true(isnan(c.points[t].predicted) && isnan(c.points[t].observed));
+		else
+			assert_true(fabs(c.points[t].predicted - wanted[t].predicted) < 2e-5 &&
+			            c.points[t].observed == wanted[t].observed);
+	}
+	free(counts);
+	double three[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+	metrics_calibration(&c, (struct metrics_shape){.classes = 3}, three);
+	assert_false(c.known);
+}
+
 static void extremes_of_auc(void **state)
 {
 	(void)state;
@@ -217,7 +339,7 @@ static void undefined_is_nan(void **state)
 		struct metrics m;
 		figures(&m, shapes[s], NULL, NULL, 0);
 		assert_true(m.rows == 0);
-		assert_true(isnan(m.loss) && isnan(m.accuracy) && isnan(m.auc));
+		assert_true(isnan(m.loss) && isnan(m.accuracy) && isnan(m.auc) && isnan(m.brier));
 		assert_true(isnan(m.precision) && isnan(m.recall) && isnan(m.f1));
 	}
 	struct metrics m;
@@ -295,6 +417,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(auc_is_a_probability_of_pairs),
+		cmocka_unit_test(brier_is_near_the_exact_one),
+		cmocka_unit_test(calibration_is_that_of_the_rows),
+		cmocka_unit_test(calibration_by_hand),
 		cmocka_unit_test(extremes_of_auc),
 		cmocka_unit_test(confusion_is_exact),
 		cmocka_unit_test(bins_hold_their_scores),

@@ -84,13 +84,48 @@ static void score(struct scored *out, const struct pooled *f, enum split_part pa
 		}
 }
 
+/* The probability in the middle of the logit's bin. */
+static double binned(double logit)
+{
+	double bin = floor(BINS / (1 + exp(-logit / 2))), z = 2 * log((bin + 0.5) / (BINS - bin - 0.5));
+
+	return 1 / (1 + exp(-z));
+}
+
+static void assert_calibration(const struct calibration *c, const struct scored *s, uint32_t cell_min)
+{
+	struct calibration_point wanted[CALIBRATION_POINTS] = {{0}};
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		double p = binned(s->logit[i]);
+		struct calibration_point *point = &wanted[(int)floor(10 * p)];
+
+		point->rows++;
+		point->predicted += p;
+		point->observed += s->positive[i];
+	}
+	assert_true(c->known);
+	for (int i = 0; i < CALIBRATION_POINTS; i++) {
+		const struct calibration_point *point = &c->points[i];
+
+		assert_true(point->rows == wanted[i].rows);
+		assert_int_equal(isnan(point->predicted), wanted[i].rows < cell_min || wanted[i].rows == 0);
+		assert_int_equal(isnan(point->observed), isnan(point->predicted));
+		if (isnan(point->predicted))
+			continue;
+		assert_close(point->predicted, wanted[i].predicted / point->rows, 1e-12);
+		assert_close(point->observed, wanted[i].observed / point->rows, 1e-12);
+	}
+}
+
 static void assert_figures(const struct metrics *m, const struct scored *s)
 {
-	double loss = 0, hits[2][2] = {{0}}, ordered = 0, pairs = 0;
+	double loss = 0, brier = 0, hits[2][2] = {{0}}, ordered = 0, pairs = 0;
 
 	for (uint32_t i = 0; i < s->count; i++) {
 		loss += log1p(exp(s->positive[i] ? -s->logit[i] : s->logit[i])) / s->count;
 		hits[s->positive[i]][s->logit[i] >= 0]++;
+		brier += pow(binned(s->logit[i]) - s->positive[i], 2) / s->count;
 		for (uint32_t k = 0; k < s->count; k++) { /* every pair of a positive and a negative, by bin */
 			double high = floor(BINS / (1 + exp(-s->logit[i] / 2)));
 			double low = floor(BINS / (1 + exp(-s->logit[k] / 2)));
@@ -108,6 +143,8 @@ static void assert_figures(const struct metrics *m, const struct scored *s)
 	assert_close(m->recall, hits[1][1] / (hits[1][1] + hits[1][0]), 1e-12);
 	assert_close(m->f1, 2 * hits[1][1] / (2 * hits[1][1] + hits[0][1] + hits[1][0]), 1e-12);
 	assert_close(m->auc, ordered / pairs, 1e-12);
+	assert_close(m->brier, brier, 1e-12);
+	assert_true(isnan(m->r2) && isnan(m->rmse) && isnan(m->mae));
 }
 
 static void test_figures_are_those_of_the_pooled_rows(void **state)
@@ -127,8 +164,10 @@ static void test_figures_are_those_of_the_pooled_rows(void **state)
 	pooled_read(w, &c, f, &f->first);
 	score(&rows, f, PART_VALIDATION, w, &c);
 	assert_figures(&out.validation, &rows);
+	assert_calibration(&out.validation_calibration, &rows, f->study.sites.cell_min);
 	score(&rows, f, PART_TEST, w, &c);
 	assert_figures(&out.test, &rows);
+	assert_calibration(&out.test_calibration, &rows, f->study.sites.cell_min);
 	checkpoint_free(&c);
 	outcome_free(&out);
 	aggregate_free(&sum);
@@ -160,6 +199,11 @@ static void test_figures_of_few_rows_are_withheld(void **state)
 		assert_int_equal(isnan(out.test.recall), rows < 30);
 		assert_int_equal(isnan(out.test.f1), rows < 30);
 		assert_int_equal(isnan(out.test.auc), rows < 30);
+		assert_int_equal(isnan(out.test.brier), rows < 30);
+		assert_int_equal(out.test_calibration.known, rows >= 30);
+		for (int i = 0; i < CALIBRATION_POINTS; i++)
+			assert_true(rows < 30 || isnan(out.test_calibration.points[i].observed) ||
+			            out.test_calibration.points[i].rows >= 30);
 		assert_int_equal(rows < 30, count == 3);
 		outcome_free(&out);
 	}

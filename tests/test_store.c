@@ -24,6 +24,9 @@
 #include <cmocka.h>
 
 #define NOW 1700000000000
+#define TEXT_OF(x) #x
+#define TEXT_OF_MACRO(x) TEXT_OF(x)
+#define FORMAT_NOW TEXT_OF_MACRO(STORE_FORMAT)
 
 /* ---- the disk */
 
@@ -394,8 +397,9 @@ static void test_rounds_are_read_by_the_page(void **state)
 	                                    .outcome = OUTCOME_DONE,
 	                                    .round = r,
 	                                    .evaluated = true,
-	                                    .validation = {4, 1, NAN, NAN, NAN, NAN, 0.5},
-	                                    .test = {0, NAN, NAN, NAN, NAN, NAN, NAN},
+	                                    .validation = {4, 1, NAN, NAN, NAN, NAN, 0.5, 0.25, -3, 17, 11},
+	                                    .validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
+	                                    .test = {0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
 	                                    .started_ms = 5,
 	                                    .ended_ms = 7};
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
@@ -410,6 +414,13 @@ static void test_rounds_are_read_by_the_page(void **state)
 	assert_int_equal(row.asks, ASK_TRAIN | ASK_EVALUATE);
 	assert_true(row.evaluated);
 	assert_true(row.validation.auc == 0.5 && row.validation.rows == 4);
+	assert_true(row.validation.brier == 0.25 && row.validation.r2 == -3 && row.validation.rmse == 17 &&
+	            row.validation.mae == 11);
+	assert_true(row.validation_calibration.known && !row.test_calibration.known);
+	assert_true(row.validation_calibration.points[0].predicted == 0.0625);
+	assert_true(row.validation_calibration.points[0].observed == 0.75 &&
+	            row.validation_calibration.points[0].rows == 4);
+	assert_true(isnan(row.validation_calibration.points[1].predicted));
 	assert_true(isnan(row.test.auc) && row.test.rows == 0);
 	assert_int_equal(store_newest_metrics(f->store, f->id, &newest, &found, NULL), OK);
 	assert_true(found);
@@ -449,8 +460,40 @@ static void test_a_newer_format_is_refused_by_name(void **state)
 		strstr(why.text, "coordinator.db: made by a newer version of cohort-coordinator (format 99, this"));
 	assert_null(strchr(why.text, '\n'));
 	/* and nothing was changed in it */
-	tamper(f, "PRAGMA user_version = 1");
+	tamper(f, "PRAGMA user_version = " FORMAT_NOW);
 	open_store(f);
+}
+
+/* Figures of a database that was made before there were Brier scores and calibration. */
+static void test_an_older_format_is_brought_up(void **state)
+{
+	struct fixture *f = *state;
+	const struct round_plan plan = plan_of(1, 1), next = plan_of(2, 1);
+	struct round *r = play_round();
+	struct round_report report = {
+		.plan = &plan, .outcome = OUTCOME_DONE, .round = r, .evaluated = true, .test = METRICS_NONE};
+	struct stored_round row;
+
+	report.validation = (struct metrics){.rows = 40, .loss = 0.25, .auc = 0.75};
+	report.test.rows = 0;
+	assert_true(store_open_round(f->store, f->id, &plan, 2, 64, NOW));
+	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
+	commit(f);
+	tamper(f, "ALTER TABLE metrics DROP COLUMN calibration; ALTER TABLE metrics DROP COLUMN mae;"
+	          "ALTER TABLE metrics DROP COLUMN rmse; ALTER TABLE metrics DROP COLUMN r2;"
+	          "ALTER TABLE metrics DROP COLUMN brier; PRAGMA user_version = 1");
+	open_store(f);
+	assert_int_equal(store_rounds(f->store, f->id, 0, 0, 1, take_round, &row, NULL), OK);
+	assert_true(row.validation.loss == 0.25 && row.validation.auc == 0.75 && isnan(row.validation.brier));
+	assert_false(row.validation_calibration.known);
+	report.plan = &next;
+	report.validation.brier = 0.125;
+	assert_true(store_open_round(f->store, f->id, &next, 2, 64, NOW));
+	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
+	commit(f);
+	assert_int_equal(store_rounds(f->store, f->id, 1, 1, 1, take_round, &row, NULL), OK);
+	assert_true(row.validation.brier == 0.125);
+	round_free(r);
 }
 
 static void test_a_database_of_another_program_is_refused(void **state)
@@ -749,6 +792,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rounds_are_read_by_the_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_unreadable_contribution_does_not_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_newer_format_is_refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_older_format_is_brought_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_database_of_another_program_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_chain_is_what_the_header_says, setup, teardown),

@@ -141,8 +141,8 @@ static void compute(struct conductor *c)
 		double v = c->validation[p->step - 1];
 
 		o.evaluated = true;
-		o.validation = (struct metrics){50, v, v, v, v, v, v};
-		o.test = (struct metrics){50, 9, 9, 9, 9, 9, 9};
+		o.validation = (struct metrics){50, v, v, v, v, v, v, v, v, v, v};
+		o.test = (struct metrics){50, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
 	}
 	campaign_computed(c->campaign, &o, c->now_ms);
 }

@@ -1,0 +1,27 @@
+/*
+ * Metrics as JSON: how ledger and store keep figures and how commands print them. Undefined ones are null.
+ *
+ *   {"rows":57,"loss":0.09,"accuracy":0.98,"precision":0.97,"recall":0.97,"f1":0.97,"auc":0.995,"brier":0.02,
+ *    "r2":null,"rmse":null,"mae":null}
+ *   [{"predicted":0.04,"observed":0.02,"rows":31}, ...]                         a calibration curve, or null
+ */
+#ifndef COHORT_MODEL_FIGURES_H
+#define COHORT_MODEL_FIGURES_H
+
+#include "base/json.h"
+#include "model/metrics.h"
+
+struct json *figures_to_json(const struct metrics *m);
+
+/* Adds the keys of figures_to_json to an object. */
+void figures_set(struct json *object, const struct metrics *m);
+
+/* What is missing in the text, or no number, is undefined: a ledger of another version is read as far as it goes. */
+void figures_from_text(struct metrics *out, const char *text);
+
+struct json *figures_calibration_to_json(const struct calibration *c);
+
+/* Unknown when the text is none that figures_calibration_to_json gives. */
+void figures_calibration_from_text(struct calibration *out, const char *text);
+
+#endif

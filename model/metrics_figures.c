@@ -1,0 +1,169 @@
+/* From sums to figures: what model/metrics.c added up, over rows and over sites. */
+#include "model/metrics.h"
+
+#include "base/err.h"
+
+#include <string.h>
+
+static double sum_of(const double *x, size_t n)
+{
+	double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+static double ratio(double part, double whole)
+{
+	return whole > 0 ? part / whole : NAN;
+}
+
+/* Pairs of a positive and a negative in which the positive lies in a higher bin, plus half of those in one bin, over
+ * all pairs: the area under the trapezoids of the ROC curve (Hanley and McNeil 1982). */
+static double area(const double *negatives, const double *positives, uint32_t bins)
+{
+	double below = 0, pairs = 0;
+	for (uint32_t b = 0; b < bins; b++) {
+		pairs += positives[b] * (below + negatives[b] / 2);
+		below += negatives[b];
+	}
+	return ratio(pairs, below * sum_of(positives, bins));
+}
+
+/* The probability that a bin's middle score stands for: exp(z / 2) is the odds of the score, exp(z) those of p. */
+static double probability_of(uint32_t bin, uint32_t bins)
+{
+	double s = (bin + 0.5) / bins, other = 1 - s;
+	return s * s / (s * s + other * other);
+}
+
+/* Sum of (p - y)^2 over two histograms. */
+static double squares(const double *negatives, const double *positives, uint32_t bins)
+{
+	double sum = 0;
+	for (uint32_t b = 0; b < bins; b++) {
+		double p = probability_of(b, bins);
+		sum += negatives[b] * p * p + positives[b] * (1 - p) * (1 - p);
+	}
+	return sum;
+}
+
+static void binary_figures(struct metrics *m, const double *counts, uint32_t bins)
+{
+	const double *negatives = counts, *positives = counts + bins;
+	uint32_t half = bins / 2;
+	double true_negatives = sum_of(negatives, half), false_positives = sum_of(negatives + half, half);
+	double false_negatives = sum_of(positives, half), true_positives = sum_of(positives + half, half);
+	m->accuracy = ratio(true_positives + true_negatives, m->rows);
+	m->precision = ratio(true_positives, true_positives + false_positives);
+	m->recall = ratio(true_positives, true_positives + false_negatives);
+	m->f1 = ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives);
+	m->auc = area(negatives, positives, bins);
+	m->brier = ratio(squares(negatives, positives, bins), m->rows);
+}
+
+static void categorical_figures(struct metrics *m, const double *counts, uint32_t classes)
+{
+	double right = 0, precision = 0, recall = 0, f1 = 0, occurring = 0;
+	for (uint32_t k = 0; k < classes; k++) {
+		double hits = counts[(size_t)k * classes + k], truth = 0, predicted = 0;
+		for (uint32_t j = 0; j < classes; j++) {
+			truth += counts[(size_t)k * classes + j];
+			predicted += counts[(size_t)j * classes + k];
+		}
+		right += hits;
+		if (truth + predicted == 0)
+			continue;
+		occurring++;
+		precision += predicted > 0 ? hits / predicted : 0;
+		recall += truth > 0 ? hits / truth : 0;
+		f1 += 2 * hits / (truth + predicted);
+	}
+	m->accuracy = ratio(right, m->rows);
+	m->precision = ratio(precision, occurring);
+	m->recall = ratio(recall, occurring);
+	m->f1 = ratio(f1, occurring);
+}
+
+void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts)
+{
+	*out = METRICS_NONE;
+	out->rows = sum_of(counts, metrics_counts_length(shape));
+	out->loss = ratio(loss_sum, out->rows);
+	if (shape.classes == 2)
+		binary_figures(out, counts, shape.bins);
+	else
+		categorical_figures(out, counts, shape.classes);
+}
+
+bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const double *counts)
+{
+	CHECK(shape.classes == 2);
+	const double *negatives = counts, *positives = counts + shape.bins;
+	double negative_rows = sum_of(negatives, shape.bins), positive_rows = sum_of(positives, shape.bins);
+	if (!(negative_rows > 0 && positive_rows > 0))
+		return false;
+	double false_positives = 0, true_positives = 0;
+	points[0] = (struct roc_point){.threshold = INFINITY};
+	for (uint32_t i = 1; i <= shape.bins; i++) {
+		uint32_t bin = shape.bins - i;
+		double score = (double)bin / shape.bins, odds = score / (1 - score);
+		false_positives += negatives[bin];
+		true_positives += positives[bin];
+		points[i] = (struct roc_point){.false_positive_rate = false_positives / negative_rows,
+		                               .true_positive_rate = true_positives / positive_rows,
+		                               /* score = sigmoid(z / 2), so exp(z) is the square of its odds */
+		                               .threshold = odds * odds / (1 + odds * odds)};
+	}
+	return true;
+}
+
+void metrics_calibration(struct calibration *out, struct metrics_shape shape, const double *counts)
+{
+	const double *negatives = counts, *positives = counts + shape.bins;
+	*out = (struct calibration){0};
+	for (uint32_t b = 0; shape.classes == 2 && b < shape.bins; b++) {
+		double p = probability_of(b, shape.bins), rows = negatives[b] + positives[b];
+		struct calibration_point *point = &out->points[(int)(p * CALIBRATION_POINTS)]; /* p < 1 */
+		point->rows += rows;
+		point->predicted += rows * p;
+		point->observed += positives[b];
+		out->known |= rows > 0;
+	}
+	for (int i = 0; i < CALIBRATION_POINTS; i++) {
+		struct calibration_point *point = &out->points[i];
+		point->predicted = ratio(point->predicted, point->rows);
+		point->observed = ratio(point->observed, point->rows);
+	}
+}
+
+/* ---- selection */
+
+/* The figure, signed so that larger is better. */
+static bool figure(double *out, const struct metrics *m, const char *name)
+{
+	if (strcmp(name, "auc") == 0)
+		*out = m->auc;
+	else if (strcmp(name, "accuracy") == 0)
+		*out = m->accuracy;
+	else if (strcmp(name, "f1") == 0)
+		*out = m->f1;
+	else if (strcmp(name, "loss") == 0)
+		*out = -m->loss;
+	else
+		return false;
+	return true;
+}
+
+bool metrics_is_name(const char *name)
+{
+	double ignored;
+	return figure(&ignored, &(struct metrics){0}, name);
+}
+
+bool metrics_better(const struct metrics *a, const struct metrics *b, const char *name)
+{
+	double x, y;
+	CHECK(figure(&x, a, name) && figure(&y, b, name));
+	return !isnan(x) && (isnan(y) || x > y);
+}
