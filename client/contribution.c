@@ -80,11 +80,12 @@ static enum err add_statistics(const struct filling *f)
 	                      &f->report->saturated, f->why);
 }
 
-static enum err train(const struct filling *f, float *parameters, uint32_t step)
+static enum err train(const struct filling *f, float *parameters, const float *global, uint32_t step)
 {
 	const struct local_training *local = &f->study->local;
 	struct round_rows rows = {.examples = &f->rows->parts[PART_TRAIN], .batches = &f->w->batches};
 	struct row_source source = {round_rows_begin, round_rows_fill, &rows};
+	struct train_run run = {.round = step, .rounds = f->study->rounds, .anchor = global};
 	struct train_report trained;
 	struct batch_range range;
 	enum err e;
@@ -93,7 +94,7 @@ static enum err train(const struct filling *f, float *parameters, uint32_t step)
 	range = batches_of_round(rows.batches, step, local->epochs, local->steps);
 	rows.next = range.first;
 	rows.end = range.first + range.count;
-	e = trainer_run(&f->w->trainer, parameters, &trained, source, f->cancel, f->why);
+	e = trainer_run(&f->w->trainer, parameters, &trained, source, run, f->cancel, f->why);
 	if (e == OK)
 		f->report->training_loss = trained.loss;
 	return e;
@@ -108,7 +109,7 @@ static enum err add_update(const struct filling *f, const float *global, uint32_
 	enum err e;
 
 	vec_copy(update, global, n);
-	e = train(f, update, step);
+	e = train(f, update, global, step);
 	if (e != OK)
 		return e;
 	for (size_t i = 0; i < n; i++)

@@ -14,7 +14,6 @@
 #define LAYERS_BUILT "dense|relu|sigmoid"
 #define LAYERS_PLANNED "dropout|tanh|conv"
 #define LAYERS_SAID "dense WIDTH, relu or sigmoid"
-#define LAYER_TEXT_SIZE 32 /* "dense 65536" */
 
 void spec_begin(struct model_spec *s, uint32_t inputs)
 {
@@ -108,21 +107,21 @@ enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why
 	return refuse_kind(text, kind, why);
 }
 
-static void layer_text(char out[LAYER_TEXT_SIZE], const struct layer *l)
+void spec_layer_text(char out[SPEC_LAYER_SIZE], const struct layer *l)
 {
 	if (l->kind == LAYER_DENSE)
-		snprintf(out, LAYER_TEXT_SIZE, "dense %u", l->outputs);
+		snprintf(out, SPEC_LAYER_SIZE, "dense %u", l->outputs);
 	else
-		snprintf(out, LAYER_TEXT_SIZE, "%s", l->kind == LAYER_RELU ? "relu" : "sigmoid");
+		snprintf(out, SPEC_LAYER_SIZE, "%s", l->kind == LAYER_RELU ? "relu" : "sigmoid");
 }
 
 enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why)
 {
-	char text[LAYER_TEXT_SIZE];
+	char text[SPEC_LAYER_SIZE];
 	if (s->layer_count == 0)
 		return diag_set(why, ERR_DATA, "the model has no layers; the smallest is \"dense %u\"", outputs);
 	const struct layer *last = &s->layers[s->layer_count - 1];
-	layer_text(text, last);
+	spec_layer_text(text, last);
 	if (last->kind != LAYER_DENSE)
 		return diag_set(
 			why, ERR_DATA,
@@ -151,8 +150,8 @@ void spec_put_layers(struct buf *out, const struct model_spec *s)
 {
 	struct json *list = json_new_array();
 	for (uint32_t i = 0; i < s->layer_count; i++) {
-		char text[LAYER_TEXT_SIZE];
-		layer_text(text, &s->layers[i]);
+		char text[SPEC_LAYER_SIZE];
+		spec_layer_text(text, &s->layers[i]);
 		json_add(list, json_new_string(text));
 	}
 	json_write(out, list, false);

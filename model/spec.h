@@ -38,7 +38,17 @@ struct model_spec {
 	enum loss_kind loss;
 };
 
-enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_MOMENTUM, OPTIMIZER_ADAM };
+enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_MOMENTUM, OPTIMIZER_ADAM, OPTIMIZER_NESTEROV, OPTIMIZER_ADAMW };
+
+/* How the learning rate goes over the training rounds: the formulas are model/schedule.h's. Zeroed: always the same. */
+enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE };
+struct rate_schedule {
+	enum schedule_kind kind;
+	uint32_t warmup; /* rounds before the full rate */
+	uint32_t every; /* step: rounds at one rate */
+	double factor; /* step: from one rate to the next */
+	double floor; /* cosine: what it falls to, as a part of the full rate */
+};
 
 /* How a site trains within one round (the study's training.local). Exactly one of epochs and steps is not 0. */
 struct local_training {
@@ -46,9 +56,12 @@ struct local_training {
 	uint32_t batch; /* rows; the last batch of an epoch may be smaller */
 	enum optimizer_kind optimizer;
 	double learning_rate;
-	double momentum; /* momentum only */
-	double beta1, beta2, epsilon; /* Adam only */
-	double weight_decay; /* L2: added to the gradient as weight_decay * w; 0 = none */
+	double momentum; /* momentum and Nesterov only */
+	double beta1, beta2, epsilon; /* Adam and AdamW only */
+	double weight_decay; /* L2; 0 = none, as the next two (model/optimizer.h) */
+	double l1; /* L1 */
+	double proximal; /* FedProx's mu */
+	struct rate_schedule schedule;
 };
 
 void spec_begin(struct model_spec *s, uint32_t inputs);
@@ -67,6 +80,10 @@ uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
 
 /* What follows the logits, from the label's kind: "sigmoid" or "softmax". */
 const char *spec_link(const struct model_spec *s);
+
+/* One layer as spec_add_layer reads it. */
+#define SPEC_LAYER_SIZE 32 /* "dense 65536" */
+void spec_layer_text(char out[SPEC_LAYER_SIZE], const struct layer *l);
 
 /* Appends the layers as spec_add_layer reads them, as a JSON list: ["dense 128","relu","dense 1"]. */
 struct buf;

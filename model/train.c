@@ -2,6 +2,7 @@
 
 #include "base/vec.h"
 #include "model/loss.h"
+#include "model/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,11 +44,17 @@ static double batch_gradient(struct trainer *t, const float *parameters, struct 
 	return loss;
 }
 
+static double rate_factor(const struct rate_schedule *s, struct train_run run)
+{
+	bool constant = s->kind == SCHEDULE_CONSTANT && s->warmup == 0;
+	return constant ? 1 : schedule_factor(s, run.round, run.rounds);
+}
+
 enum err trainer_run(struct trainer *t, float *parameters, struct train_report *report, struct row_source source,
-                     const atomic_bool *cancel, struct diag *why)
+                     struct train_run run, const atomic_bool *cancel, struct diag *why)
 {
 	struct train_report sums = {0};
-	optimizer_reset(&t->optimizer);
+	optimizer_begin(&t->optimizer, rate_factor(&t->optimizer.settings.schedule, run), run.anchor);
 	for (uint32_t batch; (batch = source.begin(source.context)) > 0; sums.steps++) {
 		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
 			return diag_set(why, ERR_CANCELLED, "training was cancelled after %llu steps",

@@ -2,7 +2,8 @@
  * Local training of one round, in place on the global parameters: one optimizer step on the mean gradient of every
  * batch that the source has. Epochs or steps, order and sizes of batches are the source's (data/batches.h).
  *
- * Optimizer state starts at zero at each run: sites are stateless between rounds. A batch larger than a block of the
+ * Optimizer state starts at zero at each run: sites are stateless between rounds. What a run needs of its round is in
+ * struct train_run. A batch larger than a block of the
  * network is the sum over blocks, so memory does not grow with it. Same source, settings and parameters: same bits,
  * whatever ran before.
  */
@@ -23,6 +24,13 @@ struct trainer {
 	union label_value *labels;
 };
 
+/* What one run needs beside parameters and rows. All of it may be zero where the settings have neither schedule nor
+ * proximal term. */
+struct train_run {
+	uint32_t round, rounds; /* training round r = 1 ... R of the study: the learning rate's schedule */
+	const float *anchor; /* [spec.parameters] the proximal term's: the global parameters, in memory of their own */
+};
+
 struct train_report {
 	uint64_t steps, rows; /* rows counted each time they were used */
 	double loss; /* mean over these rows, each before its step; NAN without rows */
@@ -37,6 +45,6 @@ void trainer_free(struct trainer *t); /* accepts a zeroed one */
  * `cancel` (may be NULL) is looked at before every step. ERR_CANCELLED; ERR_DATA when a parameter is no longer finite
  * (names the learning rate). After an error the parameters must be thrown away. `report` may be NULL. */
 enum err trainer_run(struct trainer *t, float *parameters, struct train_report *report, struct row_source source,
-                     const atomic_bool *cancel, struct diag *why) MUST_USE;
+                     struct train_run run, const atomic_bool *cancel, struct diag *why) MUST_USE;
 
 #endif

@@ -11,6 +11,7 @@
 #define BETA1 0.9 /* Kingma and Ba, Adam, ICLR 2015, section 2, as the next two */
 #define BETA2 0.999
 #define ADAM_EPSILON 1e-8
+#define STEP_FACTOR 0.1 /* He et al., CVPR 2016, section 3.4: "divided by 10" */
 #define WEIGHT_CAP 5000 /* patients: a large hospital's share of one study */
 #define BINS 2048 /* AUC exact to about 1e-4 (model/metrics.h) */
 
@@ -101,21 +102,29 @@ static struct json *complete_data(struct study_draft *d, const struct json *tree
 	return out;
 }
 
-static struct json *complete_local(const struct json *in, bool one_step)
+static struct json *complete_schedule(const struct json *in)
 {
 	struct json *out = json_new_object();
-	bool open = !json_get(in, "epochs") && !json_get(in, "steps");
-	bool adam = text_is(in, "optimizer", "adam");
-	study_carry(out, in, "epochs");
-	if (open && !one_step)
-		json_set_integer(out, "epochs", 1);
-	study_carry(out, in, "steps");
-	if (open && one_step)
-		json_set_integer(out, "steps", 1);
-	study_carry(out, in, "batch");
-	study_carry(out, in, "optimizer");
-	study_carry(out, in, "learning_rate");
-	if (text_is(in, "optimizer", "momentum"))
+	study_carry(out, in, "kind");
+	study_carry(out, in, "warmup");
+	study_carry(out, in, "every");
+	if (text_is(in, "kind", "step"))
+		study_carry_number(out, in, "factor", STEP_FACTOR);
+	else
+		study_carry(out, in, "factor");
+	if (text_is(in, "kind", "cosine"))
+		study_carry_number(out, in, "floor", 0);
+	else
+		study_carry(out, in, "floor");
+	return out;
+}
+
+/* The optimizer's own numbers; one that belongs to another optimizer is kept and refused later. */
+static void complete_optimizer(struct json *out, const struct json *in)
+{
+	bool moment = text_is(in, "optimizer", "momentum") || text_is(in, "optimizer", "nesterov");
+	bool adam = text_is(in, "optimizer", "adam") || text_is(in, "optimizer", "adamw");
+	if (moment)
 		study_carry_number(out, in, "momentum", MOMENTUM);
 	else
 		study_carry(out, in, "momentum");
@@ -128,7 +137,28 @@ static struct json *complete_local(const struct json *in, bool one_step)
 		study_carry(out, in, "beta2");
 		study_carry(out, in, "epsilon");
 	}
+}
+
+static struct json *complete_local(const struct json *in, bool one_step)
+{
+	struct json *out = json_new_object();
+	const struct json *schedule = json_get(in, "schedule");
+	bool open = !json_get(in, "epochs") && !json_get(in, "steps");
+	study_carry(out, in, "epochs");
+	if (open && !one_step)
+		json_set_integer(out, "epochs", 1);
+	study_carry(out, in, "steps");
+	if (open && one_step)
+		json_set_integer(out, "steps", 1);
+	study_carry(out, in, "batch");
+	study_carry(out, in, "optimizer");
+	study_carry(out, in, "learning_rate");
+	complete_optimizer(out, in);
 	study_carry(out, in, "weight_decay");
+	study_carry(out, in, "l1");
+	study_carry(out, in, "proximal");
+	if (schedule)
+		json_set(out, "schedule", complete_schedule(schedule));
 	return out;
 }
 

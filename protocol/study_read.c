@@ -57,6 +57,12 @@ int64_t study_integer(const struct study_section *s, const char *key)
 	return value ? json_as_integer(value) : 0;
 }
 
+double study_real_or(const struct study_section *s, const char *key, double otherwise)
+{
+	const struct json *value = s->reading->failed ? NULL : json_get(s->node, key);
+	return value ? json_as_real(value) : otherwise;
+}
+
 const char *study_text_or(const struct study_section *s, const char *key, const char *otherwise)
 {
 	const struct json *value = s->reading->failed ? NULL : json_get(s->node, key);
@@ -148,60 +154,6 @@ static void read_model(struct study_reading *r, const struct json *node)
 		read_init(&model);
 }
 
-/* Under `distributed` a round is one step of all patients together (architecture, "one idea"): a site has no local course. */
-static void check_one_step(struct study_reading *r, const struct json *local)
-{
-	struct study_section s = {r, local, "training.local"};
-	const struct json *steps = json_get(local, "steps");
-	const char *optimizer = json_as_string(json_get(local, "optimizer"));
-	if (json_get(local, "epochs"))
-		study_reject(&s, "epochs", "under privacy.mechanism distributed a round is one step; leave epochs out");
-	if (!steps || json_as_integer(steps) != 1)
-		study_reject(&s, "steps", "under privacy.mechanism distributed a round is one step; write steps: 1");
-	if (strcmp(optimizer, "sgd") != 0)
-		study_reject(
-			&s, "optimizer",
-			"under privacy.mechanism distributed sites keep no moments; move \"%s\" to training.server",
-			optimizer);
-}
-
-static void read_optimizer(const struct study_section *local)
-{
-	static const char *const built[] = {
-		[OPTIMIZER_SGD] = "sgd", [OPTIMIZER_MOMENTUM] = "momentum", [OPTIMIZER_ADAM] = "adam", NULL};
-	struct local_training *out = &local->reading->out->local;
-	out->optimizer = (enum optimizer_kind)study_choice(local, "optimizer", built, "sgd, momentum or adam");
-	bool adam = out->optimizer == OPTIMIZER_ADAM, momentum = out->optimizer == OPTIMIZER_MOMENTUM;
-	study_only_for(local, "momentum", momentum, "optimizer: momentum");
-	study_only_for(local, "beta1", adam, "optimizer: adam");
-	study_only_for(local, "beta2", adam, "optimizer: adam");
-	study_only_for(local, "epsilon", adam, "optimizer: adam");
-	if (momentum)
-		out->momentum = study_real(local, "momentum");
-	if (!adam)
-		return;
-	out->beta1 = study_real(local, "beta1");
-	out->beta2 = study_real(local, "beta2");
-	out->epsilon = study_real(local, "epsilon");
-}
-
-static void read_local(struct study_reading *r, const struct json *node)
-{
-	struct study_section local = {r, node, "training.local"};
-	struct local_training *out = &r->out->local;
-	bool epochs = json_get(node, "epochs"), steps = json_get(node, "steps");
-	if (epochs && steps)
-		study_reject(&local, "steps", "stands beside epochs; write one of them");
-	if (steps)
-		out->steps = (uint32_t)study_integer(&local, "steps");
-	else
-		out->epochs = (uint32_t)study_integer(&local, "epochs");
-	out->batch = (uint32_t)study_integer(&local, "batch");
-	out->learning_rate = study_real(&local, "learning_rate");
-	out->weight_decay = study_real(&local, "weight_decay");
-	read_optimizer(&local);
-}
-
 static void read_server(struct study_reading *r, const struct json *node)
 {
 	static const char *const others[] = {"momentum", "beta1", "beta2", "tau", "trim", "byzantine"};
@@ -229,7 +181,7 @@ static void read_training(struct study_reading *r, const struct json *node)
 	struct study_section training = {r, node, "training"};
 	r->out->strategy = (enum strategy_kind)study_choice(&training, "strategy", built, "strategy: fedavg");
 	r->out->rounds = (uint32_t)study_integer(&training, "rounds");
-	read_local(r, json_get(node, "local"));
+	study_read_local(r, json_get(node, "local"));
 	read_server(r, json_get(node, "server"));
 	read_weights(r, json_get(node, "weights"));
 	r->out->update_range = study_real(&training, "update_range");
@@ -264,7 +216,7 @@ enum err study_read(struct study *out, const struct json *tree, struct study_fie
 	struct study_section top = {&r, tree, ""};
 	field->path[0] = 0;
 	if (strcmp(json_as_string(json_get(json_get(tree, "privacy"), "mechanism")), "distributed") == 0)
-		check_one_step(&r, json_get(json_get(tree, "training"), "local"));
+		study_check_one_step(&r, json_get(json_get(tree, "training"), "local"));
 	read_head(&top);
 	if (!r.failed)
 		study_read_data(&r, json_get(tree, "data"));

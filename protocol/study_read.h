@@ -20,8 +20,8 @@ struct study_field {
  * by study_free, also after a failure. ERR_DATA, ERR_LIMIT, ERR_REFUSED with `field` and `why`. */
 enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why) MUST_USE;
 
-/* ---- between study_read.c, study_read_data.c and study_read_federation.c: one section of the tree at a time. After the first refusal all reads give
- * harmless values. */
+/* ---- between study_read.c and the study_read_*.c beside it: one section of the tree at a time. After the first
+ * refusal all reads give harmless values. */
 struct study_reading {
 	struct study *out;
 	struct study_field *field;
@@ -45,7 +45,8 @@ void study_reject_path(struct study_reading *r, enum err e, const char *path);
 const char *study_text(const struct study_section *s, const char *key);
 double study_real(const struct study_section *s, const char *key);
 int64_t study_integer(const struct study_section *s, const char *key);
-/* ... or may: the text or `otherwise`. */
+/* ... or may: its value or `otherwise`. */
+double study_real_or(const struct study_section *s, const char *key, double otherwise);
 const char *study_text_or(const struct study_section *s, const char *key, const char *otherwise);
 
 /* The place of `key`'s text in `built`, a list that NULL ends. Any other is part of the format but not of this version: refused, and
@@ -56,6 +57,8 @@ int study_choice(const struct study_section *s, const char *key, const char *con
 void study_only_for(const struct study_section *s, const char *key, bool fits, const char *owner);
 
 void study_read_data(struct study_reading *r, const struct json *data);
+void study_read_local(struct study_reading *r, const struct json *local); /* training.local; after training.rounds */
+void study_check_one_step(struct study_reading *r, const struct json *local); /* before all else */
 void study_read_federation(const struct study_section *top); /* sites, masking, privacy */
 void study_read_sums(struct study_reading *r); /* whether the smallest federation can add up; after all else */
 

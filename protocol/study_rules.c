@@ -25,6 +25,8 @@
 #define RATE_MIN 1e-9 /* smaller steps vanish in float32 parameters */
 #define RATE_MAX 1000.0 /* larger ones are typing errors */
 #define BELOW_ONE 0.999999999 /* a decay of 1 would never forget */
+#define PROXIMAL_MAX 1000.0 /* FedProx is tried with 0.001 to 1; as RATE_MAX */
+#define FACTOR_MIN 1e-6 /* from one rate to the next: a smaller one ends training */
 #define RANGE_MIN 1e-6 /* update_range: float32 resolution around 1 is 1e-7 */
 #define RANGE_MAX 1e6
 #define CELL_MIN_MAX 1000 /* patients: rules for small cells ask 3 to 30 */
@@ -34,6 +36,7 @@
 #define MASKING_MAX 32 /* bytes: "groups of 4096" */
 #define ABOVE_ZERO 1e-30 /* for numbers that divide */
 
+#define OPTIMIZERS "sgd|momentum|nesterov|adam|adamw"
 #define STRATEGIES "fedavg|fedavgm|fedadagrad|fedadam|fedyogi|median|trimmed_mean|krum"
 
 const struct yaml_rule study_rules[] = {
@@ -110,7 +113,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.local.epochs", .types = YAML_INTEGER, .min = 1, .max = EPOCHS_MAX},
 	{.path = "training.local.steps", .types = YAML_INTEGER, .min = 1, .max = STEPS_MAX},
 	{.path = "training.local.batch", .types = YAML_INTEGER, .min = 1, .max = BATCH_MAX, .fallback = "32"},
-	{.path = "training.local.optimizer", .types = YAML_TEXT, .choices = "sgd|momentum|adam", .fallback = "sgd"},
+	{.path = "training.local.optimizer", .types = YAML_TEXT, .choices = OPTIMIZERS, .fallback = "sgd"},
 	{.path = "training.local.learning_rate",
          .types = YAML_REAL,
          .min = RATE_MIN,
@@ -121,6 +124,17 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.local.beta2", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.local.epsilon", .types = YAML_REAL, .min = ABOVE_ZERO, .max = 1},
 	{.path = "training.local.weight_decay", .types = YAML_REAL, .max = 1, .fallback = "0"},
+	{.path = "training.local.l1", .types = YAML_REAL, .max = 1},
+	{.path = "training.local.proximal", .types = YAML_REAL, .max = PROXIMAL_MAX},
+	{.path = "training.local.schedule", .types = YAML_MAP},
+	{.path = "training.local.schedule.kind",
+         .types = YAML_TEXT,
+         .required = true,
+         .choices = "constant|step|cosine"},
+	{.path = "training.local.schedule.warmup", .types = YAML_INTEGER, .max = ROUNDS_MAX, .fallback = "0"},
+	{.path = "training.local.schedule.every", .types = YAML_INTEGER, .min = 1, .max = ROUNDS_MAX},
+	{.path = "training.local.schedule.factor", .types = YAML_REAL, .min = FACTOR_MIN, .max = 1},
+	{.path = "training.local.schedule.floor", .types = YAML_REAL, .max = 1},
 	{.path = "training.server", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "training.server.learning_rate",
          .types = YAML_REAL,

@@ -105,14 +105,17 @@ static void sequence_fill(void *context, float *x, union label_value *labels, ui
 /* `parameters` become those after the round's local training. */
 static void train_plainly(float *parameters, const struct fixture *f, uint32_t step)
 {
+	float before[PARAMETERS_MAX];
+	struct train_run run = {.round = step, .rounds = f->study.rounds, .anchor = before};
 	struct sequence s;
 	struct trainer t;
 
+	memcpy(before, parameters, sizeof before);
 	sequence_of_round(&s, f, step);
 	trainer_init(&t, &f->study.model, &f->study.local);
-	assert_int_equal(
-		trainer_run(&t, parameters, NULL, (struct row_source){sequence_begin, sequence_fill, &s}, NULL, NULL),
-		OK);
+	assert_int_equal(trainer_run(&t, parameters, NULL, (struct row_source){sequence_begin, sequence_fill, &s}, run,
+	                             NULL, NULL),
+	                 OK);
 	trainer_free(&t);
 }
 
@@ -312,6 +315,15 @@ static void test_momentum_and_decay(void **state)
 	        "0.01}}");
 }
 
+/* What a site's training needs of its round: the round's rate and the round's model. */
+static void test_schedule_and_proximal_term(void **state)
+{
+	(void)state;
+	compare("training: {rounds: 5, local: {epochs: 2, batch: 8, optimizer: nesterov, learning_rate: 0.05, l1: "
+	        "0.001, "
+	        "proximal: 0.5, schedule: {kind: cosine, warmup: 2, floor: 0.1}}}");
+}
+
 /* The weight's share makes the grid coarser: 48 patients of at most 5,000. */
 static void test_a_large_cap_and_a_server_rate(void **state)
 {
@@ -352,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_steps_go_on_over_rounds),
 		cmocka_unit_test(test_adam),
 		cmocka_unit_test(test_momentum_and_decay),
+		cmocka_unit_test(test_schedule_and_proximal_term),
 		cmocka_unit_test(test_a_large_cap_and_a_server_rate),
 		cmocka_unit_test(test_saturation),
 	};

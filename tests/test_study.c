@@ -221,6 +221,64 @@ static void conditional_defaults(void **state)
 	free(text);
 }
 
+/* The keys that came after the first version: absent from the contract unless written, with their own defaults. */
+static void later_keys(void **state)
+{
+	(void)state;
+	struct study s;
+	contract_parse(&s, minimal);
+	assert_true(s.local.l1 == 0 && s.local.proximal == 0 && s.local.schedule.kind == SCHEDULE_CONSTANT);
+	study_free(&s);
+	static const struct {
+		const char *local, *canonical;
+	} cases[] = {
+		{"l1: 0.001", "\"weight_decay\":0,\"l1\":0.001}"},
+		{"proximal: 0.1", "\"weight_decay\":0,\"proximal\":0.10000000000000001}"},
+		{"schedule: {kind: constant}", "\"weight_decay\":0,\"schedule\":{\"kind\":\"constant\",\"warmup\":0}}"},
+		{"schedule: {kind: step, every: 10}",
+	         "\"schedule\":{\"kind\":\"step\",\"warmup\":0,\"every\":10,\"factor\":0.10000000000000001}}"},
+		{"schedule: {warmup: 2, kind: cosine}", "\"schedule\":{\"kind\":\"cosine\",\"warmup\":2,\"floor\":0}}"},
+		{"optimizer: nesterov",
+	         "\"optimizer\":\"nesterov\",\"learning_rate\":0.050000000000000003,\"momentum\":0.90000000000000002,"},
+		{"optimizer: adamw",
+	         "\"optimizer\":\"adamw\",\"learning_rate\":0.050000000000000003,\"beta1\":0.90000000000000002,"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char line[128];
+		snprintf(line, sizeof line, "rounds: 30\n  local: {%s}", cases[i].local);
+		char *text = contract_edited(minimal, "rounds: 30", line);
+		contract_parse(&s, text);
+		if (!strstr(buf_text(&s.canonical), cases[i].canonical))
+			fail_msg("%s: %s", cases[i].local, buf_text(&s.canonical));
+		study_free(&s);
+		free(text);
+	}
+}
+
+static void later_keys_are_read(void **state)
+{
+	(void)state;
+	struct study s;
+	char *text =
+		contract_edited(minimal, "rounds: 30",
+	                        "rounds: 30\n  local: {optimizer: nesterov, momentum: 0.8, l1: 0.01, proximal: 0.1,\n"
+	                        "    schedule: {kind: step, warmup: 3, every: 7, factor: 0.5}}");
+	contract_parse(&s, text);
+	assert_true(s.local.optimizer == OPTIMIZER_NESTEROV && s.local.momentum == 0.8);
+	assert_true(s.local.l1 == 0.01 && s.local.proximal == 0.1);
+	assert_true(s.local.schedule.kind == SCHEDULE_STEP && s.local.schedule.warmup == 3);
+	assert_true(s.local.schedule.every == 7 && s.local.schedule.factor == 0.5);
+	study_free(&s);
+	free(text);
+	text = contract_edited(minimal, "rounds: 30",
+	                       "rounds: 30\n  local: {optimizer: adamw, schedule: {kind: cosine, floor: 0.25}}");
+	contract_parse(&s, text);
+	assert_true(s.local.optimizer == OPTIMIZER_ADAMW && s.local.beta2 == 0.999 && s.local.epsilon == 1e-8);
+	assert_true(s.local.schedule.kind == SCHEDULE_COSINE && s.local.schedule.floor == 0.25);
+	study_free(&s);
+	free(text);
+}
+
 /* The listing of the documentation, which shows every key once. */
 static void full_listing(void **state)
 {
@@ -335,6 +393,8 @@ int main(void)
 		cmocka_unit_test(spelling_does_not_change_the_hash),
 		cmocka_unit_test(every_term_changes_the_hash),
 		cmocka_unit_test(conditional_defaults),
+		cmocka_unit_test(later_keys),
+		cmocka_unit_test(later_keys_are_read),
 		cmocka_unit_test(full_listing),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(invitations),

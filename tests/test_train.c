@@ -27,7 +27,7 @@ static enum err run(float *w, struct train_report *report, const struct model_sp
 {
 	struct trainer t;
 	trainer_init(&t, s, settings);
-	enum err e = trainer_run(&t, w, report, memory_rows_source(rows), NULL, why);
+	enum err e = trainer_run(&t, w, report, memory_rows_source(rows), (struct train_run){0}, NULL, why);
 	trainer_free(&t);
 	return e;
 }
@@ -278,13 +278,55 @@ static void runs_do_not_touch_each_other(void **state)
 	memcpy(used, p.w, size);
 	assert_int_equal(run(fresh, NULL, &p.spec, &adam, &rows, NULL), OK);
 	trainer_init(&t, &p.spec, &adam);
-	assert_int_equal(trainer_run(&t, p.w, NULL, memory_rows_source(&rows), NULL, NULL), OK);
-	assert_int_equal(trainer_run(&t, used, NULL, memory_rows_source(&rows), NULL, NULL), OK);
+	assert_int_equal(trainer_run(&t, p.w, NULL, memory_rows_source(&rows), (struct train_run){0}, NULL, NULL), OK);
+	assert_int_equal(trainer_run(&t, used, NULL, memory_rows_source(&rows), (struct train_run){0}, NULL, NULL), OK);
 	assert_memory_equal(fresh, used, size);
 	trainer_free(&t);
 	trainer_free(&t); /* a freed one is a zeroed one */
 	free(fresh);
 	free(used);
+	problem_free(&p);
+}
+
+/* A run's rate and anchor reach its steps: the round's rate is the schedule's, and a strong pull keeps the model by the
+ * anchor. */
+static void a_run_has_its_round(void **state)
+{
+	(void)state;
+	struct problem p = problem_new(50);
+	struct memory_rows rows = rows_of(&p, 16, 9);
+	size_t n = p.spec.parameters;
+	float *scheduled = vec_f32(n), *halved = vec_f32(n), *anchor = vec_f32(n), *pulled = vec_f32(n);
+	struct local_training sgd = {.batch = 16, .optimizer = OPTIMIZER_SGD, .learning_rate = 0.5}, half = sgd,
+			      near = sgd;
+	struct trainer t;
+	float *all[] = {scheduled, halved, anchor, pulled};
+	for (int i = 0; i < 4; i++)
+		vec_copy(all[i], p.w, n);
+	sgd.schedule = (struct rate_schedule){.kind = SCHEDULE_STEP, .every = 2, .factor = 0.5};
+	half.learning_rate = 0.25;
+	near.proximal = 1.9;
+	trainer_init(&t, &p.spec, &sgd);
+	struct train_run third = {.round = 3, .rounds = 4};
+	assert_int_equal(trainer_run(&t, scheduled, NULL, memory_rows_source(&rows), third, NULL, NULL), OK);
+	assert_int_equal(run(halved, NULL, &p.spec, &half, &rows, NULL), OK);
+	assert_memory_equal(scheduled, halved, n * sizeof *halved);
+	trainer_free(&t);
+
+	trainer_init(&t, &p.spec, &near);
+	struct train_run tied = {.anchor = anchor};
+	assert_int_equal(trainer_run(&t, pulled, NULL, memory_rows_source(&rows), tied, NULL, NULL), OK);
+	near.proximal = 0;
+	assert_int_equal(run(p.w, NULL, &p.spec, &near, &rows, NULL), OK);
+	double far = 0, close = 0;
+	for (size_t i = 0; i < n; i++) {
+		far += fabs(p.w[i] - anchor[i]);
+		close += fabs(pulled[i] - anchor[i]);
+	}
+	assert_true(close > 0 && close < far / 2);
+	trainer_free(&t);
+	for (int i = 0; i < 4; i++)
+		free(all[i]);
 	problem_free(&p);
 }
 
@@ -322,7 +364,7 @@ static void cancelled(void **state)
 	struct trainer t;
 	struct diag why = {0};
 	trainer_init(&t, &p.spec, &adam);
-	assert_int_equal(trainer_run(&t, p.w, NULL, source, &cancel, &why), ERR_CANCELLED);
+	assert_int_equal(trainer_run(&t, p.w, NULL, source, (struct train_run){0}, &cancel, &why), ERR_CANCELLED);
 	assert_string_equal(why.text, "training was cancelled after 5 steps");
 
 	struct metrics_shape shape = {.classes = 3};
@@ -384,6 +426,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_train_on),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(runs_do_not_touch_each_other),
+		cmocka_unit_test(a_run_has_its_round),
 		cmocka_unit_test(divergence_is_an_error),
 		cmocka_unit_test(evaluation_counts_every_row_once),
 	};

@@ -17,12 +17,12 @@
 #define VEC_WIDE
 #define optimizer_init plain_optimizer_init
 #define optimizer_step plain_optimizer_step
-#define optimizer_reset plain_optimizer_reset
+#define optimizer_begin plain_optimizer_begin
 #define optimizer_free plain_optimizer_free
 #include "model/optimizer.c"
 #undef optimizer_init
 #undef optimizer_step
-#undef optimizer_reset
+#undef optimizer_begin
 #undef optimizer_free
 
 #define layers_init plain_layers_init
@@ -48,7 +48,8 @@
 #include "tests/support/models.h"
 
 void optimizer_init(struct optimizer *o, const struct local_training *settings, size_t n);
-void optimizer_step(struct optimizer *o, float *parameters, const float *gradient, float scale);
+void optimizer_begin(struct optimizer *o, double factor, const float *anchor);
+void optimizer_step(struct optimizer *o, float *parameters, float *gradient, float scale);
 void optimizer_free(struct optimizer *o);
 void layers_dense_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s);
 void layers_dense_relu_forward(real *y, const real *x, const real *w, const real *b, struct dense_shape s);
@@ -67,21 +68,33 @@ static void optimizers(void **state)
 	struct local_training kinds[] = {
 		{.optimizer = OPTIMIZER_SGD, .learning_rate = 0.1, .weight_decay = 0.01},
 		{.optimizer = OPTIMIZER_MOMENTUM, .learning_rate = 0.1, .momentum = 0.9},
+		{.optimizer = OPTIMIZER_NESTEROV, .learning_rate = 0.1, .momentum = 0.9, .l1 = 0.01},
 		{.optimizer = OPTIMIZER_ADAM, .learning_rate = 0.01, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8},
+		{.optimizer = OPTIMIZER_ADAMW,
+	         .learning_rate = 0.01,
+	         .beta1 = 0.9,
+	         .beta2 = 0.99,
+	         .epsilon = 1e-8,
+	         .weight_decay = 0.1,
+	         .proximal = 0.3},
 	};
-	for (int k = 0; k < 3; k++) {
+	for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
 		struct optimizer o, plain;
 		struct rng r;
-		float w[N], plain_w[N], g[N];
+		float w[N], plain_w[N], g[N], plain_g[N], anchor[N];
 		rng_seeded(&r, 1, "wide");
 		models_normal(w, N, 1, &r);
 		memcpy(plain_w, w, sizeof w);
 		optimizer_init(&o, &kinds[k], N);
 		plain_optimizer_init(&plain, &kinds[k], N);
+		models_normal(anchor, N, 1, &r);
+		optimizer_begin(&o, 0.7, anchor);
+		plain_optimizer_begin(&plain, 0.7, anchor);
 		for (int t = 0; t < 50; t++) {
 			models_normal(g, N, 1, &r);
+			memcpy(plain_g, g, sizeof g);
 			optimizer_step(&o, w, g, 0.03f);
-			plain_optimizer_step(&plain, plain_w, g, 0.03f);
+			plain_optimizer_step(&plain, plain_w, plain_g, 0.03f);
 		}
 		assert_memory_equal(w, plain_w, sizeof w);
 		optimizer_free(&o);

@@ -145,6 +145,37 @@ static void test_what_is_read(void **state)
 	drop_page();
 }
 
+static void test_what_is_trained(void **state)
+{
+	(void)state;
+	write_page(NULL);
+	expect_words("A network with %zu parameters on %u inputs. Its layers: dense 3, relu, dense 1.",
+	             s.model.parameters, s.model.inputs);
+	expect_words(
+		"In each round: 1 pass over the training rows in batches of 8 rows, by gradient descent with learning "
+		"rate 0.1.");
+	assert_null(strstr(flat, "learning rate is"));
+	assert_null(strstr(flat, "weight decay"));
+	assert_null(strstr(flat, "FedProx"));
+	drop_page();
+	write_page("training: {rounds: 9, local: {steps: 20, batch: 4, optimizer: adamw, weight_decay: 0.02, proximal: "
+	           "0.3, "
+	           "schedule: {kind: step, every: 3, warmup: 2}}}");
+	expect_words("20 batches of 4 rows of the training rows, by AdamW with learning rate 0.05.");
+	expect_words("The learning rate rises to it over the first 2 rounds.");
+	expect_words("is multiplied by 0.1 every 3 rounds.");
+	expect_words("weight decay (L2) 0.02, L1 0.");
+	expect_words("(FedProx, mu 0.3)");
+	drop_page();
+	write_page(
+		"training: {rounds: 9, local: {epochs: 2, optimizer: nesterov, l1: 0.001, schedule: {kind: cosine}}}");
+	expect_words(
+		"2 passes over the training rows in batches of 32 rows, by gradient descent with Nesterov momentum");
+	expect_words("falls as a cosine towards 0 of it");
+	expect_words("weight decay (L2) 0, L1 0.001.");
+	drop_page();
+}
+
 static void test_the_policy_s_word(void **state)
 {
 	(void)state;
@@ -186,6 +217,7 @@ int main(void)
 		CASE(test_who_and_how_many),
 		CASE(test_warnings),
 		CASE(test_what_is_read),
+		CASE(test_what_is_trained),
 		CASE(test_the_policy_s_word),
 		CASE(test_the_page),
 	};

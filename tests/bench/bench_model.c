@@ -123,7 +123,7 @@ static void measure(const struct case_ *k)
 			                        .inputs = k->inputs,
 			                        .batch = k->settings.batch};
 			struct row_source source = {.begin = begin, .fill = fill, .context = &rows};
-			CHECK(trainer_run(&t, w, NULL, source, NULL, NULL) == OK);
+			CHECK(trainer_run(&t, w, NULL, source, (struct train_run){0}, NULL, NULL) == OK);
 		}
 		epoch = fmin(epoch, (thread_seconds() - start) / k->epochs);
 		product = fmin(product, sgemm_seconds(a, b, c));
