@@ -42,6 +42,14 @@ void aggregate_add(struct aggregate *a, struct bytes octets)
 	aggregate_count(a);
 }
 
+void aggregate_join(struct aggregate *a, const struct aggregate *part)
+{
+	CHECK(part->layout.words == a->layout.words && part->added <= a->layout.sites - a->added);
+	for (uint32_t k = 0; k < a->layout.words; k++)
+		a->sums[k] += part->sums[k];
+	a->added += part->added;
+}
+
 void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind)
 {
 	const struct segment *segment = layout_find(&a->layout, kind);

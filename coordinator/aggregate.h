@@ -28,6 +28,9 @@ void aggregate_count(struct aggregate *a);
 /* Both at once. octets.len must be layout_octets(). */
 void aggregate_add(struct aggregate *a, struct bytes octets);
 
+/* Adds a part of the sum that was made elsewhere, over the same layout; the part is not changed. */
+void aggregate_join(struct aggregate *a, const struct aggregate *part);
+
 /* The values of one segment of the sum; `values` has segment->items. */
 void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind);
 

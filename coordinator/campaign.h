@@ -23,9 +23,9 @@
  * sites, so a site sends the identical contribution. When the approved sites have changed meanwhile, or after
  * ATTEMPTS_MAX, the round is given up and the next round number asks the same.
  *
- * With sites_per_round k, each new round invites a uniform sample of k of the approved sites (all, when there are no
- * more), drawn by seed and round number; the study's rules then apply to k. All attempts of a round keep its sample,
- * as long as each of its sites approves.
+ * With sites_per_round k, each new round that trains invites a uniform sample of k of the approved sites (all, when there
+ * are no more), drawn by seed and round number; the study's rules then apply to k. All attempts of a round keep its sample,
+ * as long as each of its sites approves. Statistics and the last evaluation ask everybody.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_H
 #define COHORT_COORDINATOR_CAMPAIGN_H
@@ -51,7 +51,7 @@ struct campaign_config {
 	const struct study *study; /* borrowed: outlives the campaign */
 	int64_t join_ms, deadline_ms; /* of a round: the operator's */
 	int64_t pause_ms; /* before another attempt */
-	uint32_t sites_per_round; /* a round invites so many of those who approve; 0: all of them. The simulator only */
+	uint32_t sites_per_round; /* a round that trains invites so many; 0: all who approve. The simulator only */
 	struct hash sample_seed; /* which ones, with the round's number */
 };
 

@@ -49,12 +49,13 @@ void campaign_await(struct campaign *c, enum campaign_state state);
 void campaign_finish(struct campaign *c, enum campaign_phase phase);
 void campaign_fail(struct campaign *c, const char *why);
 
-/* How many sites a round would invite when so many approve. */
+/* How many sites the next round would invite when so many approve. */
 static inline uint32_t campaign_invited(const struct campaign *c, uint32_t approved)
 {
 	uint32_t most = c->config.sites_per_round;
+	bool trains = round_plan_asks(c->study, c->record.step) & ASK_TRAIN;
 
-	return most != 0 && most < approved ? most : approved;
+	return trains && most != 0 && most < approved ? most : approved;
 }
 
 /* A uniform sample of `size` of sites[count], in the order in which they stand; 1 <= size <= count; the caller owns it. The

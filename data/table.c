@@ -312,10 +312,19 @@ enum err table_load(struct table *out, const struct schema *schema, const struct
 	return e;
 }
 
-void table_drop_cells(struct table *t)
+void table_drop_rows(struct table *t)
 {
 	free(t->cells);
+	free(t->classes);
+	free(t->patients);
+	free(t->parts);
+	free(t->records);
 	t->cells = NULL;
+	t->classes = NULL;
+	t->patients = NULL;
+	t->parts = NULL;
+	t->records = NULL;
+	t->rows = t->capacity = 0;
 }
 
 void table_drop_dictionary(struct table *t)

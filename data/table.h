@@ -51,8 +51,8 @@ void table_count(struct table *t);
  * in the part that it had. `rows` are distinct. O(count log count). */
 void table_take(struct table *out, const struct table *whole, const uint32_t *rows, uint32_t count);
 
-/* Gives back the cells' memory when the rows have been encoded; counts and dictionary stay. */
-void table_drop_cells(struct table *t);
+/* Gives back the rows' memory when they have been encoded; counts by part and the dictionary stay. */
+void table_drop_rows(struct table *t);
 
 /* Gives back the dictionary's memory, about half a KiB per feature; it is zeroed then, as in a table that was made in
  * memory. */

@@ -454,7 +454,7 @@ static void test_no_usable_row_is_no_error(void **state)
 	assert_int_equal(w->table.rows, 0);
 	assert_loads(w, "age,Sex,cp,ill\n20,1,1,\n", "");
 	assert_int_equal(w->table.dictionary.rows, 1);
-	table_drop_cells(&w->table);
+	table_drop_rows(&w->table);
 }
 
 /* Offsets keep what a float of the value itself would lose: 1.7e9 seconds have a step of 128 as floats. */

@@ -156,7 +156,7 @@ static void test_a_made_table_serves_a_round(void **state)
 	statistics_collect(sums, &empty);
 	for (uint32_t i = 0; i < length; i++)
 		assert_true(sums[i] == 0);
-	table_drop_cells(&empty);
+	table_drop_rows(&empty);
 	table_drop_dictionary(&empty);
 	table_free(&empty);
 	free(sums);

@@ -1,0 +1,385 @@
+/* The study's course: approvals, what the campaign asks of its shell, and what is remembered of each attempt. */
+#include "simulator/engine_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define JOIN_MS 30000 /* virtual; the daemon's defaults have no other meaning here than an order of events */
+#define DEADLINE_MS 600000
+#define PAUSE_MS 10000
+#define FAILURES_MAX (3 * ATTEMPTS_MAX) /* attempts in a row without a quorum: with these settings none will have one */
+
+/* ---- the coordinator's shell: what is asked is done at once */
+
+static void remember_model(struct engine *e, struct outcome *o)
+{
+	uint64_t octets;
+	uint32_t step;
+	struct hash best;
+
+	if (o->has_model) {
+		struct buf before = e->newest;
+
+		/* figures judge the model of the step before, so it may have become the best just now */
+		best = campaign_best(e->campaign, &octets, &step);
+		if (hash_equal(&best, &e->newest_sha256) && !hash_equal(&best, &e->best_sha256)) {
+			buf_free(&e->best);
+			e->best = before;
+			e->best_sha256 = best;
+		} else {
+			buf_free(&before);
+		}
+		e->newest = o->model;
+		e->newest_sha256 = o->model_sha256;
+		memset(&o->model, 0, sizeof o->model);
+	}
+}
+
+static void compute_outcome(struct engine *e)
+{
+	struct outcome o;
+	struct diag why = {{0}};
+	enum err err = outcome_compute(&o, e->study, campaign_plan(e->campaign), &e->sum, buf_bytes(&e->newest), &why);
+
+	if (err == OK) {
+		campaign_computed(e->campaign, &o, e->now_ms);
+		remember_model(e, &o);
+	} else {
+		e->failed = err;
+		e->why = why;
+		campaign_not_computed(e->campaign, why.text, e->now_ms);
+	}
+	outcome_free(&o);
+}
+
+static double machine_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what became of an attempt */
+
+static void tally_site(struct engine *e, struct engine_round *r, const struct engine_part *part,
+                       const struct round_site *s, bool trains)
+{
+	struct engine_site *site = engine_site_numbered(e, part->site);
+	uint64_t up = layout_octets(&e->sum.layout),
+		 down = part->fate == FATE_DROPS ? 0 : r->report->plan->model_octets;
+	bool done = r->report->outcome == OUTCOME_DONE;
+
+	if (s->state == SITE_CONTRIBUTED && done) {
+		r->contributed++;
+		site->contributed++;
+		site->training_loss = trains ? part->loss : site->training_loss;
+		site->saturated += part->saturated;
+		e->updates += trains;
+	} else if (s->state == SITE_REFUSED) {
+		r->refused++;
+		site->refused++;
+		up = 0;
+	} else if (part->fate == FATE_SLOW) {
+		r->late++;
+		site->late++;
+	} else {
+		r->dropped++;
+		site->dropped++;
+		up = s->state == SITE_CONTRIBUTED ? up : 0;
+	}
+	site->bytes_up += up;
+	site->bytes_down += down;
+	r->bytes_up += up;
+	r->bytes_down += down;
+}
+
+static double mean_loss(const struct engine *e, uint32_t count)
+{
+	double sum = 0, weight = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct engine_part *p = &e->parts[i];
+
+		if (p->fate != FATE_CONTRIBUTES || p->refusal != REFUSAL_NONE || isnan(p->loss))
+			continue;
+		sum += p->weight * p->loss;
+		weight += p->weight;
+	}
+	return weight > 0 ? sum / weight : NAN;
+}
+
+static void close_attempt(struct engine *e, const struct round_report *report)
+{
+	bool trains = report->plan->asks & ASK_TRAIN;
+	double now = machine_seconds();
+	struct engine_round r = {
+		.report = report,
+		.invited = report->plan->site_count,
+		.training_loss = trains ? mean_loss(e, report->plan->site_count) : NAN,
+		.seconds = now - e->began,
+	};
+
+	for (uint32_t i = 0; i < r.invited; i++)
+		tally_site(e, &r, &e->parts[i], round_site_at(report->round, i), trains);
+	e->failures = report->outcome == OUTCOME_DONE ? 0 : e->failures + 1;
+	e->began = now;
+	if (e->on_round != NULL)
+		e->on_round(e->context, &r);
+}
+
+void engine_drain(struct engine *e)
+{
+	struct campaign_action a;
+
+	while (campaign_next(e->campaign, &a)) {
+		switch (a.kind) {
+		case CAMPAIGN_PERSIST:
+			if (campaign_report(e->campaign) != NULL)
+				close_attempt(e, campaign_report(e->campaign));
+			campaign_persisted(e->campaign, a.token, e->now_ms);
+			break;
+		case CAMPAIGN_PERSIST_SITE:
+			campaign_site_persisted(e->campaign, a.site, true, e->now_ms);
+			break;
+		case CAMPAIGN_BEGIN:
+			aggregate_begin(&e->sum, campaign_layout(e->campaign));
+			break;
+		case CAMPAIGN_ADD: /* it is in the sum already: engine_play */
+			campaign_added(e->campaign, a.site, e->now_ms);
+			break;
+		case CAMPAIGN_COMPUTE:
+			compute_outcome(e);
+			break;
+		case CAMPAIGN_PERSIST_ANSWER:
+		case CAMPAIGN_WAKE:
+			break;
+		}
+	}
+}
+
+/* ---- the run */
+
+static enum err begin(struct engine *e, struct diag *why)
+{
+	enum refusal no = policy_judge_study(&e->policy, e->study, 0, why);
+
+	if (no != REFUSAL_NONE)
+		return diag_prefix(why, ERR_REFUSED, "no hospital with this policy takes part");
+	for (uint32_t i = 0; i < e->federation->count; i++)
+		if (!e->sites[i].excluded)
+			campaign_answer(e->campaign, i + 1, ANSWER_APPROVED, e->now_ms);
+	engine_drain(e);
+	return campaign_start(e->campaign, e->now_ms, why);
+}
+
+/* No attempt is open: either the study is over, or time must pass, or no round can be opened at all. */
+static enum err pass_time(struct engine *e, struct diag *why)
+{
+	int64_t next = campaign_deadline_ms(e->campaign);
+	char words[TEXT_LINE_MAX];
+
+	if (e->failures >= FAILURES_MAX)
+		return diag_set(
+			why, ERR_LIMIT,
+			"%u attempts in a row ended without a quorum; lower --dropout and --slow, or let the study "
+			"lose more sites (sites.max_dropouts)",
+			e->failures);
+	if (next != INT64_MAX) {
+		e->now_ms = next > e->now_ms ? next : e->now_ms;
+		campaign_tick(e->campaign, e->now_ms);
+		return OK;
+	}
+	campaign_waiting_for(e->campaign, words, sizeof words);
+	return diag_set(why, ERR_REFUSED, "no round can be opened: %s", words);
+}
+
+enum err engine_run(struct engine *e, void (*on_round)(void *context, const struct engine_round *round), void *context,
+                    struct diag *why)
+{
+	enum err err = begin(e, why);
+
+	e->on_round = on_round;
+	e->context = context;
+	e->began = machine_seconds();
+	while (err == OK) {
+		engine_drain(e);
+		if (campaign_state(e->campaign) >= CAMPAIGN_FINISHED)
+			break;
+		err = campaign_state(e->campaign) == CAMPAIGN_EXPECT_ROUND && e->failures < FAILURES_MAX
+		              ? engine_play(e, why)
+		              : pass_time(e, why);
+	}
+	if (err == OK && e->failed)
+		err = diag_set(why, e->failed, "%s", e->why.text);
+	return err;
+}
+
+/* ---- birth and end */
+
+static struct policy permissive(void)
+{
+	struct policy p = {.evaluation_noised = true, .evaluation_masked = true, .threads = 1};
+
+	for (int i = 0; i < PRIVACY_MECHANISM_COUNT; i++)
+		p.mechanisms[i] = true;
+	return p;
+}
+
+/* Training rows of the rarest class: what a policy's min_positives is about. */
+static uint64_t rarest(const struct study *s, const struct table *t)
+{
+	uint32_t classes = schema_classes(&s->schema);
+	uint64_t *counts = mem_array(classes, sizeof *counts), least = UINT64_MAX;
+
+	for (uint32_t i = 0; i < t->rows; i++)
+		counts[t->classes[i]] += t->parts[i] == PART_TRAIN;
+	for (uint32_t k = 0; k < classes; k++)
+		least = counts[k] < least ? counts[k] : least;
+	free(counts);
+	return least;
+}
+
+static void enter_sites(struct engine *e)
+{
+	e->sites = mem_array(e->federation->count, sizeof *e->sites);
+	e->parts = mem_array(e->federation->count, sizeof *e->parts);
+	for (uint32_t i = 0; i < e->federation->count; i++) {
+		struct federation_site *from = &e->federation->sites[i];
+		struct engine_site *s = &e->sites[i];
+
+		site_rows_init(&s->rows, e->study, &from->table, from->name);
+		s->training_loss = NAN;
+		if (e->options.policy == NULL)
+			continue;
+		s->refusal = policy_judge_data(&e->policy, from->table.part_rows[PART_TRAIN],
+		                               rarest(e->study, &from->table), NULL);
+		s->excluded = s->refusal != REFUSAL_NONE;
+	}
+}
+
+static void hire(struct engine *e)
+{
+	e->workers = mem_array(crew_size(e->crew), sizeof *e->workers);
+	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
+		workspace_init(&e->workers[i].workspace, e->study);
+		buf_init(&e->workers[i].octets, MODEL_FILE_MAX);
+	}
+}
+
+enum err engine_new(struct engine **out, const struct study *study, struct federation *federation,
+                    const struct engine_options *options, struct diag *why)
+{
+	struct engine *e = mem_alloc(sizeof *e);
+	struct campaign_config config = {
+		.study = study,
+		.join_ms = JOIN_MS,
+		.deadline_ms = DEADLINE_MS,
+		.pause_ms = PAUSE_MS,
+		.sites_per_round = options->sites_per_round,
+		.sample_seed = study->draws,
+	};
+	enum err err = crew_new(&e->crew, options->threads, why);
+
+	*out = e;
+	if (err != OK) {
+		free(e);
+		*out = NULL;
+		return err;
+	}
+	e->study = study;
+	e->federation = federation;
+	e->options = *options;
+	e->policy = options->policy != NULL ? *options->policy : permissive();
+	e->campaign = campaign_new(&config);
+	enter_sites(e);
+	hire(e);
+	return OK;
+}
+
+void engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	for (uint32_t i = 0; i < e->federation->count; i++)
+		site_rows_free(&e->sites[i].rows);
+	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
+		workspace_free(&e->workers[i].workspace);
+		buf_free(&e->workers[i].octets);
+		aggregate_free(&e->workers[i].sum);
+	}
+	free(e->workers);
+	free(e->sites);
+	free(e->parts);
+	aggregate_free(&e->sum);
+	round_model_free(&e->model);
+	buf_free(&e->newest);
+	buf_free(&e->best);
+	campaign_free(e->campaign);
+	crew_free(e->crew);
+	free(e);
+}
+
+/* ---- looking */
+
+struct bytes engine_model(const struct engine *e, struct hash *sha256, uint32_t *step)
+{
+	uint64_t octets;
+
+	*sha256 = campaign_best(e->campaign, &octets, step);
+	return buf_bytes(hash_equal(sha256, &e->best_sha256) ? &e->best : &e->newest);
+}
+
+const struct campaign *engine_campaign(const struct engine *e)
+{
+	return e->campaign;
+}
+
+uint32_t engine_site_count(const struct engine *e)
+{
+	return e->federation->count;
+}
+
+const struct engine_site *engine_site(const struct engine *e, uint32_t index)
+{
+	CHECK(index < e->federation->count);
+	return &e->sites[index];
+}
+
+uint64_t engine_updates(const struct engine *e)
+{
+	return e->updates;
+}
+
+struct crew *engine_crew(struct engine *e)
+{
+	return e->crew;
+}
+
+/* ---- rows */
+
+struct encoding {
+	struct engine *engine;
+	const struct round_model *model;
+};
+
+static void encode_site(void *context, uint32_t worker, uint32_t item)
+{
+	const struct encoding *c = context;
+	struct engine *e = c->engine;
+
+	(void)worker;
+	if (!hash_is_zero(&e->sites[item].rows.scaling_name))
+		return; /* the scaling follows from the statistics, which are asked once */
+	site_rows_encode(&e->sites[item].rows, c->model);
+	table_drop_rows(&e->federation->sites[item].table);
+}
+
+void engine_encode(struct engine *e, const struct round_model *m)
+{
+	struct encoding c = {e, m};
+
+	crew_run(e->crew, e->federation->count, encode_site, &c);
+}

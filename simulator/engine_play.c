@@ -1,0 +1,191 @@
+/* One attempt: its plan is judged, fates are drawn, the crew computes, and the campaign hears of it in the order of sites. */
+#include "simulator/engine_inside.h"
+
+#include "client/session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRAINING_MS 1000 /* virtual time from the invitation to an upload */
+
+/* ---- judging the plan: the client's own session, for the first site invited */
+
+/* Feeds the open attempt to a new session and hears whether it would compute: what it refuses here every site refuses. */
+static enum refusal judge(struct engine *e, const struct round_plan *plan, struct diag *why)
+{
+	struct session_config config = {e->study, &e->policy, plan->sites[0]};
+	struct session *s = session_new(&config);
+	const struct message *inbox[3];
+	enum refusal refusal = REFUSAL_NONE;
+	struct session_action a;
+	uint32_t count;
+
+	CHECK(campaign_inbox(e->campaign, plan->sites[0], 0, inbox, &count) && count > 0);
+	/* the newest is the round itself; the end of the one before it is of no interest to a session that begins here */
+	if (session_polled(s, inbox[count - 1], 1, false, 0, why) != OK)
+		refusal = REFUSAL_PLAN;
+	while (session_next(s, &a))
+		if (a.kind == SESSION_REFUSE) {
+			refusal = a.refusal;
+			diag_set(why, ERR_REFUSED, "%s", session_why(s));
+		}
+	session_free(s);
+	return refusal;
+}
+
+/* ---- computing */
+
+static enum refusal refusal_for(enum err e)
+{
+	switch (e) {
+	case OK:
+		return REFUSAL_NONE;
+	case ERR_LIMIT:
+		return REFUSAL_WEIGHT_CAP;
+	case ERR_DATA:
+		return REFUSAL_MODEL;
+	default:
+		return REFUSAL_INTERNAL;
+	}
+}
+
+static void compute(void *context, uint32_t worker, uint32_t item)
+{
+	struct engine *e = context;
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	struct engine_worker *w = &e->workers[worker];
+	struct engine_part *part = &e->parts[item];
+	struct site_rows *rows = &engine_site_numbered(e, plan->sites[item])->rows;
+	struct contribution_report report;
+	enum err err;
+
+	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE)
+		return;
+	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->model, e->options.cancel, NULL);
+	part->refusal = refusal_for(err);
+	if (err != OK)
+		return;
+	part->weight = report.weight;
+	part->loss = report.training_loss;
+	part->saturated = report.saturated;
+	if (part->fate == FATE_CONTRIBUTES)
+		aggregate_add(&w->sum, buf_bytes(&w->octets));
+}
+
+static bool is_cancelled(const struct engine *e)
+{
+	return e->options.cancel != NULL && atomic_load(e->options.cancel);
+}
+
+static enum err read_model(struct engine *e, const struct round_plan *plan, struct diag *why)
+{
+	enum err err;
+
+	if (hash_is_zero(&plan->model) || hash_equal(&plan->model, &e->model_read))
+		return OK;
+	round_model_free(&e->model);
+	err = round_model_read(&e->model, e->study, buf_bytes(&e->newest), why);
+	e->model_read = plan->model;
+	if (err == OK)
+		engine_encode(e, &e->model);
+	return err;
+}
+
+static void compute_all(struct engine *e, const struct round_plan *plan)
+{
+	const struct layout *layout = campaign_layout(e->campaign);
+
+	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
+		aggregate_begin(&e->workers[i].sum, layout);
+		buf_clear(&e->workers[i].octets);
+		CHECK(buf_extend(&e->workers[i].octets, layout_octets(layout)) != NULL);
+	}
+	crew_run(e->crew, plan->site_count, compute, e);
+	for (uint32_t i = 0; i < crew_size(e->crew); i++)
+		aggregate_join(&e->sum, &e->workers[i].sum);
+}
+
+/* ---- telling the campaign */
+
+/* The campaign compares contents and never reads them: the site's number in this attempt stands for its octets. */
+static struct hash content_of(const struct round_plan *plan, uint32_t site)
+{
+	struct hash h = {{0}};
+
+	store_u32(h.b, site);
+	store_u64(h.b + 4, plan->round);
+	return h;
+}
+
+static void upload(struct engine *e, uint32_t site)
+{
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	struct hash content = content_of(plan, site);
+
+	(void)campaign_upload(e->campaign, site, plan->round, plan->attempt,
+	                      layout_octets(campaign_layout(e->campaign)), &content, e->now_ms);
+	engine_drain(e);
+}
+
+static void tell_site(struct engine *e, const struct engine_part *part)
+{
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	uint32_t site = part->site;
+
+	if (part->fate == FATE_DROPS)
+		return;
+	campaign_polled(e->campaign, site, e->now_ms);
+	if (part->refusal != REFUSAL_NONE) {
+		engine_site_numbered(e, site)->refusal = part->refusal;
+		(void)!campaign_refused(e->campaign, site, plan->round, plan->attempt, part->refusal, e->now_ms);
+		engine_drain(e);
+	} else if (part->fate == FATE_CONTRIBUTES) {
+		upload(e, site);
+	}
+}
+
+static bool is_open(const struct engine *e, uint64_t round, uint32_t attempt)
+{
+	const struct round_plan *plan = campaign_plan(e->campaign);
+
+	return campaign_state(e->campaign) == CAMPAIGN_EXPECT_ROUND && plan->round == round && plan->attempt == attempt;
+}
+
+/* Any of the sites may close the attempt, by contributing as the last or by refusing as one too many; the plan is another then. */
+static void tell_all(struct engine *e)
+{
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	uint64_t round = plan->round;
+	uint32_t attempt = plan->attempt, count = plan->site_count;
+
+	for (uint32_t i = 0; i < count && is_open(e, round, attempt); i++)
+		tell_site(e, &e->parts[i]);
+	while (is_open(e, round, attempt)) {
+		e->now_ms = campaign_deadline_ms(e->campaign);
+		campaign_tick(e->campaign, e->now_ms);
+		engine_drain(e);
+	}
+}
+
+enum err engine_play(struct engine *e, struct diag *why)
+{
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	enum fate *fates = mem_array(plan->site_count, sizeof *fates);
+	enum refusal refusal = judge(e, plan, why);
+	enum err err = read_model(e, plan, why);
+
+	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
+	for (uint32_t i = 0; i < plan->site_count; i++)
+		e->parts[i] =
+			(struct engine_part){.site = plan->sites[i], .fate = fates[i], .refusal = refusal, .loss = NAN};
+	free(fates);
+	if (err != OK)
+		return err;
+	compute_all(e, plan);
+	if (is_cancelled(e))
+		return diag_set(why, ERR_CANCELLED, "interrupted in round %llu", (unsigned long long)plan->round);
+	e->now_ms += TRAINING_MS;
+	tell_all(e);
+	return e->failed ? diag_set(why, e->failed, "%s", e->why.text) : OK;
+}
