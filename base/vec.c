@@ -46,13 +46,13 @@ void vec_copy(float *y, const float *x, size_t n)
 		memmove(y, x, n * sizeof *y);
 }
 
-void vec_add_scaled(float *restrict y, float a, const float *restrict x, size_t n)
+VEC_WIDE void vec_add_scaled(float *restrict y, float a, const float *restrict x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		y[i] += a * x[i];
 }
 
-bool vec_finite(const float *x, size_t n)
+VEC_WIDE bool vec_finite(const float *x, size_t n)
 {
 	uint32_t bad = 0;
 
@@ -64,7 +64,7 @@ bool vec_finite(const float *x, size_t n)
 	return bad == 0;
 }
 
-void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, size_t n)
+VEC_WIDE void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint32_t word;

@@ -103,19 +103,16 @@ static enum err train(const struct filling *f, float *parameters, const float *g
 static enum err add_update(const struct filling *f, const float *global, uint32_t step)
 {
 	const struct layout *l = f->layout;
-	size_t n = f->study->model.parameters;
-	float *update = f->w->update;
+	float *local = f->w->local;
 	double weight = site_rows_weight(f->rows);
 	enum err e;
 
-	vec_copy(update, global, n);
-	e = train(f, update, global, step);
+	vec_copy(local, global, f->study->model.parameters);
+	e = train(f, local, global, step);
 	if (e != OK)
 		return e;
-	for (size_t i = 0; i < n; i++)
-		update[i] -= global[i];
-	e = segment_encode_scaled(f->octets, layout_find(l, SEGMENT_UPDATE), l, update, weight / f->study->weight_cap,
-	                          &f->report->saturated, f->why);
+	e = segment_encode_update(f->octets, layout_find(l, SEGMENT_UPDATE), l, local, global,
+	                          weight / f->study->weight_cap, &f->report->saturated, f->why);
 	if (e == OK)
 		e = segment_encode(f->octets, layout_find(l, SEGMENT_WEIGHT), l, &weight, &f->report->saturated,
 		                   f->why);

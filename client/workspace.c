@@ -16,7 +16,7 @@ void workspace_init(struct workspace *w, const struct study *s)
 	*w = (struct workspace){0};
 	trainer_init(&w->trainer, &s->model, &s->local);
 	network_init(&w->evaluator, &s->model, block);
-	w->update = vec_f32(s->model.parameters);
+	w->local = vec_f32(s->model.parameters);
 	w->statistics = mem_array(schema_statistics_length(&s->schema), sizeof *w->statistics);
 	w->counts = mem_array(2 * metrics_counts_length(workspace_shape(s)), sizeof *w->counts);
 }
@@ -26,7 +26,7 @@ void workspace_free(struct workspace *w)
 	trainer_free(&w->trainer);
 	network_free(&w->evaluator);
 	batches_free(&w->batches);
-	free(w->update);
+	free(w->local);
 	free(w->statistics);
 	free(w->counts);
 	*w = (struct workspace){0};

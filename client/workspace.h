@@ -14,7 +14,7 @@ struct workspace {
 	struct trainer trainer;
 	struct network evaluator;
 	struct batches batches;
-	float *update; /* study->model.parameters */
+	float *local; /* parameters in training: study->model.parameters */
 	double *statistics; /* schema_statistics_length */
 	double *counts; /* validation, then test: metrics_counts_length each */
 	struct layout layout; /* of the round in hand */

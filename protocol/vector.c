@@ -12,6 +12,8 @@
  */
 #include "protocol/vector.h"
 
+#include "base/vec.h"
+
 #include <endian.h>
 #include <math.h>
 #include <string.h>
@@ -184,27 +186,55 @@ enum err segment_encode(uint8_t *octets, const struct segment *s, const struct l
 	return OK;
 }
 
-enum err segment_encode_scaled(uint8_t *octets, const struct segment *s, const struct layout *l, const float *values,
-                               double scale, uint64_t *saturated, struct diag *why)
+/* What a pass over an update found: differences that are not numbers, and those beyond the bound. */
+struct update_tally {
+	uint32_t nan, beyond;
+};
+
+/* x * scale / grid is x * factor, factor = scale / grid: a grid is a power of two, so both products are rounded at the same
+ * place; where one of them is too small for that (subnormal), the word is 0 either way. And a float lies beyond the bound
+ * when it lies beyond `limit`, the largest float that does not. So only what must be double is. */
+struct update_coding {
+	double bound, factor;
+	float limit;
+};
+
+static struct update_coding update_coding(const struct segment *s, double scale)
+{
+	double per_grid = 1 / s->grid;
+	float limit = (float)s->bound; /* infinite when beyond every float */
+	if ((double)limit > s->bound)
+		limit = nextafterf(limit, 0);
+	return (struct update_coding){.bound = s->bound, .factor = scale * per_grid, .limit = limit};
+}
+
+VEC_WIDE static struct update_tally put_update(uint8_t *restrict to, const float *restrict local,
+                                               const float *restrict global, uint32_t n, struct update_coding c)
+{
+	struct update_tally t = {0};
+	for (uint32_t i = 0; i < n; i++) {
+		float x = local[i] - global[i];
+		t.nan += x != x;
+		t.beyond += fabsf(x) > c.limit;
+		put_word(to + 4 * (size_t)i, nearest(clamped((double)x, c.bound) * c.factor));
+	}
+	return t;
+}
+
+enum err segment_encode_update(uint8_t *octets, const struct segment *s, const struct layout *l, const float *local,
+                               const float *global, double scale, uint64_t *saturated, struct diag *why)
 {
 	CHECK(s->coding != CODING_WIDE && s->first + s->words <= l->words);
 	CHECK(scale >= 0 && scale <= 1);
-	double per_grid = 1 / s->grid;
-	uint64_t beyond = 0, nan = 0;
-	uint8_t *to = octets + 4 * (size_t)s->first;
-	for (uint32_t i = 0; i < s->items; i++) {
-		double x = (double)values[i];
-		nan += x != x;
-		beyond += fabs(x) > s->bound;
-		put_word(to + 4 * (size_t)i, nearest(clamped(x, s->bound) * scale * per_grid));
-	}
-	if (nan > 0) {
+	struct update_tally t =
+		put_update(octets + 4 * (size_t)s->first, local, global, s->items, update_coding(s, scale));
+	if (t.nan > 0) {
 		uint32_t item = 0;
-		while (!isnan(values[item]))
+		while (!isnan(local[item] - global[item]))
 			item++;
 		return not_a_number(s, item, why);
 	}
-	*saturated += beyond;
+	*saturated += t.beyond;
 	return OK;
 }
 

@@ -76,10 +76,10 @@ const char *segment_name(enum segment_kind kind); /* "update" and such: for mess
 enum err segment_encode(uint8_t *octets, const struct segment *s, const struct layout *l, const double *values,
                         uint64_t *saturated, struct diag *why) MUST_USE;
 
-/* The same for a float vector in a narrow or count segment, each value multiplied by `scale` after clamping the value itself
- * to +- bound (scale in [0, 1]): the update, without a copy in double. */
-enum err segment_encode_scaled(uint8_t *octets, const struct segment *s, const struct layout *l, const float *values,
-                               double scale, uint64_t *saturated, struct diag *why) MUST_USE;
+/* The update into a narrow or count segment, in one pass over local and global parameters: value i is the difference
+ * local[i] - global[i], rounded to float, clamped to +- bound, and then multiplied by `scale` (in [0, 1]). */
+enum err segment_encode_update(uint8_t *octets, const struct segment *s, const struct layout *l, const float *local,
+                               const float *global, double scale, uint64_t *saturated, struct diag *why) MUST_USE;
 
 /* The sum's values: sums is the whole vector's word sums. values[i] = integer * grid. */
 void segment_decode(double *values, const struct segment *s, const struct layout *l, const int64_t *sums);

@@ -101,7 +101,7 @@ static void test_the_first_model_follows_from_the_studys_hash(void **state)
 	assert_memory_equal(parameters, made, f->study.model.parameters * sizeof *made);
 
 	study = f->study; /* another contract, another beginning */
-	f->study.hash.b[0] ^= 1;
+	f->study.draws.b[0] ^= 1;
 	pooled_first_model(f, &other);
 	pooled_read(parameters, NULL, f, &other);
 	assert_memory_not_equal(parameters, made, f->study.model.parameters * sizeof *made);
@@ -175,6 +175,7 @@ struct made_up { /* what a site sends in a training round */
 static void train(float *after, struct pooled *f, const struct made_up *sites, uint32_t count, double *weight,
                   enum err *e, struct diag *why)
 {
+	static const float zeros[POOLED_PARAMETERS_MAX];
 	struct round_plan plan = pooled_plan(f, 1, &f->first);
 	struct aggregate sum = {0};
 	struct outcome out;
@@ -186,8 +187,8 @@ static void train(float *after, struct pooled *f, const struct made_up *sites, u
 	octets = mem_alloc(layout_octets(&l));
 	aggregate_begin(&sum, &l);
 	for (uint32_t i = 0; i < count; i++) {
-		assert_int_equal(segment_encode_scaled(octets, layout_find(&l, SEGMENT_UPDATE), &l, sites[i].update,
-		                                       sites[i].factor / f->study.weight_cap, &saturated, why),
+		assert_int_equal(segment_encode_update(octets, layout_find(&l, SEGMENT_UPDATE), &l, sites[i].update,
+		                                       zeros, sites[i].factor / f->study.weight_cap, &saturated, why),
 		                 OK);
 		assert_int_equal(
 			segment_encode(octets, layout_find(&l, SEGMENT_WEIGHT), &l, &sites[i].claimed, &saturated, why),

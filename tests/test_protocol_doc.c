@@ -115,8 +115,8 @@ static void train_evaluate_example(void **state)
 	assert_int_equal(layout_octets(&l), sizeof(octets));
 	assert_true(layout_find(&l, SEGMENT_UPDATE)->grid == 0x1p-26);
 	assert_true(layout_find(&l, SEGMENT_LOSS)->grid == 0x1p-37);
-	const float update[] = {0.5f, -0.25f, 9};
-	assert_int_equal(segment_encode_scaled(octets, layout_find(&l, SEGMENT_UPDATE), &l, update, 120.0 / 5000,
+	const float global[] = {1, 0.5f, -1}, local[] = {1.5f, 0.25f, 8};
+	assert_int_equal(segment_encode_update(octets, layout_find(&l, SEGMENT_UPDATE), &l, local, global, 120.0 / 5000,
 	                                       &saturated, &why),
 	                 OK);
 	assert_int_equal(saturated, 1);

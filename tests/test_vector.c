@@ -179,35 +179,109 @@ static void every_coding_against_slow(void **state)
 	}
 }
 
-static void scaled_against_slow(void **state)
+/* The documented steps, one at a time: float difference, clamp, product by the scale, integer on the grid. */
+static int64_t slow_update(const struct segment *s, float local, float global, double scale)
+{
+	volatile float difference = local - global;
+	double clamped = fmin(fmax((double)difference, -s->bound), s->bound);
+	return slow_round(clamped * scale, ilogb(s->grid));
+}
+
+/* Of the size of `edge` or far below, and small enough for a difference to be finite. */
+static float any_parameter(struct rng *r, float edge)
+{
+	double x = rng_normal(r) * edge * ldexp(1, -(int)rng_below(r, 40));
+	return (float)fmin(fmax(x, -1.5e38), 1.5e38);
+}
+
+static void update_against_slow(void **state)
 {
 	(void)state;
 	struct rng r;
-	rng_seeded(&r, 2, "vector scaled");
+	rng_seeded(&r, 2, "vector update");
 	enum { ITEMS = 1000 };
-	const double scales[] = {0, 1, 1.0 / 3, 569.0 / 5000, 0x1p-40};
-	float *values = vec_f32(ITEMS);
+	const double scales[] = {0, 1, 1.0 / 3, 569.0 / 5000, 0x1p-40, 1e-300, 5e-324};
+	/* 8 and 2^-30 are floats, the others lie between two; nothing but infinity is beyond the last two */
+	const double bounds[] = {8, 0x1p-30, 7.3, 0.1, 3e38, 1e40, 0x1p500};
+	const uint32_t sites[] = {1, 5, 4096};
+	float *local = vec_f32(ITEMS), *global = vec_f32(ITEMS);
 	uint8_t octets[4 * ITEMS];
-	for (size_t k = 0; k < LENGTH(scales); k++) {
+	for (size_t k = 0; k < LENGTH(scales) * LENGTH(bounds) * LENGTH(sites); k++) {
+		double scale = scales[k % LENGTH(scales)], bound = bounds[k / LENGTH(scales) % LENGTH(bounds)];
+		float edge = (float)fmin(bound, 3e38);
 		struct layout l;
-		const struct segment *s = one_segment(&l, 5, CODING_NARROW, ITEMS, 8);
+		const struct segment *s =
+			one_segment(&l, sites[k / LENGTH(scales) / LENGTH(bounds)], CODING_NARROW, ITEMS, bound);
 		uint64_t saturated = 10, beyond = 10;
-		for (size_t i = 0; i < ITEMS; i++)
-			values[i] = (float)rng_normal(&r) * 5;
-		values[0] = HUGE_VALF;
-		values[1] = -HUGE_VALF;
-		values[2] = 8;
-		values[3] = nextafterf(8, 9);
-		for (size_t i = 0; i < ITEMS; i++)
-			beyond += fabsf(values[i]) > 8;
-		assert_int_equal(segment_encode_scaled(octets, s, &l, values, scales[k], &saturated, &why), OK);
-		assert_int_equal(saturated, beyond);
-		for (uint32_t i = 0; i < ITEMS; i++) {
-			double clamped = fmin(fmax((double)values[i], -8), 8);
-			assert_int_equal(word_at(octets, i), slow_round(clamped * scales[k], ilogb(s->grid)));
+		for (size_t i = 0; i < ITEMS; i++) {
+			local[i] = any_parameter(&r, edge);
+			global[i] = any_parameter(&r, edge);
 		}
+		const float edges[] = {edge, nextafterf(edge, 0), nextafterf(edge, HUGE_VALF), HUGE_VALF, 1e-45f, 0};
+		for (size_t i = 0; i < LENGTH(edges); i++) {
+			local[2 * i] = edges[i];
+			local[2 * i + 1] = -edges[i];
+			global[2 * i] = global[2 * i + 1] = 0;
+		}
+		for (size_t i = 0; i < ITEMS; i++)
+			beyond += fabs((double)(float)(local[i] - global[i])) > bound;
+		assert_int_equal(segment_encode_update(octets, s, &l, local, global, scale, &saturated, &why), OK);
+		assert_int_equal(saturated, beyond);
+		for (uint32_t i = 0; i < ITEMS; i++)
+			assert_int_equal(word_at(octets, i), slow_update(s, local[i], global[i], scale));
 	}
-	free(values);
+	free(local);
+	free(global);
+}
+
+/* Halves of a grid step go to the even neighbour, on both sides of 0 and where the word is largest. */
+static void update_ties_go_to_even(void **state)
+{
+	(void)state;
+	enum { ITEMS = 64 };
+	struct layout l;
+	const struct segment *s = one_segment(&l, 1000, CODING_NARROW, ITEMS, 8);
+	float local[ITEMS], global[ITEMS] = {0};
+	uint8_t octets[4 * ITEMS];
+	uint64_t saturated = 0;
+	for (int i = 0; i < ITEMS; i++)
+		local[i] = (float)((i - ITEMS / 2 + 0.5) * s->grid);
+	local[0] = (float)(8 - s->grid / 2);
+	local[1] = -local[0];
+	assert_true((double)local[0] == 8 - s->grid / 2); /* a float can be such a tie at all */
+	assert_int_equal(segment_encode_update(octets, s, &l, local, global, 1, &saturated, &why), OK);
+	for (uint32_t i = 0; i < ITEMS; i++) {
+		assert_int_equal(word_at(octets, i) % 2, 0);
+		assert_int_equal(word_at(octets, i), slow_update(s, local[i], 0, 1));
+	}
+}
+
+/* Every length that a vector loop begins, fills or leaves a rest of, at every place in a cache line; and not an octet more. */
+static void update_of_any_length(void **state)
+{
+	(void)state;
+	enum { MOST = 70 };
+	float values[2 * MOST + 16];
+	for (size_t i = 0; i < LENGTH(values); i++)
+		values[i] = (float)i / 64 - 1;
+	for (uint32_t items = 0; items <= MOST; items++)
+		for (uint32_t shift = 0; shift < 16; shift++) {
+			uint8_t octets[4 * (MOST + 16) + 4];
+			const float *local = values + shift, *global = values + 2 * MOST - items;
+			uint64_t saturated = 0;
+			struct layout l;
+			const struct segment *s;
+			layout_begin(&l, 5);
+			assert_int_equal(layout_add(&l, SEGMENT_COUNTS, CODING_COUNT, shift, 5, &why), OK);
+			assert_int_equal(layout_add(&l, SEGMENT_UPDATE, CODING_NARROW, items, 1, &why), OK);
+			s = &l.segments[1];
+			memset(octets, 0xa5, sizeof octets);
+			assert_int_equal(segment_encode_update(octets, s, &l, local, global, .3, &saturated, &why), OK);
+			for (uint32_t i = 0; i < items; i++)
+				assert_int_equal(word_at(octets, shift + i), slow_update(s, local[i], global[i], .3));
+			for (uint32_t i = 0; i < sizeof octets; i++)
+				assert_true(octets[i] == 0xa5 || (i >= 4 * shift && i < 4 * (shift + items)));
+		}
 }
 
 static void saturation_is_counted(void **state)
@@ -230,11 +304,12 @@ static void nan_is_refused(void **state)
 {
 	(void)state;
 	double values[] = {1, 2, 3, 4};
-	float floats[] = {1, 2, 3, 4};
+	float floats[] = {1, 2, 3, 4}, zeros[] = {0, 0, 0, 0}, infinite[] = {1, 2, 3, 4};
 	uint8_t octets[8 * LENGTH(values)];
 	for (size_t i = 0; i < LENGTH(values); i++) {
 		values[i] = NAN;
 		floats[i] = -NAN;
+		infinite[i] = HUGE_VALF;
 		for (int coding = CODING_NARROW; coding <= CODING_WIDE; coding++) {
 			struct layout l;
 			const struct segment *s = one_segment(&l, 3, (enum segment_coding)coding, LENGTH(values), 8);
@@ -246,12 +321,17 @@ static void nan_is_refused(void **state)
 			assert_int_equal(saturated, 7);
 			if (coding == CODING_WIDE)
 				continue;
-			assert_int_equal(segment_encode_scaled(octets, s, &l, floats, .5, &saturated, &why), ERR_DATA);
+			assert_int_equal(segment_encode_update(octets, s, &l, floats, zeros, .5, &saturated, &why),
+			                 ERR_DATA);
 			assert_non_null(strstr(why.text, name));
 			assert_int_equal(saturated, 7);
+			assert_int_equal(segment_encode_update(octets, s, &l, infinite, infinite, .5, &saturated, &why),
+			                 ERR_DATA); /* infinity - infinity */
+			assert_non_null(strstr(why.text, name));
 		}
 		values[i] = 1;
 		floats[i] = 1;
+		infinite[i] = 1;
 	}
 }
 
@@ -452,7 +532,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grids_known),           cmocka_unit_test(grids_against_search),
 		cmocka_unit_test(ties_go_to_even),       cmocka_unit_test(every_coding_against_slow),
-		cmocka_unit_test(scaled_against_slow),   cmocka_unit_test(saturation_is_counted),
+		cmocka_unit_test(update_against_slow),   cmocka_unit_test(update_ties_go_to_even),
+		cmocka_unit_test(update_of_any_length),  cmocka_unit_test(saturation_is_counted),
 		cmocka_unit_test(nan_is_refused),        cmocka_unit_test(extremes_keep_their_carries),
 		cmocka_unit_test(random_sums_are_exact), cmocka_unit_test(layout_has_places),
 		cmocka_unit_test(overflow_is_refused),   cmocka_unit_test(words_are_checked),
