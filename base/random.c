@@ -23,8 +23,16 @@ void rng_init(struct rng *r, const uint8_t seed[32], const char *label)
 	struct hash key;
 
 	hash_fields(&key, seed, "COHRTrng", &field, 1);
-	*r = (struct rng){.used = RNG_BLOCK};
-	memcpy(r->key, key.b, sizeof r->key);
+	rng_numbered(r, key.b, 0);
+}
+
+/* The block is left as it is: nothing of it is handed out before the first refill. */
+void rng_numbered(struct rng *r, const uint8_t key[32], uint64_t number)
+{
+	memcpy(r->key, key, sizeof r->key);
+	r->number = number;
+	r->counter = 0;
+	r->used = RNG_BLOCK;
 }
 
 void rng_seeded(struct rng *r, uint64_t seed, const char *label)
@@ -37,8 +45,9 @@ void rng_seeded(struct rng *r, uint64_t seed, const char *label)
 
 static void refill(struct rng *r)
 {
-	static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES];
+	uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
 
+	store_u64(nonce + 4, r->number);
 	CHECK(r->counter <= UINT32_MAX - BLOCKS_PER_REFILL); /* a wrapped counter would repeat the stream */
 	memset(r->block, 0, sizeof r->block);
 	crypto_stream_chacha20_ietf_xor_ic(r->block, r->block, sizeof r->block, nonce, r->counter, r->key);
@@ -63,6 +72,10 @@ uint32_t rng_u32(struct rng *r)
 {
 	uint8_t octets[4];
 
+	if (r->used <= RNG_BLOCK - sizeof octets) { /* at hand, as all but one in 128 are */
+		r->used += sizeof octets;
+		return load_u32(r->block + r->used - sizeof octets);
+	}
 	take(r, octets, sizeof octets);
 	return load_u32(octets);
 }
@@ -125,11 +138,24 @@ double rng_normal(struct rng *r)
 	return x * sqrt(-2 * natural_log(s) / s);
 }
 
+/* A product instead of a division: 2^32 mod bound, which needs one, is seldom asked for. */
+static uint32_t below_u32(struct rng *r, uint32_t bound)
+{
+	uint64_t product = (uint64_t)rng_u32(r) * bound;
+
+	if ((uint32_t)product < bound) {
+		uint32_t unfair = (0 - bound) % bound;
+		while ((uint32_t)product < unfair)
+			product = (uint64_t)rng_u32(r) * bound;
+	}
+	return (uint32_t)(product >> 32);
+}
+
 void rng_shuffle(struct rng *r, uint32_t *items, size_t count)
 {
-	for (size_t i = count; i > 1; i--) {
-		size_t j = (size_t)rng_below(r, i);
-		uint32_t swapped = items[i - 1];
+	CHECK(count <= UINT32_MAX);
+	for (uint32_t i = (uint32_t)count; i > 1; i--) {
+		uint32_t j = below_u32(r, i), swapped = items[i - 1];
 		items[i - 1] = items[j];
 		items[j] = swapped;
 	}

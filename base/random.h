@@ -2,7 +2,8 @@
  * Two kinds of randomness that cannot be confused.
  *
  *   struct rng       seeded, labelled, reproducible: shuffles, initial weights, simulation, tests.
- *                    Stream = ChaCha20 (RFC 8439, libsodium), key = KD(seed, "COHRTrng", label), nonce 0.
+ *                    Stream = ChaCha20 (RFC 8439, libsodium), key = KD(seed, "COHRTrng", label), nonce 0;
+ *                    or of a key that is derived already, with a number for a nonce (rng_numbered).
  *                    The same seed and label give the same numbers on every machine and version.
  *   struct entropy   the system's source: masks, keys, privacy noise, boot ids. Only the simulator and
  *                    tests may inject another.
@@ -21,6 +22,7 @@
 
 struct rng {
 	uint8_t key[32];
+	uint64_t number; /* of the key's stream: the nonce is 4 octets 0, then this as u64le */
 	uint32_t counter; /* next block of 64 bytes */
 	uint32_t used; /* bytes of `block` handed out */
 	uint8_t block[RNG_BLOCK];
@@ -32,13 +34,21 @@ struct rng {
 void rng_init(struct rng *r, const uint8_t seed[32], const char *label);
 void rng_seeded(struct rng *r, uint64_t seed, const char *label);
 
+/* Stream `number` of a key that nothing else uses (a hash whose tag names the purpose), without another hash: for who
+ * needs many short streams. rng_init's is number 0 of its key. */
+void rng_numbered(struct rng *r, const uint8_t key[32], uint64_t number);
+
 /* The next octets of the stream, little-endian. A stream ends after 256 GiB (a CHECK). */
 uint32_t rng_u32(struct rng *r);
 uint64_t rng_u64(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t bound); /* uniform in [0, bound), unbiased by rejection; bound >= 1 */
 double rng_unit(struct rng *r); /* uniform in [0, 1), 53 bits */
 double rng_normal(struct rng *r); /* standard normal (Marsaglia's polar method), |x| < 13. Never privacy noise. */
-void rng_shuffle(struct rng *r, uint32_t *items, size_t count); /* Fisher-Yates */
+
+/* Fisher-Yates from the end: for i = count .. 2, items[i-1] and items[j] change places, j uniform in [0, i) from one u32 x of the
+ * stream: j = floor(x i / 2^32), and another x is taken where x i mod 2^32 < 2^32 mod i (Lemire, Fast random integer generation in
+ * an interval, 2019, Algorithm 5). count < 2^32. */
+void rng_shuffle(struct rng *r, uint32_t *items, size_t count);
 
 struct entropy {
 	void (*fill)(void *context, uint8_t *out, size_t len);

@@ -90,7 +90,7 @@ static enum err train(const struct filling *f, float *parameters, const float *g
 	struct batch_range range;
 	enum err e;
 
-	batches_begin(rows.batches, &f->study->draws, f->rows->site, rows.examples->rows, local->batch);
+	batches_begin(rows.batches, &f->rows->order_key, rows.examples->rows, local->batch);
 	range = batches_of_round(rows.batches, step, local->epochs, local->steps);
 	rows.next = range.first;
 	rows.end = range.first + range.count;

@@ -1,11 +1,14 @@
 #include "client/site_rows.h"
 
+#include "data/batches.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 void site_rows_init(struct site_rows *r, const struct study *study, const struct table *table, const char *site)
 {
 	*r = (struct site_rows){.study = study, .table = table, .site = site};
+	batches_key(&r->order_key, &study->draws, site);
 }
 
 static void forget(struct site_rows *r)

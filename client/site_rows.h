@@ -13,10 +13,12 @@ struct site_rows {
 	const struct study *study; /* borrowed, as the table and the site's name */
 	const struct table *table;
 	const char *site;
+	struct hash order_key; /* of its rows' orders (data/batches.h) */
 	struct hash scaling_name; /* of the scaling that `parts` were encoded with; zero: not encoded yet */
 	struct examples parts[PART_COUNT];
 };
 
+/* The study's draws must be what they stay. */
 void site_rows_init(struct site_rows *r, const struct study *study, const struct table *table, const char *site);
 void site_rows_free(struct site_rows *r); /* accepts a zeroed one */
 

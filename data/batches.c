@@ -11,7 +11,14 @@
 
 #define NO_EPOCH UINT64_MAX
 
-void batches_begin(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch)
+void batches_key(struct hash *out, const struct hash *draws, const char *site)
+{
+	struct bytes fields[] = {bytes_of(draws->b, sizeof draws->b), bytes_text(site)};
+
+	hash_fields(out, NULL, "COHRTord", fields, sizeof fields / sizeof fields[0]);
+}
+
+void batches_begin(struct batches *b, const struct hash *key, uint32_t rows, uint32_t batch)
 {
 	CHECK(batch > 0);
 	if (rows > b->room) {
@@ -19,8 +26,7 @@ void batches_begin(struct batches *b, const struct hash *study, const char *site
 		b->order = mem_array(rows, sizeof b->order[0]);
 		b->room = rows;
 	}
-	b->study = *study;
-	b->site = site;
+	b->key = *key;
 	b->rows = rows;
 	b->batch = batch < rows ? batch : rows;
 	b->epoch = NO_EPOCH;
@@ -50,15 +56,9 @@ struct batch_range batches_of_round(const struct batches *b, uint32_t round, uin
 /* From 0, 1, 2, ... each time, so that an epoch's order does not depend on the one before. */
 static void shuffle(struct batches *b, uint64_t epoch)
 {
-	uint8_t octets[8];
-	struct hash seed;
 	struct rng rng;
 
-	store_u64(octets, epoch);
-	struct bytes fields[] = {bytes_of(b->study.b, sizeof b->study.b), bytes_text(b->site),
-	                         bytes_of(octets, sizeof octets)};
-	hash_fields(&seed, NULL, "COHRTord", fields, sizeof fields / sizeof fields[0]);
-	rng_init(&rng, seed.b, "order");
+	rng_numbered(&rng, b->key.b, epoch);
 	for (uint32_t i = 0; i < b->rows; i++)
 		b->order[i] = i;
 	rng_shuffle(&rng, b->order, b->rows);

@@ -3,8 +3,8 @@
  * the study, the site and a count of batches alone, and any batch can be asked for without its forerunners:
  *
  *   batch k = 0, 1, 2, ... over all rounds        epoch = k / per_epoch, position = k % per_epoch
- *   order of an epoch = shuffle of 0 .. rows-1 by
- *                       rng_init(H("COHRTord", study hash, site name, epoch as u64le), "order")
+ *   order of an epoch = rng_shuffle of 0 .. rows-1 by stream number `epoch` of the site's key (rng_numbered)
+ *   a site's key      = H("COHRTord", study's draws, site name)
  *
  *   | epoch 0: b0 b1 b2 | epoch 1: b3 b4 b5 | ...   the last batch of an epoch may be smaller, and is never empty
  *     round 1, steps 4: b0 .. b3; round 2: b4 .. b7; with epochs E a round is E * per_epoch batches
@@ -16,17 +16,19 @@
 #include "base/label.h"
 
 struct batches {
-	struct hash study;
-	const char *site; /* borrowed */
+	struct hash key;
 	uint32_t rows, batch;
 	uint32_t *order; /* [rows], shuffled for `epoch`; owned */
 	uint32_t room; /* for rows in `order` */
 	uint64_t epoch; /* UINT64_MAX: none yet */
 };
 
+/* The site's key, from which all its orders follow: made once and kept. */
+void batches_key(struct hash *out, const struct hash *draws, const char *site);
+
 /* `b` is zeroed, or was used for another site, whose memory is used again when it suffices. `rows` may be 0 (a site
- * without training rows has no batches); `batch` >= 1 is cut to `rows`; `site` must outlive its use. */
-void batches_begin(struct batches *b, const struct hash *study, const char *site, uint32_t rows, uint32_t batch);
+ * without training rows has no batches); `batch` >= 1 is cut to `rows`. */
+void batches_begin(struct batches *b, const struct hash *key, uint32_t rows, uint32_t batch);
 void batches_free(struct batches *b); /* accepts a zeroed one */
 
 uint64_t batches_per_epoch(const struct batches *b); /* ceil(rows / batch) */

@@ -50,13 +50,12 @@ struct sequence {
 
 static void order_of_epoch(uint32_t *order, const struct fixture *f, uint64_t epoch)
 {
-	uint8_t octets[8] = {(uint8_t)epoch};
-	struct bytes fields[3] = {bytes_of(f->study.hash.b, 32), bytes_text(SITE), bytes_of(octets, 8)};
-	struct hash seed;
+	struct bytes fields[2] = {bytes_of(f->study.hash.b, 32), bytes_text(SITE)};
+	struct hash key;
 	struct rng r;
 
-	hash_fields(&seed, NULL, "COHRTord", fields, 3);
-	rng_init(&r, seed.b, "order");
+	hash_fields(&key, NULL, "COHRTord", fields, 2);
+	rng_numbered(&r, key.b, epoch);
 	for (uint32_t i = 0; i < f->examples.rows; i++)
 		order[i] = i;
 	rng_shuffle(&r, order, f->examples.rows);

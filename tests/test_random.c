@@ -58,6 +58,22 @@ static void test_rfc_vectors(void **state)
 	                                "13b25aa26cb4a648cb9b9d1be65b2c0924a66c54d545ec1b7374f4872e99f096");
 }
 
+/* RFC 8439 appendix A.1, test vector 5: the nonce's last octet is 2, so the stream's number is 2^57. */
+static void test_rfc_nonce(void **state)
+{
+	static const uint8_t key[32];
+	struct rng r;
+
+	(void)state;
+	memset(&r, 0xff, sizeof r); /* nothing of an earlier use stays */
+	rng_numbered(&r, key, (uint64_t)1 << 57);
+	assert_stream(r, "c2c64d378cd536374ae204b9ef933fcd1a8b2288b3dfa49672ab765b54ee27c7"
+	                 "8a970e0e955c14f3a88e741b97c286f75f8fc299e8148362fa198a39531bed6d");
+	rng_numbered(&r, key, 0);
+	assert_stream(r, "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7"
+	                 "da41597c5157488d7724e03fb8d84a376a43b8f41518a11cc387b669b2ee6586");
+}
+
 /* Draws of mixed width take the octets in order, over many refills, as a second ChaCha20 makes them. */
 static void test_stream_order(void **state)
 {
@@ -91,7 +107,7 @@ static void test_known_draws(void **state)
 	static const uint64_t rejecting[] = {9680270023931700123u, 2490366741446262359u, 113685759013441297u,
 	                                     9472333644291633086u};
 	static const double unit[] = {0x1.0cae7498d49f4p-1, 0x1.c51f1eb6b0b3fp-1, 0x1.8327c930e4089p-1};
-	static const uint32_t shuffled[] = {7, 5, 3, 0, 1, 6, 8, 2, 4, 9};
+	static const uint32_t shuffled[] = {3, 0, 5, 2, 9, 1, 6, 7, 8, 4};
 	uint32_t items[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 	char hex[65];
 	struct rng r;
@@ -323,6 +339,34 @@ static void test_shuffle_uniform(void **state)
 	assert_true(chi_square(seen, 24, 2000) < chi_square_limit(23));
 }
 
+/* The header's recipe, literally, where draws are rejected: with a million items about 64 are. */
+static void test_shuffle_recipe(void **state)
+{
+	enum { ITEMS = 1 << 20 };
+	uint32_t *items = mem_array(ITEMS, sizeof *items), *expected = mem_array(ITEMS, sizeof *items), rejected = 0;
+	struct rng r, copy;
+
+	(void)state;
+	rng_seeded(&r, 12, "shuffle");
+	copy = r;
+	for (uint32_t i = 0; i < ITEMS; i++)
+		items[i] = expected[i] = i;
+	for (uint64_t i = ITEMS; i >= 2; i--) {
+		uint64_t x = rng_u32(&copy), two_32 = (uint64_t)1 << 32;
+		for (; x * i % two_32 < two_32 % i; rejected++)
+			x = rng_u32(&copy);
+		uint32_t j = (uint32_t)(x * i / two_32), swapped = expected[i - 1];
+		expected[i - 1] = expected[j];
+		expected[j] = swapped;
+	}
+	rng_shuffle(&r, items, ITEMS);
+	assert_true(rejected > 30 && rejected < 100);
+	assert_memory_equal(items, expected, ITEMS * sizeof *items);
+	assert_true(rng_u32(&r) == rng_u32(&copy));
+	free(items);
+	free(expected);
+}
+
 static void test_shuffle_permutes(void **state)
 {
 	static uint32_t items[1000];
@@ -390,22 +434,15 @@ static void test_entropy_injected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rfc_vectors),
-		cmocka_unit_test(test_stream_order),
-		cmocka_unit_test(test_known_draws),
-		cmocka_unit_test(test_known_normals),
-		cmocka_unit_test(test_key),
-		cmocka_unit_test(test_streams_differ),
-		cmocka_unit_test(test_misuse),
-		cmocka_unit_test(test_below_uniform),
-		cmocka_unit_test(test_below_rejects),
-		cmocka_unit_test(test_unit_uniform),
-		cmocka_unit_test(test_normal),
-		cmocka_unit_test(test_normal_reference),
-		cmocka_unit_test(test_shuffle_uniform),
-		cmocka_unit_test(test_shuffle_permutes),
-		cmocka_unit_test(test_entropy_system),
-		cmocka_unit_test(test_entropy_injected),
+		cmocka_unit_test(test_rfc_vectors),      cmocka_unit_test(test_rfc_nonce),
+		cmocka_unit_test(test_stream_order),     cmocka_unit_test(test_known_draws),
+		cmocka_unit_test(test_known_normals),    cmocka_unit_test(test_key),
+		cmocka_unit_test(test_streams_differ),   cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_below_uniform),    cmocka_unit_test(test_below_rejects),
+		cmocka_unit_test(test_unit_uniform),     cmocka_unit_test(test_normal),
+		cmocka_unit_test(test_normal_reference), cmocka_unit_test(test_shuffle_uniform),
+		cmocka_unit_test(test_shuffle_recipe),   cmocka_unit_test(test_shuffle_permutes),
+		cmocka_unit_test(test_entropy_system),   cmocka_unit_test(test_entropy_injected),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
  * whole is the goal that the simulator was built for.
  */
 #include "base/random.h"
+#include "base/secret.h"
 #include "base/vec.h"
 #include "data/batches.h"
 #include "model/init.h"
@@ -41,7 +42,7 @@ struct bench {
 	struct trainer trainer;
 	struct layout layout;
 	struct batches batches;
-	char names[SITES][16];
+	struct hash keys[SITES];
 	float *x[SITES]; /* [rows, INPUTS] */
 	union label_value *labels[SITES];
 	float *global, *local, *batch_x;
@@ -56,8 +57,7 @@ struct bench {
 
 static void begin_site(struct bench *b)
 {
-	static const struct hash study = {{1}};
-	batches_begin(&b->batches, &study, b->names[b->site], b->load->rows, BATCH);
+	batches_begin(&b->batches, &b->keys[b->site], b->load->rows, BATCH);
 	struct batch_range range = batches_of_round(&b->batches, b->round, 1, 0);
 	b->next = range.first;
 	b->end = range.first + range.count;
@@ -234,7 +234,7 @@ static void bench_init(struct bench *b, const struct load *load)
 	layout_begin(&b->layout, SITES);
 	CHECK(layout_add(&b->layout, SEGMENT_UPDATE, CODING_NARROW, (uint32_t)b->spec.parameters, 1, NULL) == OK);
 	for (uint32_t s = 0; s < SITES; s++) {
-		snprintf(b->names[s], sizeof b->names[s], "site-%u", s);
+		store_u32(b->keys[s].b, s);
 		b->x[s] = vec_f32((size_t)load->rows * INPUTS);
 		b->labels[s] = mem_array(load->rows, sizeof *b->labels[s]);
 		for (uint32_t i = 0; i < load->rows; i++) {
@@ -305,6 +305,7 @@ int main(void)
 	         .goal = 100000},
 		{.name = "logistic_57_rows", .layers = {"dense 1"}, .rows = 57, .goal = 400000},
 	};
+	secret_init(); /* as the programs do: libsodium takes this machine's ChaCha20 */
 	for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++)
 		measure(&loads[i]);
 	return 0;
