@@ -292,12 +292,18 @@ enum err yaml_open(struct yaml_document **out, struct bytes text, const char *fi
 	return e;
 }
 
-const struct yaml_node *yaml_node_fallback(struct yaml_document *d, const char *text)
+enum err yaml_node_read(struct yaml_node **out, struct yaml_document *d, const char *text, struct diag *why)
 {
-	struct yaml_node *node = NULL;
+	*out = NULL;
 	d->node_count = 0; /* the bound is for what was written, and that is counted already */
-	CHECK(read_text(d, bytes_text(text), &node, NULL) == OK);
-	return node;
+	return read_text(d, bytes_text(text), out, why);
+}
+
+struct yaml_node *yaml_node_map(struct yaml_document *d, struct yaml_place at)
+{
+	struct build b = {.document = d};
+
+	return make_node(&b, YAML_NODE_MAP, (yaml_mark_t){.line = at.line - 1, .column = at.column - 1});
 }
 
 void yaml_close(struct yaml_document *d)

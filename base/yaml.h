@@ -64,6 +64,12 @@ const char *yaml_peek(const struct yaml_document *d, const char *key);
 /* Nodes to tree. `rules` is read during the call only. A broken table is a CHECK. */
 enum err yaml_apply(struct yaml_document *d, const struct yaml_rule *rules, size_t count, struct diag *why) MUST_USE;
 
+/* Between the two: puts `value`, YAML text, where `path` says, as if it had been written there. Maps on the way that were not
+ * written are made. An item of a list is named by its index ("data.features[3].max") or, when it is a map, by its `name`
+ * ("data.features.chol.max"). ERR_DATA when the path leads through a scalar or to no item, or the value is no YAML. Whether the
+ * key exists is for yaml_apply. */
+enum err yaml_set(struct yaml_document *d, const char *path, const char *value, struct diag *why) MUST_USE;
+
 /* Both. */
 enum err yaml_parse(struct yaml_document **out, struct bytes text, const char *file, const struct yaml_rule *rules,
                     size_t count, struct diag *why) MUST_USE;

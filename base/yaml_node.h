@@ -1,6 +1,6 @@
 /*
- * What a YAML text is made of, with places; between yaml.c (makes nodes) and yaml_rules.c (reads them). No other file
- * includes this.
+ * What a YAML text is made of, with places; between yaml.c (makes nodes), yaml_set.c (changes them) and yaml_rules.c,
+ * yaml_place.c (read them). No other file includes this.
  */
 #ifndef COHORT_BASE_YAML_NODE_H
 #define COHORT_BASE_YAML_NODE_H
@@ -37,7 +37,9 @@ struct yaml_document {
 /* The entry of a map, NULL when it was not written. */
 const struct yaml_node *yaml_node_get(const struct yaml_node *map, const char *key);
 
-/* A fallback's text as a node, which may be a scalar; the document owns it. A broken one is a CHECK. */
-const struct yaml_node *yaml_node_fallback(struct yaml_document *d, const char *text);
+/* Another text as a node, which may be a scalar; the document owns it. ERR_DATA, ERR_LIMIT. */
+enum err yaml_node_read(struct yaml_node **out, struct yaml_document *d, const char *text, struct diag *why) MUST_USE;
+
+struct yaml_node *yaml_node_map(struct yaml_document *d, struct yaml_place at); /* an empty one */
 
 #endif

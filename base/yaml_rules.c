@@ -14,7 +14,7 @@
 struct apply {
 	struct yaml_document *document;
 	struct yaml_table table;
-	const struct yaml_node **fallbacks; /* of each rule, read when first needed */
+	struct yaml_node **fallbacks; /* of each rule, read when first needed */
 	char path[YAML_PATH_MAX]; /* where the value lies, for messages */
 	struct diag *why;
 	enum err failed;
@@ -136,7 +136,7 @@ static void refuse_key(struct apply *a, const struct yaml_node *entry, size_t ru
 static const struct yaml_node *fallback_node(struct apply *a, size_t rule)
 {
 	if (!a->fallbacks[rule])
-		a->fallbacks[rule] = yaml_node_fallback(a->document, a->table.rules[rule].fallback);
+		CHECK(yaml_node_read(&a->fallbacks[rule], a->document, a->table.rules[rule].fallback, NULL) == OK);
 	return a->fallbacks[rule];
 }
 
@@ -222,7 +222,7 @@ enum err yaml_apply(struct yaml_document *d, const struct yaml_rule *rules, size
 {
 	struct apply a = {.document = d, .why = why};
 	yaml_table_make(&a.table, rules, count);
-	a.fallbacks = mem_array(count, sizeof(const struct yaml_node *));
+	a.fallbacks = mem_array(count, sizeof(struct yaml_node *));
 	struct json *tree = convert_map(&a, d->root, YAML_TABLE_TOP);
 	json_free(d->tree);
 	d->tree = a.failed ? NULL : tree;

@@ -132,7 +132,25 @@ static enum err finish(struct study *out, const struct json *tree, const struct 
 	return e;
 }
 
-enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation, struct diag *why)
+static enum err apply_settings(struct yaml_document *d, const char *const *settings, size_t count, struct diag *why)
+{
+	char path[STUDY_FIELD_SIZE];
+	enum err e = OK;
+
+	for (size_t i = 0; i < count && e == OK; i++) {
+		size_t len = strcspn(settings[i], "=");
+
+		if (settings[i][len] != '=' || len == 0 || len >= sizeof path)
+			return diag_set(why, ERR_USAGE, "\"%s\" is no setting; write KEY=VALUE as in training.rounds=5",
+			                settings[i]);
+		snprintf(path, sizeof path, "%.*s", (int)len, settings[i]);
+		e = yaml_set(d, path, settings[i] + len + 1, why);
+	}
+	return e;
+}
+
+static enum err parse(struct study *out, struct bytes yaml, const char *file, bool simulation,
+                      const char *const *settings, size_t count, struct diag *why)
 {
 	struct yaml_document *d = NULL;
 	struct json *tree = NULL;
@@ -140,6 +158,8 @@ enum err study_parse(struct study *out, struct bytes yaml, const char *file, boo
 	*out = (struct study){0};
 	enum err e = yaml_open(&d, yaml, file, why);
 	if (e != OK || (e = check_file_format(d, why)) != OK)
+		goto out;
+	if ((e = apply_settings(d, settings, count, why)) != OK)
 		goto out;
 	if ((e = yaml_apply(d, study_rules, study_rules_count, why)) != OK)
 		goto out;
@@ -155,14 +175,35 @@ out:
 	return e;
 }
 
-enum err study_load(struct study *out, const char *path, bool simulation, struct diag *why)
+enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation, struct diag *why)
+{
+	return parse(out, yaml, file, simulation, NULL, 0, why);
+}
+
+static enum err load(struct study *out, const char *path, bool simulation, const char *const *settings, size_t count,
+                     struct diag *why)
 {
 	struct buf text;
 	*out = (struct study){0};
 	enum err e = file_read(&text, path, YAML_TEXT_MAX, why);
 	if (e == OK)
-		e = study_parse(out, buf_bytes(&text), path, simulation, why);
+		e = parse(out, buf_bytes(&text), path, simulation, settings, count, why);
 	buf_free(&text);
+	return e;
+}
+
+enum err study_load(struct study *out, const char *path, bool simulation, struct diag *why)
+{
+	return load(out, path, simulation, NULL, 0, why);
+}
+
+enum err study_load_set(struct study *out, const char *path, const char *const *settings, size_t count,
+                        struct diag *why)
+{
+	enum err e = load(out, path, true, settings, count, why);
+
+	for (size_t i = count; i > 0 && e != OK && e != ERR_NO_INPUT; i--)
+		diag_prefix(why, e, "with --set %s", settings[i - 1]);
 	return e;
 }
 

@@ -75,6 +75,11 @@ enum err study_load(struct study *out, const char *path, bool simulation, struct
 enum err study_parse(struct study *out, struct bytes yaml, const char *file, bool simulation,
                      struct diag *why) MUST_USE;
 
+/* As study_load for simulation, with settings "training.rounds=5" put into the file's text first (base/yaml.h, yaml_set); the
+ * last of two for one key counts. ERR_USAGE when one has no '='. */
+enum err study_load_set(struct study *out, const char *path, const char *const *settings, size_t count,
+                        struct diag *why) MUST_USE;
+
 /* From the bytes of a contract as received or stored, which are copied. Strict: what study_parse would not have written is
  * refused ("contract: training.rounds: 0 is below 1"). A contract without `expires` is accepted: whether one is needed, and
  * whether the day has passed, is for the caller to judge. */
