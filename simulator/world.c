@@ -1,38 +1,40 @@
-/* The world itself: whose turn it is, what is lost, who is killed, when it is over. */
-#include "simulator/world_inside.h"
+/* The world itself: its clock, its dice, its agenda, and when it is over. */
+#include "simulator/truth.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS_MAX 2000000 /* a world that needs more is stuck */
-#define STEP_MS_MAX 4 /* virtual time of one step: 0 to 3 ms */
-#define IDLE_STEPS 50 /* per actor, without a move: nothing moves but time */
+#define EVENTS_MAX 4000000 /* a world that needs more is stuck */
+#define BEGIN_S 1767225600 /* 2026-01-01 */
+#define ROUND_MS 1000 /* what a round takes beside waiting for sites that do not come */
 
-bool world_loses(struct world *w)
+/* ---- small things that all use */
+
+struct campaign_config world_config(const struct world *w)
 {
-	return rng_unit(&w->rng) < w->plan->loss;
+	const struct world_plan *p = w->plan;
+	struct campaign_config config = {
+		.study = w->setting->study,
+		.join_ms = p->join_ms > 0 ? p->join_ms : WORLD_JOIN_MS,
+		.deadline_ms = p->deadline_ms > 0 ? p->deadline_ms : WORLD_DEADLINE_MS,
+		.pause_ms = p->pause_ms > 0 ? p->pause_ms : WORLD_PAUSE_MS,
+		.sites_per_round = p->sites_per_round,
+	};
+
+	store_u64(config.sample_seed.b, p->seed);
+	return config;
 }
 
-bool world_crashes(struct world *w, enum crash_side side, uint32_t site, uint32_t count, enum crash_when when)
+int64_t world_wait_ms(const struct world *w)
 {
-	for (uint32_t i = 0; i < WORLD_CRASHES_MAX; i++) {
-		const struct world_crash *c = &w->plan->crashes[i];
-
-		if (w->crashed[i] || c->side != side || c->when != when || c->at != count ||
-		    (side == CRASH_SITE && c->site != site))
-			continue;
-		w->crashed[i] = true;
-		w->out->crashes++;
-		return true;
-	}
-	return false;
+	return world_config(w).join_ms + ROUND_MS;
 }
 
 void world_put(struct buf *to, struct bytes from)
 {
-	buf_free(to);
-	buf_init(to, MODEL_FILE_MAX);
+	if (to->max == 0)
+		buf_init(to, MODEL_FILE_MAX);
+	buf_clear(to);
 	buf_put(to, from);
 }
 
@@ -44,112 +46,313 @@ struct host *world_host(struct world *w, uint32_t number)
 	abort();
 }
 
-struct bytes world_model(const struct world *w, const struct hash *sha256)
+int64_t world_wall_s(const struct world *w, int64_t wrong_s)
 {
-	for (uint32_t i = 0; i < w->model_count; i++)
-		if (hash_equal(&w->models[i].sha256, sha256))
-			return buf_bytes(&w->models[i].bytes);
-	return bytes_of(NULL, 0);
+	return BEGIN_S + w->now_ms / 1000 + wrong_s;
 }
 
-static bool is_over(const struct world *w)
+struct event world_event(const struct world *w, enum event_kind kind, uint32_t who, int64_t after_ms)
 {
-	if (campaign_state(w->campaign) < CAMPAIGN_FINISHED)
+	return (struct event){
+		.at_ms = w->now_ms + after_ms,
+		.kind = kind,
+		.who = who,
+		.boot = who == COORDINATOR ? w->office.boot : w->hosts[who].boot,
+	};
+}
+
+/* ---- dice */
+
+uint64_t world_below(struct world *w, uint64_t bound)
+{
+	return rng_below(&w->rng, bound);
+}
+
+bool world_draws(struct world *w, enum fault f, enum side s)
+{
+	double p = w->calm ? 0 : w->plan->odds.of[f][s];
+
+	return p > 0 && rng_unit(&w->rng) < p;
+}
+
+void world_count(struct world *w, enum fault f, enum side s, uint32_t site)
+{
+	enum during d = s == SIDE_COORDINATOR ? office_during(w) : host_during(&w->hosts[site]);
+
+	w->out->disturbances.count[f][s][d]++;
+	world_note(w, s == SIDE_COORDINATOR ? COORDINATOR : site, fault_name(f), (uint64_t)d, 0, 0);
+}
+
+bool world_befalls(struct world *w, enum fault f, enum side s, uint32_t site)
+{
+	if (!world_draws(w, f, s))
 		return false;
-	for (uint32_t i = 0; i < w->setting->site_count; i++)
-		if (!w->hosts[i].over && host_takes_part(w, &w->hosts[i]))
-			return false;
+	world_count(w, f, s, site);
 	return true;
+}
+
+bool world_crashes(struct world *w, enum side s, uint32_t site, uint32_t step, enum crash_when when)
+{
+	for (uint32_t i = 0; i < WORLD_CRASHES_MAX; i++) {
+		const struct world_crash *c = &w->plan->crashes[i];
+
+		if (!c->planned || w->crashed[i] || c->side != s || c->when != when || c->at != step ||
+		    (s == SIDE_SITE && c->site != site))
+			continue;
+		w->crashed[i] = true;
+		w->out->crashes++;
+		return true;
+	}
+	return world_befalls(w, FAULT_CRASH, s, site);
+}
+
+/* ---- the trace */
+
+static uint64_t mix(uint64_t h, uint64_t x)
+{
+	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / the golden ratio, as in splitmix64 */
+	return h ^ (h >> 29);
+}
+
+uint64_t world_digest(struct bytes content)
+{
+	uint64_t h = mix(1, content.len);
+	size_t at = 0;
+
+	for (; at + 8 <= content.len; at += 8)
+		h = mix(h, load_u64(content.ptr + at));
+	for (; at < content.len; at++)
+		h = mix(h, content.ptr[at]);
+	return h;
+}
+
+static void print_note(const struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content)
+{
+	FILE *to = w->plan->trace;
+
+	if (who == COORDINATOR)
+		fprintf(to, "%9lld ms  coordinator  ", (long long)w->now_ms);
+	else
+		fprintf(to, "%9lld ms  site %-6u  ", (long long)w->now_ms, w->hosts[who].number);
+	fprintf(to, "%-24s", what);
+	if (a != 0 || b != 0)
+		fprintf(to, " %llu.%llu", (unsigned long long)a, (unsigned long long)b);
+	if (content != 0)
+		fprintf(to, "  %016llx", (unsigned long long)content);
+	fputc('\n', to);
+}
+
+void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content)
+{
+	uint64_t h = w->out->trace;
+
+	h = mix(h, (uint64_t)w->now_ms);
+	h = mix(h, who);
+	h = mix(h, world_digest(bytes_text(what)));
+	h = mix(h, a);
+	h = mix(h, b);
+	w->out->trace = mix(h, content);
+	if (w->plan->trace != NULL)
+		print_note(w, who, what, a, b, content);
+}
+
+/* ---- birth, end */
+
+/* When it comes next: uniform, with the mean that the odds give. */
+static void expect(struct world *w, enum event_kind kind, enum fault f, enum side s)
+{
+	double per_second = w->plan->odds.of[f][s];
+	struct event e;
+
+	if (per_second <= 0 || w->calm)
+		return;
+	e = world_event(w, kind, COORDINATOR, 1 + (int64_t)(rng_unit(&w->rng) * 2000 / per_second));
+	e.number = (uint64_t)f * SIDE_COUNT + (uint64_t)s;
+	agenda_add(&w->agenda, &e);
+}
+
+static bool is_undisturbed(const struct world_plan *p)
+{
+	for (int f = 0; f < FAULT_COUNT; f++)
+		for (int s = 0; s < SIDE_COUNT; s++)
+			if (p->odds.of[f][s] > 0)
+				return false;
+	return true;
+}
+
+static void begin_host(struct world *w, uint32_t i)
+{
+	struct host *h = &w->hosts[i];
+
+	h->index = i;
+	h->number = world_number(i);
+	h->joined = w->plan->joins_after[i] == 0;
+	h->policy = w->plan->refuses[i] ? policy_strict() : *w->setting->policy;
+	snprintf(h->name, sizeof h->name, "site-%u", i);
+	buf_init(&h->staged, MODEL_FILE_MAX);
+	w->office.disk.answers[i] = h->joined && !w->plan->unapproved ? ANSWER_APPROVED : ANSWER_COUNT;
 }
 
 static void begin(struct world *w)
 {
-	struct diag why = {{0}};
+	struct event e;
 
 	rng_seeded(&w->rng, w->plan->seed, "world");
 	w->now_ms = 1;
+	w->calm = w->plan->calm_from_ms == 0 && is_undisturbed(w->plan);
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		begin_host(w, i);
+	office_start(w);
 	for (uint32_t i = 0; i < w->setting->site_count; i++) {
-		struct host *h = &w->hosts[i];
-
-		h->index = i;
-		h->number = world_number(i);
-		h->joined = w->plan->joins_after[i] == 0;
-		h->policy = w->plan->refuses[i] ? policy_strict() : *w->setting->policy;
-		w->answers[i] = ANSWER_COUNT;
-		snprintf(h->name, sizeof h->name, "site-%u", i);
-		buf_init(&h->staged, MODEL_FILE_MAX);
-		host_restart(w, h);
+		e = world_event(w, EVENT_START, i, (int64_t)world_below(w, 4));
+		if (host_takes_part(w, &w->hosts[i]))
+			agenda_add(&w->agenda, &e);
 	}
-	coordinator_restart(w);
-	/* The operator repeats the command until it has succeeded, so approvals and start are on disk before the
-	 * first round. */
-	while (w->record == NULL) {
-		for (uint32_t i = 0; i < w->setting->site_count; i++)
-			if (w->hosts[i].joined)
-				campaign_answer(w->campaign, w->hosts[i].number, ANSWER_APPROVED, w->now_ms);
-		if (campaign_state(w->campaign) == CAMPAIGN_READY && campaign_start(w->campaign, w->now_ms, &why) != OK)
-			world_violate(w, why.text, 0);
-		coordinator_step(w);
+	if (w->plan->calm_from_ms > 0) {
+		e = world_event(w, EVENT_CALM, COORDINATOR, w->plan->calm_from_ms);
+		agenda_add(&w->agenda, &e);
+	}
+	for (int s = 0; s < SIDE_COUNT; s++) {
+		expect(w, EVENT_CUT, FAULT_CUT, (enum side)s);
+		expect(w, EVENT_CUT, FAULT_DEAF, (enum side)s);
+		expect(w, EVENT_CLOCK, FAULT_FORWARD, (enum side)s);
+		expect(w, EVENT_CLOCK, FAULT_BACKWARD, (enum side)s);
 	}
 }
 
 static void end(struct world *w)
 {
+	struct event e;
 	uint64_t octets;
 
-	w->out->state = campaign_state(w->campaign);
-	w->out->model = campaign_model(w->campaign, &octets);
+	w->out->state = campaign_state(w->office.campaign);
+	w->out->model = campaign_model(w->office.campaign, &octets);
 	w->out->ended_ms = w->now_ms;
-	for (uint32_t i = 0; i < w->setting->site_count; i++) {
-		struct host *h = &w->hosts[i];
-
-		session_free(h->session);
-		contributor_free(&h->contributor);
-		buf_free(&h->staged);
-		buf_free(&h->vector);
-		buf_free(&h->truth_vector);
-		buf_free(&w->uploads[i]);
-	}
-	for (uint32_t i = 0; i < w->model_count; i++)
-		buf_free(&w->models[i].bytes);
-	campaign_free(w->campaign);
-	aggregate_free(&w->aggregate);
-	json_free(w->record);
+	while (agenda_take(&w->agenda, &e))
+		post_free(e.letter);
+	agenda_free(&w->agenda);
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		host_free(&w->hosts[i]);
+	office_free(w);
+	for (int t = 0; t < MESSAGE_TYPE_COUNT; t++)
+		buf_free(&w->told_texts[t]);
 }
 
-/* Nothing moves: the operator's next order, or else the next deadline. */
-static void pass_time(struct world *w)
+static bool is_over(const struct world *w)
 {
-	int64_t next = campaign_deadline_ms(w->campaign);
+	if (!w->office.up || campaign_state(w->office.campaign) < CAMPAIGN_FINISHED)
+		return false;
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		if (!w->hosts[i].done && host_takes_part(w, &w->hosts[i]))
+			return false;
+	return true;
+}
 
-	coordinator_obey(w, true);
-	if (next != INT64_MAX && next > w->now_ms)
-		w->now_ms = next;
+/* ---- what happens */
+
+static void calm_down(struct world *w)
+{
+	world_note(w, COORDINATOR, "calm", 0, 0, 0);
+	w->calm = true;
+	w->progress_ms = w->now_ms;
+	w->office.wall_s = 0;
+	for (uint32_t i = 0; i < w->setting->site_count; i++) {
+		w->hosts[i].clock_s = 0;
+		memset(w->hosts[i].deaf_until_ms, 0, sizeof w->hosts[i].deaf_until_ms);
+	}
+}
+
+static void befall(struct world *w, const struct event *e)
+{
+	enum fault f = (enum fault)(e->number / SIDE_COUNT);
+	enum side s = (enum side)(e->number % SIDE_COUNT);
+
+	if (w->calm)
+		return;
+	if (e->kind == EVENT_CUT)
+		post_cut(w, f, s);
+	else
+		post_clock(w, f, s);
+	expect(w, e->kind, f, s);
+}
+
+static void at_coordinator(struct world *w, const struct event *e)
+{
+	if (e->kind == EVENT_START) {
+		office_start(w);
+		return;
+	}
+	if (!w->office.up || e->boot != w->office.boot)
+		return;
+	if (e->kind == EVENT_TURN)
+		office_turn(w);
+	else if (e->kind == EVENT_JOB)
+		office_job_ends(w, e->number);
+	else if (e->kind == EVENT_HOLD)
+		desk_expire(w, e->number);
+}
+
+static void at_host(struct world *w, const struct event *e)
+{
+	struct host *h = &w->hosts[e->who];
+
+	if (e->kind == EVENT_LEAVE) {
+		host_leave(w, h);
+		return;
+	}
+	if (e->boot != h->boot)
+		return;
+	if (e->kind == EVENT_START)
+		host_start(w, h);
+	if (!h->up)
+		return;
+	if (e->kind == EVENT_JOB)
+		host_computed(w, h, e->number);
+	else if (e->kind == EVENT_SILENCE)
+		wire_silence(w, h, e->number);
+	else if (e->kind == EVENT_RETRY)
+		wire_retry(w, h, (enum lane_name)e->number);
+}
+
+static void happen(struct world *w, const struct event *e)
+{
+	if (e->kind == EVENT_LETTER)
+		post_arrives(w, e->letter);
+	else if (e->kind == EVENT_CUT || e->kind == EVENT_CLOCK)
+		befall(w, e);
+	else if (e->kind == EVENT_CALM)
+		calm_down(w);
+	else if (e->who == COORDINATOR)
+		at_coordinator(w, e);
+	else
+		at_host(w, e);
 }
 
 void world_run(struct world_result *out, const struct world_setting *setting, const struct world_plan *plan)
 {
 	struct world *w = mem_alloc(sizeof *w);
-	uint32_t idle = 0, steps = 0;
+	struct event e;
 
+	CHECK(setting->site_count > 0 && setting->site_count <= WORLD_SITES_MAX);
 	memset(out, 0, sizeof *out);
 	w->setting = setting;
 	w->plan = plan;
 	w->out = out;
 	begin(w);
 	while (!is_over(w) && out->violation[0] == '\0') {
-		uint32_t who = (uint32_t)rng_below(&w->rng, setting->site_count + 1);
-		bool moved = who == setting->site_count ? coordinator_step(w) : host_step(w, &w->hosts[who]);
-
-		w->now_ms += (int64_t)rng_below(&w->rng, STEP_MS_MAX);
-		idle = moved ? 0 : idle + 1;
-		if (idle > IDLE_STEPS * (setting->site_count + 1)) {
-			idle = 0;
-			pass_time(w);
+		if (!agenda_take(&w->agenda, &e)) {
+			truth_violated(w, CHECK_PROGRESS, "nothing is under way any more");
+			break;
 		}
-		if (++steps > STEPS_MAX)
-			world_violate(w, "no progress", campaign_plan(w->campaign)->round);
+		w->before_ms = w->now_ms;
+		w->now_ms = e.at_ms;
+		happen(w, &e);
+		truth_of_step(w);
+		if (++out->events > EVENTS_MAX)
+			truth_violated(w, CHECK_PROGRESS, "%u events, and no end", out->events);
 	}
+	if (out->violation[0] == '\0')
+		truth_of_run(w);
 	end(w);
 	free(w);
 }

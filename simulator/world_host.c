@@ -1,32 +1,110 @@
-/* A hospital's shell in the world: executes the session's actions, with a ledger that outlives it. */
-#include "simulator/world_inside.h"
+/*
+ * A hospital's program (member.c, ledger.c, agent.c): the session's actions are drained all at once, what is final is on disk before
+ * anything else happens, and the work that is left is begun when all is drained.
+ */
+#include "simulator/truth.h"
 
-void host_restart(struct world *w, struct host *h)
+#include <string.h>
+
+#define COMPUTE_MS 5 /* training takes less, unless it is slow */
+#define LEAVE_AGAIN_MS 20
+
+enum during host_during(const struct host *h)
 {
-	struct session_config config = {w->setting->study, &h->policy, h->number};
-
-	session_free(h->session);
-	contributor_free(&h->contributor);
-	buf_clear(&h->staged);
-	h->polling = false;
-	h->work.kind = SESSION_POLL;
-	contributor_init(&h->contributor, w->setting->study, &w->setting->tables[h->index], h->name);
-	h->session = session_new(&config);
-	if (h->has_record)
-		session_restore(h->session, &h->record);
+	if (h->over)
+		return DURING_OVER;
+	if (h->session == NULL)
+		return DURING_JOINING;
+	switch (session_state(h->session)) {
+	case SESSION_EXPECT_ROUND:
+		return session_plan(h->session)->round == 0 && !h->has_record ? DURING_JOINING : DURING_BETWEEN;
+	case SESSION_EXPECT_MODEL:
+		return DURING_FETCHING;
+	case SESSION_EXPECT_VECTOR:
+		return DURING_COMPUTING;
+	case SESSION_EXPECT_PERSISTED:
+		return DURING_PERSISTING;
+	case SESSION_EXPECT_ACKNOWLEDGED:
+		return DURING_SENDING;
+	case SESSION_EXPECT_CLOSED:
+		return DURING_ACKNOWLEDGED;
+	default:
+		return DURING_OVER;
+	}
 }
 
 bool host_takes_part(const struct world *w, const struct host *h)
 {
-	return h->joined && !h->left && !w->plan->absent[h->index];
+	return h->joined && !h->leaving && !h->revoked && !w->plan->absent[h->index];
 }
 
-/* ---- actions */
+/* ---- birth, death, rebirth */
 
-static void persist(struct world *w, struct host *h)
+void host_start(struct world *w, struct host *h)
 {
-	const struct release_record *r = session_to_persist(h->session);
+	struct session_config config = {w->setting->study, &h->policy, h->number};
 
+	if (h->up || !host_takes_part(w, h))
+		return;
+	world_note(w, h->index, "starts", h->boot, 0, 0);
+	h->up = true;
+	if (h->over) { /* the study's end is in the ledger; its model can be fetched by hand */
+		h->done = true;
+		return;
+	}
+	contributor_init(&h->contributor, w->setting->study, &w->setting->tables[h->index], h->name);
+	h->session = session_new(&config);
+	if (h->has_record)
+		session_restore(h->session, &h->record);
+	host_drain(w, h);
+}
+
+static void forget(struct host *h)
+{
+	session_free(h->session);
+	h->session = NULL;
+	contributor_free(&h->contributor);
+	round_plan_free(&h->chore.plan);
+	memset(&h->chore, 0, sizeof h->chore);
+	memset(h->lanes, 0, sizeof h->lanes);
+	h->computing = h->computing_given_up = 0;
+	buf_clear(&h->staged);
+}
+
+void host_crash(struct world *w, struct host *h)
+{
+	struct event e;
+
+	world_note(w, h->index, "dies", h->boot, 0, 0);
+	forget(h);
+	h->up = false;
+	h->boot++;
+	e = world_event(w, EVENT_START, h->index,
+	                1 + (int64_t)world_below(w, w->plan->silent ? GIVE_UP_MS + HOLD_MS : DOWN_MS));
+	agenda_add(&w->agenda, &e);
+}
+
+bool host_dies(struct world *w, struct host *h)
+{
+	if (!world_befalls(w, FAULT_CRASH, SIDE_SITE, h->index))
+		return false;
+	host_crash(w, h);
+	return true;
+}
+
+void host_free(struct host *h)
+{
+	forget(h);
+	buf_free(&h->staged);
+	buf_free(&h->vector);
+	buf_free(&h->model);
+	buf_free(&h->truth_vector);
+}
+
+/* ---- what is made final */
+
+static void store(struct world *w, struct host *h, const struct release_record *r)
+{
 	truth_of_release(w, h, r);
 	h->record = *r;
 	h->has_record = true;
@@ -34,28 +112,74 @@ static void persist(struct world *w, struct host *h)
 	world_put(&h->truth_vector, buf_bytes(&h->staged));
 }
 
-/* What is durable or immediate is done here; slow work is put in hand. */
-static void execute(struct world *w, struct host *h, const struct session_action *a)
+/* False: the program has died of it. */
+static bool persist(struct world *w, struct host *h, enum refusal *refusal)
+{
+	const struct release_record *r = session_to_persist(h->session);
+
+	*refusal = REFUSAL_NONE;
+	if (world_befalls(w, FAULT_FULL, SIDE_SITE, h->index)) {
+		*refusal = REFUSAL_INTERNAL;
+		return true;
+	}
+	if (world_befalls(w, FAULT_SYNC, SIDE_SITE, h->index)) {
+		if (world_below(w, 2) == 0)
+			store(w, h, r);
+		host_crash(w, h);
+		return false;
+	}
+	store(w, h, r);
+	return true;
+}
+
+/* ---- the session's actions */
+
+static void give_chore(struct host *h, const struct session_action *a)
+{
+	wire_cancel(h);
+	h->chore.action = *a;
+	h->chore.bare = true;
+}
+
+static void refuse(struct host *h, const struct session_action *a)
 {
 	const struct round_plan *p = session_plan(h->session);
 
+	h->said[h->said_count++ % SAID_MAX] = (struct said){p->round, p->attempt, a->refusal};
+	give_chore(h, a);
+}
+
+static void cancel(struct host *h)
+{
+	wire_cancel(h);
+	if (h->computing != 0) {
+		h->computing_given_up = h->computing;
+		h->computing_given_up_work = h->chore.action.work;
+	}
+	h->computing = 0;
+	h->chore.bare = false;
+	h->chore.action.kind = SESSION_POLL;
+}
+
+/* False: the program has died of it. */
+static bool execute(struct world *w, struct host *h, const struct session_action *a, enum refusal *refusal)
+{
 	switch (a->kind) {
 	case SESSION_POLL:
-		h->polling = true;
+		wire_poll(w, h);
 		break;
 	case SESSION_FETCH:
 	case SESSION_COMPUTE:
 	case SESSION_SEND:
-		h->work = *a;
+		give_chore(h, a);
 		break;
 	case SESSION_PERSIST:
-		persist(w, h);
-		break;
+		return persist(w, h, refusal);
 	case SESSION_REFUSE:
-		(void)!campaign_refused(w->campaign, h->number, p->round, p->attempt, a->refusal, w->now_ms);
+		refuse(h, a);
 		break;
 	case SESSION_CANCEL:
-		h->work.kind = SESSION_POLL;
+		cancel(h);
 		break;
 	case SESSION_DISCARD:
 		if (h->has_record && h->record.round <= a->round)
@@ -63,158 +187,166 @@ static void execute(struct world *w, struct host *h, const struct session_action
 		break;
 	case SESSION_END:
 		h->over = true;
+		give_chore(h, a);
 		break;
 	}
+	return true;
 }
 
-static bool drain(struct world *w, struct host *h)
+/* Only after the last action does the session speak of the chore that is left. */
+static void begin_chore(struct world *w, struct host *h)
 {
+	struct chore *c = &h->chore;
+	struct event e = world_event(w, EVENT_JOB, h->index, 1 + (int64_t)world_below(w, COMPUTE_MS));
+
+	c->bare = false;
+	if (c->action.kind != SESSION_END)
+		round_plan_copy(&c->plan, session_plan(h->session));
+	if (c->action.kind == SESSION_SEND)
+		c->content = *session_content(h->session);
+	if (c->action.kind != SESSION_COMPUTE) {
+		wire_work(w, h);
+		return;
+	}
+	if (world_befalls(w, FAULT_SLOW, SIDE_SITE, h->index))
+		e.at_ms += world_config(w).deadline_ms + (int64_t)world_below(w, (uint64_t)world_config(w).deadline_ms);
+	h->computing = e.number = ++w->jobs;
+	agenda_add(&w->agenda, &e);
+}
+
+void host_drain(struct world *w, struct host *h)
+{
+	static const char *const names[] = {"polls",   "fetches", "computes", "makes final",  "sends",
+	                                    "refuses", "cancels", "discards", "hears the end"};
 	struct session_action a;
-	uint32_t count = w->out->site_actions[h->index];
 
-	if (!session_next(h->session, &a))
-		return false;
-	w->out->site_actions[h->index]++;
-	if (world_crashes(w, CRASH_SITE, h->index, count, CRASH_BEFORE)) {
-		host_restart(w, h);
-		return true;
+	while (session_next(h->session, &a)) {
+		uint32_t step = w->out->site_steps[h->index]++;
+		enum refusal refusal;
+
+		world_note(w, h->index, names[a.kind], session_plan(h->session)->round,
+		           session_plan(h->session)->attempt, a.refusal);
+		if (world_crashes(w, SIDE_SITE, h->index, step, CRASH_BEFORE)) {
+			host_crash(w, h);
+			return;
+		}
+		if (!execute(w, h, &a, &refusal))
+			return;
+		if (world_crashes(w, SIDE_SITE, h->index, step, CRASH_AFTER)) {
+			host_crash(w, h);
+			return;
+		}
+		if (a.kind == SESSION_PERSIST)
+			session_persisted(h->session, a.work, refusal);
 	}
-	execute(w, h, &a);
-	if (world_crashes(w, CRASH_SITE, h->index, count, CRASH_AFTER))
-		host_restart(w, h);
-	else if (a.kind == SESSION_PERSIST)
-		session_persisted(h->session, a.work, REFUSAL_NONE);
-	return true;
+	if (h->chore.bare)
+		begin_chore(w, h);
 }
 
-/* ---- requests */
+/* ---- training */
 
-static bool poll_inbox(struct world *w, struct host *h)
+/* Its answer came after all, but nobody waits for it. */
+static void computed_in_vain(struct world *w, struct host *h)
 {
-	const struct message *inbox[3];
-	struct message copy[3];
-	uint32_t count;
-	bool kept;
-	struct diag why = {{0}};
+	const struct hash nothing = {{0}};
 
-	if (world_loses(w))
-		return true;
-	campaign_answer(w->campaign, h->number, ANSWER_APPROVED, w->now_ms);
-	campaign_polled(w->campaign, h->number, w->now_ms);
-	kept = campaign_inbox(w->campaign, h->number, session_seq(h->session), inbox, &count);
-	if (kept && count == 0)
-		return false; /* held */
-	for (uint32_t i = 0; i < count; i++) {
-		truth_of_message(w, inbox[i]);
-		copy[i] = *inbox[i];
-	}
-	if (world_loses(w))
-		return true;
-	h->polling = false;
-	if (session_polled(h->session, copy, count, !kept, 0, &why) != OK)
-		world_violate(w, why.text, 0);
-	return true;
+	h->computing_given_up = 0;
+	session_computed(h->session, h->computing_given_up_work, &nothing, 1, REFUSAL_NONE);
+	host_drain(w, h);
 }
 
-static void sent(struct host *h, enum sent how)
+static enum refusal compute(struct world *w, struct host *h, struct hash *content)
 {
-	uint64_t work = h->work.work;
-
-	h->work.kind = SESSION_POLL;
-	session_sent(h->session, work, how);
-}
-
-static bool send_vector(struct world *w, struct host *h)
-{
-	const struct round_plan *p = session_plan(h->session);
-	const struct release_record *r = session_content(h->session);
-	enum upload_verdict verdict;
-
-	if (h->vector.len == 0) { /* discarded: its round was closed */
-		sent(h, SENT_REJECTED);
-		return true;
-	}
-	truth_of_upload(w, h);
-	if (world_loses(w))
-		return true;
-	verdict = campaign_wants(w->campaign, h->number, p->round, p->attempt, r->octets, &r->content);
-	if (verdict == UPLOAD_WANTED) {
-		world_put(&w->uploads[h->index], buf_bytes(&h->vector));
-		verdict = campaign_upload(w->campaign, h->number, p->round, p->attempt, r->octets, &r->content,
-		                          w->now_ms);
-	}
-	truth_of_verdict(w, h, verdict);
-	if (verdict == UPLOAD_WANTED || verdict == UPLOAD_PENDING || world_loses(w))
-		return false;
-	sent(h, verdict == UPLOAD_ACCEPTED ? SENT_ACCEPTED : verdict == UPLOAD_LATE ? SENT_LATE : SENT_REJECTED);
-	return true;
-}
-
-static bool compute(struct world *w, struct host *h)
-{
-	const struct round_plan *p = session_plan(h->session);
+	const struct round_plan *p = &h->chore.plan;
 	struct contribution_report report;
 	struct diag why = {{0}};
-	struct hash content;
-	uint64_t work = h->work.work;
+	struct bytes model = hash_is_zero(&p->model) ? bytes_of(NULL, 0) : buf_bytes(&h->model);
 
-	h->work.kind = SESSION_POLL;
-	if (contribution_compute(&h->contributor, &h->staged, &report, p, world_model(w, &p->model), NULL, &why) !=
-	    OK) {
-		world_violate(w, why.text, p->round);
-		session_computed(h->session, work, NULL, 0, REFUSAL_INTERNAL);
-		return true;
+	if (contribution_compute(&h->contributor, &h->staged, &report, p, model, NULL, &why) != OK) {
+		truth_violated(w, CHECK_MODEL, "site %u cannot compute round %llu: %s", h->number,
+		               (unsigned long long)p->round, why.text);
+		return REFUSAL_INTERNAL;
 	}
-	sha256_of(&content, buf_bytes(&h->staged));
-	session_computed(h->session, work, &content, h->staged.len, REFUSAL_NONE);
-	return true;
+	sha256_of(content, buf_bytes(&h->staged));
+	return REFUSAL_NONE;
 }
 
-static bool fetch(struct world *w, struct host *h)
+void host_computed(struct world *w, struct host *h, uint64_t number)
 {
-	uint64_t work = h->work.work;
+	struct hash content = {{0}};
+	enum refusal refusal;
 
-	if (world_loses(w))
-		return true;
-	h->work.kind = SESSION_POLL;
-	session_model(h->session, work,
-	              world_model(w, &session_plan(h->session)->model).len > 0 ? REFUSAL_NONE : REFUSAL_MODEL);
-	return true;
+	if (number == h->computing_given_up && number != 0)
+		computed_in_vain(w, h);
+	if (number != h->computing || host_dies(w, h))
+		return;
+	h->computing = 0;
+	refusal = compute(w, h, &content);
+	world_note(w, h->index, "has computed", h->chore.plan.round, h->chore.plan.attempt,
+	           world_digest(buf_bytes(&h->staged)));
+	session_computed(h->session, h->chore.action.work, &content, h->staged.len, refusal);
+	host_drain(w, h);
 }
 
-/* Joining is the first poll; withdrawing is told again until it is on the coordinator's disk. */
-static bool come_or_go(struct world *w, struct host *h)
+/* ---- coming and going */
+
+static void come(struct world *w, struct host *h)
+{
+	struct event e = world_event(w, EVENT_START, h->index, 1 + (int64_t)world_below(w, DOWN_MS));
+
+	h->joined = true;
+	agenda_add(&w->agenda, &e);
+}
+
+static void go(struct world *w, struct host *h)
+{
+	struct event e;
+
+	world_note(w, h->index, "withdraws", 0, 0, 0);
+	forget(h);
+	h->leaving = true;
+	h->boot++;
+	e = world_event(w, EVENT_LEAVE, h->index, 1);
+	agenda_add(&w->agenda, &e);
+}
+
+static void revoke(struct world *w, struct host *h)
+{
+	world_note(w, h->index, "is revoked", 0, 0, 0);
+	h->revoked = w->office.revoked[h->index] = true;
+	if (w->office.up)
+		office_wants_turn(w, 1);
+}
+
+void host_come_or_go(struct world *w)
 {
 	const struct world_plan *p = w->plan;
-	uint32_t rounds = w->out->round_count;
+	uint32_t ends = w->out->end_count;
 
-	h->joined |= rounds >= p->joins_after[h->index];
-	if (p->leaves_after[h->index] == 0 || rounds < p->leaves_after[h->index])
-		return false;
-	h->left |= w->answers[h->index] == ANSWER_WITHDRAWN;
-	if (!h->left)
-		campaign_answer(w->campaign, h->number, ANSWER_WITHDRAWN, w->now_ms);
-	return true;
+	for (uint32_t i = 0; i < w->setting->site_count; i++) {
+		struct host *h = &w->hosts[i];
+
+		if (!h->joined && ends >= p->joins_after[i])
+			come(w, h);
+		if (h->joined && !h->leaving && p->leaves_after[i] > 0 && ends >= p->leaves_after[i])
+			go(w, h);
+		if (!h->revoked && p->revoked_after[i] > 0 && ends >= p->revoked_after[i])
+			revoke(w, h);
+	}
 }
 
-bool host_step(struct world *w, struct host *h)
+/* Withdrawing is told again until it is known. A person's word comes later than what the network still holds of the program
+ * that has ended: a poll that arrived after it would approve again. */
+void host_leave(struct world *w, struct host *h)
 {
-	if (come_or_go(w, h) || !host_takes_part(w, h))
-		return false;
-	if (drain(w, h))
-		return true;
-	if (h->over)
-		return false;
-	if (h->polling && rng_below(&w->rng, 2) == 0)
-		return poll_inbox(w, h);
-	switch (h->work.kind) {
-	case SESSION_FETCH:
-		return fetch(w, h);
-	case SESSION_COMPUTE:
-		return compute(w, h);
-	case SESSION_SEND:
-		return send_vector(w, h);
-	default:
-		return false;
+	struct event e = world_event(w, EVENT_LEAVE, h->index, LEAVE_AGAIN_MS);
+
+	if (h->left || h->revoked)
+		return;
+	agenda_add(&w->agenda, &e);
+	if (h->in_flight == 0 && h->lanes[LANE_WORK].request == 0) {
+		h->up = true;
+		h->chore.action.kind = SESSION_END;
+		wire_work(w, h);
 	}
 }

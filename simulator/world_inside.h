@@ -1,40 +1,200 @@
-/* What the files of the world share: world.c (time, seeds and the end), world_coordinator.c and world_host.c (the two
- * shells), world_truth.c (what must hold). Nobody else includes this. */
+/* What the files of the world share. Nobody else includes this. */
 #ifndef COHORT_SIMULATOR_WORLD_INSIDE_H
 #define COHORT_SIMULATOR_WORLD_INSIDE_H
 
+#include "base/queue.h"
+#include "simulator/agenda.h"
 #include "simulator/world.h"
 
-#define WORLD_MODELS_MAX 128
-#define WORLD_TOLD_MAX 512 /* sequence numbers whose messages are remembered */
+#define COORDINATOR WORLD_SITES_MAX /* as `who`; sites are their index */
+#define MODELS_MAX 128
+#define TOLD_MAX 2048 /* sequence numbers whose messages are remembered */
+#define HELD_MAX 32 /* requests that the coordinator holds; with more it closes the connection */
+#define SAID_MAX 8 /* a site's newest refusals */
 
-struct stored_model {
-	struct hash sha256;
-	struct buf bytes;
+/* Virtual milliseconds. The same proportions as in the programs, but shorter. */
+#define HOLD_MS 2500 /* a poll without news is answered then */
+#define GIVE_UP_MS 1000 /* a request without an answer is given up then; a poll HOLD_MS later */
+#define BACKOFF_MS 10 /* before asking again: at most that at first, */
+#define BACKOFF_MAX_MS 400 /* and that at last */
+#define BROKEN_MS 20 /* a broken connection is noticed within it */
+#define DOWN_MS 40 /* a program that died is back within it; see plan.silent */
+
+/* ---- letters */
+
+enum letter_kind { LETTER_POLL, LETTER_MODEL, LETTER_UPLOAD, LETTER_REFUSAL, LETTER_ANSWER, LETTER_KIND_COUNT };
+
+enum reply {
+	REPLY_NONE, /* it is a request */
+	REPLY_INBOX, /* 200: body */
+	REPLY_MISSED, /* 410: body */
+	REPLY_MODEL, /* 200: body */
+	REPLY_ACCEPTED, /* 200 {"accepted": true} */
+	REPLY_OFFSET, /* 200 {"offset": 0}: send it again */
+	REPLY_BUSY, /* 507: ask again later */
+	REPLY_LATE, /* 410 to an upload */
+	REPLY_DONE, /* 204 */
+	REPLY_REFUSED, /* any 4xx */
+	REPLY_COUNT
 };
 
-struct host { /* a hospital: session in memory; ledger and vector on its disk */
+struct letter {
+	uint64_t number; /* in the order of sending */
+	uint64_t request; /* that it is, or answers */
+	uint32_t site; /* who asked: its index */
+	enum letter_kind kind;
+	enum reply reply;
+	uint64_t after; /* POLL */
+	uint64_t round; /* UPLOAD, REFUSAL: as in their paths */
+	uint32_t attempt;
+	uint64_t octets; /* UPLOAD: as the request says, and so */
+	struct hash content; /* is this; MODEL: which one */
+	struct buf body;
+	bool damaged, copied;
+};
+
+/* ---- a hospital */
+
+enum lane_name { LANE_POLL, LANE_WORK, LANE_COUNT };
+
+struct lane { /* one request at a time */
+	uint64_t request; /* that is waited for; 0: none */
+	uint64_t given_up; /* cancelled: an answer may still come */
+	uint64_t given_up_work;
+	enum letter_kind given_up_kind;
+	uint32_t tries;
+};
+
+struct chore { /* what the session asked for last; its plan is copied when all is drained */
+	struct session_action action; /* kind POLL: none */
+	bool bare;
+	struct round_plan plan;
+	struct release_record content; /* SEND */
+};
+
+struct said { /* a refusal */
+	uint64_t round;
+	uint32_t attempt;
+	enum refusal refusal;
+};
+
+struct host {
 	uint32_t number, index;
 	char name[16];
 	struct policy policy;
+	int64_t clock_s; /* what its wall clock is wrong by */
+	bool up;
+	uint32_t boot;
+	uint32_t in_flight; /* requests of its own */
+	/* memory */
 	struct session *session;
 	struct contributor contributor;
-	/* volatile */
-	bool polling, over;
-	struct session_action work; /* FETCH, COMPUTE or SEND in hand; kind POLL: none */
+	struct lane lanes[LANE_COUNT];
+	struct chore chore;
+	uint64_t computing, computing_given_up; /* job numbers */
+	uint64_t computing_given_up_work;
 	struct buf staged;
-	/* durable */
+	/* disk */
 	bool has_record;
 	struct release_record record;
 	struct buf vector;
-	bool joined, left;
+	struct buf model;
+	struct hash model_sha256; /* zero: none */
+	bool joined, leaving, left, over, done; /* over: it has heard the end; done: and has the study's model */
 	/* the truth */
 	bool has_truth[WORLD_ROUNDS_MAX];
 	struct hash truth[WORLD_ROUNDS_MAX];
 	struct buf truth_vector; /* of record.round */
 	uint64_t accepted_round; /* newest acknowledged upload; 0: none */
 	uint32_t accepted_attempt;
+	struct said said[SAID_MAX];
+	uint32_t said_count;
+	bool revoked;
+	uint64_t newest[2]; /* letter that arrived: from it, to it */
+	int64_t deaf_until_ms[SIDE_COUNT]; /* what this side sends is lost */
 };
+
+/* ---- the coordinator */
+
+struct slot { /* of a site in the open attempt's staging file */
+	struct buf octets;
+	struct hash content;
+	bool complete;
+};
+
+struct office_disk { /* one transaction's worth */
+	struct json *record; /* owned by whoever points to it alone */
+	enum site_answer answers[WORLD_SITES_MAX]; /* ANSWER_COUNT: none */
+	struct round_site rows[WORLD_SITES_MAX]; /* of the attempt below */
+	bool has_row[WORLD_SITES_MAX];
+	uint64_t rows_round;
+	uint32_t rows_attempt;
+};
+
+struct stored_model {
+	struct hash sha256;
+	struct buf bytes;
+};
+
+enum office_job_kind { JOB_SYNC, JOB_ADD, JOB_COMPUTE, JOB_KIND_COUNT };
+
+struct office_job {
+	uint64_t number; /* 0: none is under way */
+	uint32_t staging; /* the attempt that it is for */
+	uint32_t sites[WORLD_SITES_MAX], count; /* indices */
+	struct round_plan plan; /* COMPUTE */
+};
+
+struct held {
+	struct letter *letter;
+	bool upload;
+};
+
+struct office {
+	bool up;
+	uint32_t boot;
+	int64_t clock_ms; /* what its monotonic clock shows beyond the world's */
+	int64_t wall_s; /* what its wall clock is wrong by */
+	/* memory */
+	struct campaign *campaign;
+	struct aggregate sum;
+	uint32_t staging; /* counts attempts that began */
+	struct slot slots[WORLD_SITES_MAX]; /* written, not necessarily synced */
+	struct office_job jobs[JOB_KIND_COUNT];
+	struct queue to_sync, to_add; /* indices of sites */
+	bool to_compute;
+	struct held held[HELD_MAX];
+	uint32_t held_count;
+	struct letter *arrived[HELD_MAX], *leaving[2 * HELD_MAX];
+	uint32_t arrived_count, leaving_count;
+	bool turn_is_due;
+	int64_t deadline_ms; /* for which a turn is noted down */
+	int64_t acted_ms; /* its last step */
+	bool ordered; /* the operator waits for the next order's record */
+	bool end_stored; /* the campaign's report is on disk, and the campaign has not heard of it yet */
+	struct office_disk cache; /* the disk as the program sees it: with what is not committed */
+	bool dirty;
+	uint64_t token;
+	struct queue told; /* indices of sites whose rows are written, not committed */
+	uint64_t told_round; /* the attempt that those are of */
+	uint32_t told_attempt;
+	bool obeyed; /* an order is in what is written */
+	bool has_end;
+	struct world_end end; /* written, not committed */
+	/* disk */
+	struct office_disk disk;
+	struct slot synced[WORLD_SITES_MAX];
+	struct stored_model models[MODELS_MAX];
+	uint32_t model_count;
+	bool revoked[WORLD_SITES_MAX]; /* the authority's list */
+	/* the truth */
+	bool joined[WORLD_SITES_MAX]; /* a poll of it was counted since the open attempt began */
+	int64_t opened_ms; /* when it did, on the world's clock */
+	bool expired; /* the wall clock passed the last day */
+	enum during was; /* what it was doing when it died */
+};
+
+/* ---- the world */
 
 struct world {
 	const struct world_setting *setting;
@@ -42,47 +202,95 @@ struct world {
 	struct world_result *out;
 	struct rng rng;
 	int64_t now_ms;
-	struct campaign *campaign;
-	struct aggregate aggregate;
+	bool calm;
+	struct agenda agenda;
+	uint64_t letters, requests, jobs; /* numbers given */
+	struct office office;
 	struct host hosts[WORLD_SITES_MAX];
 	bool crashed[WORLD_CRASHES_MAX];
-	bool ordered; /* the operator waits for the next order's record */
-	bool end_stored; /* the campaign's report is on disk, and the campaign has not heard of it yet */
-	/* durable at the coordinator */
-	struct json *record;
-	enum site_answer answers[WORLD_SITES_MAX]; /* ANSWER_COUNT: none */
-	struct round_site rows[WORLD_SITES_MAX]; /* of the attempt below */
-	bool has_row[WORLD_SITES_MAX];
-	uint64_t rows_round;
-	uint32_t rows_attempt;
-	struct buf uploads[WORLD_SITES_MAX];
-	struct stored_model models[WORLD_MODELS_MAX];
-	uint32_t model_count;
 	/* the truth */
-	struct hash told[WORLD_TOLD_MAX]; /* SHA-256 of the message with this sequence number; zero: not told yet */
+	struct buf told_texts[MESSAGE_TYPE_COUNT]; /* of the record on disk, by type; empty: null */
+	uint64_t told[TOLD_MAX]; /* hash of the message with this sequence number; 0: not told yet */
+	struct hash plans[WORLD_ROUNDS_MAX]; /* round_plan_hash of what was told; zero: not told yet */
+	struct world_end made; /* the attempt whose sum was last found right */
+	struct hash made_model; /* and the model that was made of it; zero: none */
+	struct hash published_model;
+	int64_t progress_ms; /* since when it must go on */
+	int64_t before_ms; /* the step before */
 };
 
-void world_violate(struct world *w, const char *what, uint64_t round); /* the first is kept */
-bool world_loses(struct world *w);
-bool world_crashes(struct world *w, enum crash_side side, uint32_t site, uint32_t count, enum crash_when when);
+/* world.c */
+struct campaign_config world_config(const struct world *w);
 void world_put(struct buf *to, struct bytes from);
 struct host *world_host(struct world *w, uint32_t number);
-struct bytes world_model(const struct world *w, const struct hash *sha256); /* empty: not there */
+uint64_t world_below(struct world *w, uint64_t bound); /* uniform */
+bool world_draws(struct world *w, enum fault f, enum side s); /* does it come now? */
+void world_count(struct world *w, enum fault f, enum side s, uint32_t site); /* it did */
+bool world_befalls(struct world *w, enum fault f, enum side s, uint32_t site); /* both */
+bool world_crashes(struct world *w, enum side s, uint32_t site, uint32_t step, enum crash_when when);
+void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content);
+uint64_t world_digest(struct bytes content); /* for notes */
+struct event world_event(const struct world *w, enum event_kind kind, uint32_t who, int64_t after_ms);
+int64_t world_wall_s(const struct world *w, int64_t wrong_s); /* Unix time */
+int64_t world_wait_ms(const struct world *w); /* the longest that a calm round takes */
 
-void coordinator_restart(struct world *w);
-void coordinator_obey(struct world *w, bool idle); /* the operator's next order, when it is due */
-bool coordinator_step(struct world *w); /* false: nothing to do */
+/* world_post.c */
+struct letter *post_letter(struct world *w, uint32_t site, enum letter_kind kind);
+void post_free(struct letter *l); /* accepts NULL */
+void post_send(struct world *w, struct letter *l); /* takes it */
+void post_arrives(struct world *w, struct letter *l); /* takes it */
+void post_broken(struct world *w, uint32_t site, uint64_t request); /* its sender notices */
+void post_cut(struct world *w, enum fault f, enum side s);
+void post_clock(struct world *w, enum fault f, enum side s);
 
-void host_restart(struct world *w, struct host *h);
-bool host_step(struct world *w, struct host *h);
+/* world_office.c */
+int64_t office_now_ms(const struct world *w);
+enum during office_during(const struct world *w);
+void office_start(struct world *w);
+void office_crash(struct world *w, bool survives); /* what was not committed */
+bool office_dies(struct world *w, uint32_t step, enum crash_when when); /* by plan or odds */
+void office_wants_turn(struct world *w, int64_t after_ms);
+void office_turn(struct world *w);
+void office_job_ends(struct world *w, uint64_t number);
+struct bytes office_model(const struct world *w, const struct hash *sha256); /* empty: not there */
+void office_free(struct world *w);
+
+/* world_disk.c: all are false when the program has died of it */
+bool disk_commit(struct world *w);
+void disk_store_record(struct world *w, uint64_t token);
+void disk_store_row(struct world *w, uint32_t index);
+bool disk_sync(struct world *w, const uint32_t *sites, uint32_t count);
+bool disk_keep_model(struct world *w, const struct outcome *o);
+void disk_restore(struct world *w); /* what the next start finds */
+void disk_lose(struct world *w, bool survives); /* a crash: what was not committed is gone, or is not */
+
+/* world_desk.c */
+void desk_receive(struct world *w, struct letter *l); /* takes it */
+void desk_handle(struct world *w, struct letter *l); /* takes it */
+void desk_wake(struct world *w); /* polls that have news now */
+void desk_told(struct world *w); /* uploads that waited for a commit */
+void desk_expire(struct world *w, uint64_t request);
+void desk_answer(struct world *w); /* what was decided in this turn leaves */
+void desk_close(struct world *w, bool broken); /* all that is held or on its way out */
+
+/* world_host.c */
+enum during host_during(const struct host *h);
 bool host_takes_part(const struct world *w, const struct host *h); /* it polls, until it has heard the end */
+void host_start(struct world *w, struct host *h);
+void host_crash(struct world *w, struct host *h);
+void host_drain(struct world *w, struct host *h);
+bool host_dies(struct world *w, struct host *h); /* at this moment, by the odds */
+void host_computed(struct world *w, struct host *h, uint64_t number);
+void host_come_or_go(struct world *w); /* after each end */
+void host_leave(struct world *w, struct host *h);
+void host_free(struct host *h);
 
-/* ---- what must hold; each violates the world otherwise */
-void truth_of_sum(struct world *w, const struct round_report *r);
-void truth_of_end(struct world *w, const struct round_report *r); /* and publishes it */
-void truth_of_release(struct world *w, struct host *h, const struct release_record *r);
-void truth_of_upload(struct world *w, const struct host *h);
-void truth_of_message(struct world *w, const struct message *m);
-void truth_of_verdict(struct world *w, struct host *h, enum upload_verdict v);
+/* world_wire.c */
+void wire_poll(struct world *w, struct host *h);
+void wire_work(struct world *w, struct host *h); /* begins the chore */
+void wire_cancel(struct host *h); /* of the working lane */
+void wire_retry(struct world *w, struct host *h, enum lane_name lane);
+void wire_silence(struct world *w, struct host *h, uint64_t request);
+void wire_answered(struct world *w, struct host *h, struct letter *l); /* borrows it */
 
 #endif

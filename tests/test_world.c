@@ -57,17 +57,25 @@ static int teardown(void **state)
 	return 0;
 }
 
+static struct world_odds losing(double p)
+{
+	struct world_odds odds = {{{0}}};
+
+	odds.of[FAULT_LOSS][SIDE_COORDINATOR] = odds.of[FAULT_LOSS][SIDE_SITE] = p;
+	return odds;
+}
+
 static void assert_same_end(const struct world_result *a, const struct world_result *calm)
 {
 	assert_string_equal(a->violation, "");
 	assert_int_equal(a->state, CAMPAIGN_FINISHED);
-	assert_int_equal(a->round_count, calm->round_count);
-	for (uint32_t i = 0; i < a->round_count; i++) {
-		assert_int_equal(a->rounds[i].round, calm->rounds[i].round);
-		assert_int_equal(a->rounds[i].outcome, OUTCOME_DONE);
-		assert_int_equal(a->rounds[i].participant_count, calm->rounds[i].participant_count);
-		assert_memory_equal(a->rounds[i].participants, calm->rounds[i].participants,
-		                    a->rounds[i].participant_count * sizeof(uint32_t));
+	assert_int_equal(a->end_count, calm->end_count);
+	for (uint32_t i = 0; i < a->end_count; i++) {
+		assert_int_equal(a->ends[i].round, calm->ends[i].round);
+		assert_int_equal(a->ends[i].outcome, OUTCOME_DONE);
+		assert_int_equal(a->ends[i].participant_count, calm->ends[i].participant_count);
+		assert_memory_equal(a->ends[i].participants, calm->ends[i].participants,
+		                    a->ends[i].participant_count * sizeof(uint32_t));
 	}
 	assert_memory_equal(a->model.b, calm->model.b, HASH_SIZE);
 }
@@ -78,9 +86,9 @@ static void test_calm(void **state)
 
 	assert_string_equal(f->calm.violation, "");
 	assert_int_equal(f->calm.state, CAMPAIGN_FINISHED);
-	assert_int_equal(f->calm.round_count, 5); /* statistics, three of training, the last evaluation */
-	for (uint32_t i = 0; i < f->calm.round_count; i++)
-		assert_int_equal(f->calm.rounds[i].participant_count, SITES);
+	assert_int_equal(f->calm.end_count, 5); /* statistics, three of training, the last evaluation */
+	for (uint32_t i = 0; i < f->calm.end_count; i++)
+		assert_int_equal(f->calm.ends[i].participant_count, SITES);
 	assert_false(hash_is_zero(&f->calm.model));
 }
 
@@ -103,25 +111,35 @@ static void test_loss_changes_nothing(void **state)
 	for (uint64_t seed = 100; seed < 100 + LOSSY_SEEDS; seed++) {
 		struct world_result r;
 
-		world_run(&r, &f->setting, &(struct world_plan){.seed = seed, .loss = 0.3});
+		world_run(&r, &f->setting, &(struct world_plan){.seed = seed, .odds = losing(0.3)});
 		assert_same_end(&r, &f->calm);
 	}
 }
 
-/* Crashes once more at action 0, 1, 2, ... until the run ends before that crash is reached. Every run must end as
- * `end`. */
-static uint32_t crash_everywhere(const struct fixture *f, struct world_plan plan, const struct world_result *end)
+static struct world_crash crash(enum side side, enum crash_when when, uint32_t site, uint32_t at)
 {
-	uint32_t planned = plan.crashes[0].side != CRASH_NOBODY && plan.crashes[1].side != CRASH_NOBODY ? 2 : 1;
+	return (struct world_crash){.planned = true, .side = side, .when = when, .site = site, .at = at};
+}
 
+/* Crashes once more at step 0, 1, 2, ... until the run ends before that crash is reached, which must not be before the
+ * last step of the run without it. Every run must end as `end`. How many there were. */
+static uint32_t crash_everywhere(const struct fixture *f, struct world_plan plan, enum side side, enum crash_when when,
+                                 uint32_t site, const struct world_result *end)
+{
+	struct world_result r;
+	uint32_t steps;
+
+	world_run(&r, &f->setting, &plan);
+	assert_same_end(&r, end);
+	steps = side == SIDE_COORDINATOR ? r.coordinator_steps : r.site_steps[site];
 	for (uint32_t at = 0;; at++) {
-		struct world_result r;
-
-		plan.crashes[0].at = at;
+		plan.crashes[0] = crash(side, when, site, at);
 		world_run(&r, &f->setting, &plan);
 		assert_same_end(&r, end);
-		if (r.crashes < planned)
-			return at;
+		if (r.crashes == 1)
+			continue;
+		assert_true(at >= steps);
+		return at;
 	}
 }
 
@@ -131,11 +149,10 @@ static void test_coordinator_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint64_t seed = 1; seed <= 3; seed++) {
-			struct world_plan plan = {.seed = seed,
-			                          .loss = seed == 3 ? 0.2 : 0,
-			                          .crashes = {{.side = CRASH_COORDINATOR, .when = when}}};
+			struct world_plan plan = {.seed = seed, .odds = losing(seed == 3 ? 0.2 : 0)};
 
-			assert_true(crash_everywhere(f, plan, &f->calm) >= f->calm.coordinator_actions);
+			/* five rounds of: begin, persist four sites, add, compute, the record; jobs and commits */
+			assert_true(crash_everywhere(f, plan, SIDE_COORDINATOR, when, 0, &f->calm) >= 5 * 12);
 		}
 }
 
@@ -145,11 +162,10 @@ static void test_each_site_crashes_at_every_boundary(void **state)
 
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++)
 		for (uint32_t site = 0; site < SITES; site++) {
-			struct world_plan plan = {.seed = 10 + site,
-			                          .crashes = {{.side = CRASH_SITE, .when = when, .site = site}}};
+			struct world_plan plan = {.seed = 10 + site};
 
-			assert_true(crash_everywhere(f, plan, &f->calm) >=
-			            20); /* five rounds of poll, fetch, compute, persist, send */
+			/* five rounds of poll, fetch, compute, persist, send */
+			assert_true(crash_everywhere(f, plan, SIDE_SITE, when, site, &f->calm) >= 20);
 		}
 }
 
@@ -162,17 +178,17 @@ static void test_two_crashes(void **state)
 
 	rng_seeded(&r, 1, "crashes");
 	for (uint64_t seed = 1000; seed < 1000 + TWO_CRASHES; seed++) {
-		struct world_plan plan = {.seed = seed, .loss = seed % 4 == 0 ? 0.2 : 0};
+		struct world_plan plan = {.seed = seed, .odds = losing(seed % 4 == 0 ? 0.2 : 0)};
 		struct world_result result;
-		uint32_t first = (uint32_t)rng_below(&r, f->calm.coordinator_actions);
+		uint32_t first = (uint32_t)rng_below(&r, f->calm.coordinator_steps);
 
 		for (int i = 0; i < 2; i++) {
-			struct world_crash *c = &plan.crashes[i];
+			enum side side = rng_below(&r, 3) > 0 ? SIDE_COORDINATOR : SIDE_SITE;
+			enum crash_when when = rng_below(&r, 2) > 0 ? CRASH_AFTER : CRASH_BEFORE;
+			uint32_t site = (uint32_t)rng_below(&r, SITES);
 
-			c->side = rng_below(&r, 3) > 0 ? CRASH_COORDINATOR : CRASH_SITE;
-			c->when = rng_below(&r, 2) > 0 ? CRASH_AFTER : CRASH_BEFORE;
-			c->site = (uint32_t)rng_below(&r, SITES);
-			c->at = c->side == CRASH_SITE ? (uint32_t)rng_below(&r, 25) : first;
+			plan.crashes[i] =
+				crash(side, when, site, side == SIDE_SITE ? (uint32_t)rng_below(&r, 25) : first);
 			first += 1 + (uint32_t)rng_below(&r, 4);
 		}
 		world_run(&result, &f->setting, &plan);
@@ -201,12 +217,12 @@ static void assert_without(const struct world_result *r, uint32_t site)
 {
 	assert_string_equal(r->violation, "");
 	assert_int_equal(r->state, CAMPAIGN_FINISHED);
-	assert_int_equal(r->round_count, 5);
-	for (uint32_t i = 0; i < r->round_count; i++) {
-		assert_int_equal(r->rounds[i].outcome, OUTCOME_DONE);
-		assert_int_equal(r->rounds[i].participant_count, SITES - 1);
+	assert_int_equal(r->end_count, 5);
+	for (uint32_t i = 0; i < r->end_count; i++) {
+		assert_int_equal(r->ends[i].outcome, OUTCOME_DONE);
+		assert_int_equal(r->ends[i].participant_count, SITES - 1);
 		for (uint32_t k = 0; k < SITES - 1; k++)
-			assert_int_not_equal(r->rounds[i].participants[k], world_number(site));
+			assert_int_not_equal(r->ends[i].participants[k], world_number(site));
 	}
 }
 
@@ -220,8 +236,7 @@ static void test_an_absent_site_is_named_and_not_waited_for(void **state)
 	assert_without(&r, 2);
 	assert_true(r.ended_ms < 10 * 60 * 1000); /* five join deadlines, no round deadline */
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++) {
-		plan.crashes[0] = (struct world_crash){.side = CRASH_COORDINATOR, .when = when};
-		assert_true(crash_everywhere(f, plan, &r) >= r.coordinator_actions);
+		crash_everywhere(f, plan, SIDE_COORDINATOR, when, 0, &r);
 	}
 }
 
@@ -235,8 +250,7 @@ static void test_a_site_that_refuses_is_not_waited_for(void **state)
 	assert_without(&r, 1);
 	assert_true(r.ended_ms < 30000); /* not even until the first join deadline */
 	for (enum crash_when when = CRASH_BEFORE; when <= CRASH_AFTER; when++) {
-		plan.crashes[0] = (struct world_crash){.side = CRASH_COORDINATOR, .when = when};
-		assert_true(crash_everywhere(f, plan, &r) >= r.coordinator_actions);
+		crash_everywhere(f, plan, SIDE_COORDINATOR, when, 0, &r);
 	}
 }
 
@@ -246,17 +260,17 @@ static void test_pausing_anywhere_changes_nothing(void **state)
 {
 	const struct fixture *f = *state;
 
-	for (uint32_t at = 0; at < f->calm.coordinator_actions; at++)
-		for (int crash = 0; crash <= 1; crash++) {
+	for (uint32_t at = 0; at < f->calm.coordinator_steps; at++)
+		for (int dies = 0; dies <= 1; dies++) {
 			struct world_plan plan = {.seed = 7, .orders = {{WORLD_PAUSE, at}, {WORLD_RESUME, at + 9}}};
 			struct world_result r;
 
-			if (crash == 1) /* while the command is on its way to the disk */
-				plan.crashes[0] = (struct world_crash){CRASH_COORDINATOR, CRASH_BEFORE, 0, at + 1};
+			if (dies == 1) /* while the command is on its way to the disk */
+				plan.crashes[0] = crash(SIDE_COORDINATOR, CRASH_BEFORE, 0, at + 1);
 			world_run(&r, &f->setting, &plan);
 			assert_same_end(&r, &f->calm);
 			assert_true(r.orders == 2 ||
-			            at + 20 > f->calm.coordinator_actions); /* in the last round none is left */
+			            at + 20 > f->calm.coordinator_steps); /* in the last round none is left */
 		}
 }
 
@@ -265,27 +279,27 @@ static void test_stopping_anywhere_ends_it_for_all(void **state)
 	const struct fixture *f = *state;
 	uint32_t stopped = 0;
 
-	for (uint32_t at = 0; at < f->calm.coordinator_actions; at++)
-		for (int crash = 0; crash <= 2; crash++) {
+	for (uint32_t at = 0; at < f->calm.coordinator_steps; at++)
+		for (int dies = 0; dies <= 2; dies++) {
 			struct world_plan plan = {.seed = 8, .orders = {{WORLD_STOP, at}}};
 			struct world_result r;
 
-			if (crash > 0)
-				plan.crashes[0] = (struct world_crash){
-					CRASH_COORDINATOR, crash == 1 ? CRASH_BEFORE : CRASH_AFTER, 0, at + 1};
+			if (dies > 0)
+				plan.crashes[0] =
+					crash(SIDE_COORDINATOR, dies == 1 ? CRASH_BEFORE : CRASH_AFTER, 0, at + 1);
 			world_run(&r, &f->setting, &plan);
 			assert_string_equal(r.violation, "");
-			for (uint32_t i = 0; i + 1 < r.round_count; i++) /* only the last can have been cut short */
-				assert_int_equal(r.rounds[i].outcome, OUTCOME_DONE);
-			assert_true(r.state == CAMPAIGN_STOPPED || r.round_count == f->calm.round_count);
+			for (uint32_t i = 0; i + 1 < r.end_count; i++) /* only the last can have been cut short */
+				assert_int_equal(r.ends[i].outcome, OUTCOME_DONE);
+			assert_true(r.state == CAMPAIGN_STOPPED || r.end_count == f->calm.end_count);
 			stopped += r.state == CAMPAIGN_STOPPED;
 		}
-	assert_true(stopped > 2 * f->calm.coordinator_actions);
+	assert_true(stopped > 2 * f->calm.coordinator_steps);
 }
 
 /* ---- sites that come and go */
 
-static bool has(const struct world_round *r, uint32_t site)
+static bool has(const struct world_end *r, uint32_t site)
 {
 	for (uint32_t i = 0; i < r->participant_count; i++)
 		if (r->participants[i] == world_number(site))
@@ -300,24 +314,24 @@ static void test_membership_changes_in_the_middle(void **state)
 
 	for (uint64_t seed = 0; seed < 60; seed++) {
 		struct world_plan plan = {.seed = 300 + seed,
-		                          .loss = seed % 3 == 0 ? 0.2 : 0,
+		                          .odds = losing(seed % 3 == 0 ? 0.2 : 0),
 		                          .joins_after = {[3] = 1 + seed % 2},
 		                          .leaves_after = {[0] = 2 + seed % 2}};
 		struct world_result r;
 
 		if (seed % 5 > 0)
-			plan.crashes[0] = (struct world_crash){
-				CRASH_COORDINATOR, seed % 2 > 0 ? CRASH_AFTER : CRASH_BEFORE, 0, (uint32_t)(seed * 2)};
+			plan.crashes[0] = crash(SIDE_COORDINATOR, seed % 2 > 0 ? CRASH_AFTER : CRASH_BEFORE, 0,
+			                        (uint32_t)(seed * 2));
 		world_run(&r, &f->setting, &plan);
 		assert_string_equal(r.violation, "");
 		assert_int_equal(r.state, CAMPAIGN_FINISHED);
 		assert_true(r.ended_ms < 5 * 60 * 1000); /* nobody waits for the deadline of a round */
-		assert_true(has(&r.rounds[0], 0) && !has(&r.rounds[0], 3));
-		assert_true(has(&r.rounds[r.round_count - 1], 3) && !has(&r.rounds[r.round_count - 1], 0));
-		for (uint32_t i = 1; i < r.round_count; i++) {
-			assert_true(!has(&r.rounds[i - 1], 3) || has(&r.rounds[i], 3)); /* who has come stays */
-			assert_true(has(&r.rounds[i - 1], 0) || !has(&r.rounds[i], 0)); /* who has gone stays away */
-			assert_true(has(&r.rounds[i], 1) && has(&r.rounds[i], 2));
+		assert_true(has(&r.ends[0], 0) && !has(&r.ends[0], 3));
+		assert_true(has(&r.ends[r.end_count - 1], 3) && !has(&r.ends[r.end_count - 1], 0));
+		for (uint32_t i = 1; i < r.end_count; i++) {
+			assert_true(!has(&r.ends[i - 1], 3) || has(&r.ends[i], 3)); /* who has come stays */
+			assert_true(has(&r.ends[i - 1], 0) || !has(&r.ends[i], 0)); /* who has gone stays away */
+			assert_true(has(&r.ends[i], 1) && has(&r.ends[i], 2));
 		}
 	}
 }

@@ -1,0 +1,56 @@
+/*
+ * What must hold in every world, whatever was lost, killed or ordered. The world tells what happens; each check knows the truth
+ * by itself and does not ask the cores for it. A check is one row of `checks` in truth.c: its name, which a violation begins
+ * with, and its sentence.
+ */
+#ifndef COHORT_SIMULATOR_TRUTH_H
+#define COHORT_SIMULATOR_TRUTH_H
+
+#include "simulator/world_inside.h"
+
+enum check {
+	CHECK_SUM,
+	CHECK_ONCE,
+	CHECK_QUORUM,
+	CHECK_KEPT,
+	CHECK_NUMBERS,
+	CHECK_NAMED,
+	CHECK_INVITED,
+	CHECK_ACKNOWLEDGED,
+	CHECK_TOLD,
+	CHECK_LATE,
+	CHECK_FINAL,
+	CHECK_CLEAN,
+	CHECK_MODEL,
+	CHECK_PROGRESS,
+	CHECK_END,
+	CHECK_COUNT
+};
+
+const char *check_name(enum check c);
+const char *check_sentence(enum check c);
+
+/* The first is kept; it ends the run. */
+void truth_violated(struct world *w, enum check c, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+void truth_of_step(struct world *w); /* after every step: what can be seen at any time */
+void truth_of_run(struct world *w); /* at the end */
+
+/* truth_rounds.c: sums, ends, records */
+void truth_of_sum(struct world *w, const struct round_plan *plan, const struct round *round);
+void truth_of_outcome(struct world *w, const struct outcome *o); /* of the sum just seen */
+void truth_of_report(struct world *w, const struct round_report *r); /* written */
+void truth_of_end(struct world *w, const struct world_end *end); /* committed: it is published */
+void truth_of_record(struct world *w); /* committed */
+bool truth_took_part(const struct world_end *end, uint32_t number);
+const struct world_end *truth_find_end(const struct world *w, uint64_t round, uint32_t attempt); /* NULL: none */
+void truth_list(struct world_end *out, const struct round_report *r); /* the end that a report tells */
+
+/* truth_words.c: what leaves a site, what a site is told */
+void truth_of_release(struct world *w, struct host *h, const struct release_record *r);
+void truth_of_upload(struct world *w, const struct host *h, const struct letter *l);
+void truth_of_staged(struct world *w, const struct host *h, const struct letter *l);
+void truth_of_message(struct world *w, const struct message *m);
+void truth_of_verdict(struct world *w, struct host *h, const struct letter *l, enum upload_verdict v);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * The coordinator's disk. `disk` is what a start would find; `cache` is what the program sees, with what it has written and not
+ * committed; `slots` are octets of uploads as they were written, `synced` those that a sync has made durable.
+ */
+#include "simulator/truth.h"
+
+#include <string.h>
+
+/* ---- what is written */
+
+void disk_store_record(struct world *w, uint64_t token)
+{
+	struct office *c = &w->office;
+	const struct round_report *report = campaign_report(c->campaign);
+	const struct round_plan *p = campaign_plan(c->campaign);
+
+	if (c->cache.record != c->disk.record)
+		json_free(c->cache.record);
+	c->cache.record = campaign_save(c->campaign);
+	if (report != NULL) {
+		truth_of_report(w, report);
+		truth_list(&c->end, report);
+		c->has_end = true;
+	}
+	if (p->round != c->cache.rows_round || p->attempt != c->cache.rows_attempt)
+		memset(c->cache.has_row, 0, sizeof c->cache.has_row);
+	c->cache.rows_round = p->round;
+	c->cache.rows_attempt = p->attempt;
+	c->obeyed = c->ordered;
+	c->token = token;
+	c->dirty = true;
+}
+
+/* As course_persist_site: an upload whose round has ended meanwhile does not count; a refusal that ended it does. */
+void disk_store_row(struct world *w, uint32_t index)
+{
+	struct office *c = &w->office;
+	const struct round_report *ended = campaign_report(c->campaign);
+	const struct round_plan *plan = ended != NULL ? ended->plan : campaign_plan(c->campaign);
+	const struct round *round = campaign_round(c->campaign);
+	const struct round_site *row = round != NULL ? round_site(round, world_number(index)) : NULL;
+
+	if (row == NULL || row->state < (ended != NULL ? SITE_REFUSED : SITE_EXPECT_PERSISTED))
+		return;
+	if (plan->round != c->cache.rows_round || plan->attempt != c->cache.rows_attempt)
+		return; /* history, and nobody reads it again */
+	if (c->cache.has_row[index]) {
+		truth_violated(w, CHECK_ONCE, "site %u got two rows in round %llu.%u", world_number(index),
+		               (unsigned long long)plan->round, plan->attempt);
+		return;
+	}
+	c->cache.rows[index] = *row;
+	if (row->state == SITE_EXPECT_PERSISTED)
+		c->cache.rows[index].state = SITE_CONTRIBUTED;
+	c->cache.has_row[index] = true;
+	c->told_round = plan->round;
+	c->told_attempt = plan->attempt;
+	queue_push(&c->told, &index);
+	c->dirty = true;
+}
+
+/* ---- what becomes durable */
+
+static void become_durable(struct world *w)
+{
+	struct office *c = &w->office;
+
+	if (c->cache.record != c->disk.record)
+		json_free(c->disk.record);
+	c->disk = c->cache;
+	c->dirty = false;
+	if (c->has_end)
+		truth_of_end(w, &c->end);
+	c->end_stored = c->end_stored || c->has_end;
+	c->has_end = false;
+	truth_of_record(w);
+	w->out->orders += c->obeyed;
+	if (c->obeyed)
+		c->ordered = false;
+	c->obeyed = false;
+}
+
+void disk_lose(struct world *w, bool survives)
+{
+	struct office *c = &w->office;
+
+	if (!c->dirty)
+		return;
+	if (survives) {
+		become_durable(w);
+		return;
+	}
+	if (c->cache.record != c->disk.record)
+		json_free(c->cache.record);
+	c->cache = c->disk;
+	c->dirty = false;
+}
+
+void disk_restore(struct world *w)
+{
+	w->office.cache = w->office.disk;
+}
+
+bool disk_commit(struct world *w)
+{
+	uint32_t step = w->out->coordinator_steps++;
+
+	world_note(w, COORDINATOR, "commits", step, 0, 0);
+	if (office_dies(w, step, CRASH_BEFORE))
+		return false;
+	if (world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, 0)) {
+		office_crash(w, false);
+		return false;
+	}
+	if (world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0)) {
+		office_crash(w, world_below(w, 2) == 0);
+		return false;
+	}
+	become_durable(w);
+	return !office_dies(w, step, CRASH_AFTER);
+}
+
+/* ---- files */
+
+static void sync_slot(struct office *c, uint32_t index)
+{
+	world_put(&c->synced[index].octets, buf_bytes(&c->slots[index].octets));
+	c->synced[index].content = c->slots[index].content;
+	c->synced[index].complete = true;
+}
+
+bool disk_sync(struct world *w, const uint32_t *sites, uint32_t count)
+{
+	struct office *c = &w->office;
+	bool fails = world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (c->slots[sites[i]].complete && (!fails || world_below(w, 2) == 0))
+			sync_slot(c, sites[i]);
+	if (fails)
+		office_crash(w, false);
+	return !fails;
+}
+
+static void keep(struct office *c, const struct outcome *o)
+{
+	CHECK(c->model_count < MODELS_MAX);
+	c->models[c->model_count].sha256 = o->model_sha256;
+	world_put(&c->models[c->model_count++].bytes, buf_bytes(&o->model));
+}
+
+bool disk_keep_model(struct world *w, const struct outcome *o)
+{
+	struct office *c = &w->office;
+	bool is_new = o->has_model && office_model(w, &o->model_sha256).len == 0;
+
+	if (!is_new)
+		return true;
+	if (world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, 0)) {
+		office_crash(w, false);
+		return false;
+	}
+	if (world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0)) {
+		if (world_below(w, 2) == 0)
+			keep(c, o);
+		office_crash(w, false);
+		return false;
+	}
+	keep(c, o);
+	return true;
+}

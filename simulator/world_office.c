@@ -1,0 +1,494 @@
+/*
+ * The coordinator's program: a turn of its loop handles what has come, drains the campaign, commits, tells the campaign what is
+ * durable, and only then lets answers go (runner.c, course.c, daemon.c). Its pool syncs uploads, adds them, and makes models;
+ * each job ends at a time of its own.
+ */
+#include "simulator/truth.h"
+
+#include <string.h>
+
+#define IDLE_MS (4 * HOLD_MS) /* nothing moves but polls: the operator's next order is due */
+#define EARLY 8 /* one action in so many is the last before a commit */
+#define JOB_MS 6 /* a job takes less, unless it is slow */
+#define BOOT_MS 100000 /* a machine's monotonic clock shows less when the program starts */
+
+int64_t office_now_ms(const struct world *w)
+{
+	return w->now_ms + w->office.clock_ms;
+}
+
+struct bytes office_model(const struct world *w, const struct hash *sha256)
+{
+	const struct office *c = &w->office;
+
+	for (uint32_t i = 0; i < c->model_count; i++)
+		if (hash_equal(&c->models[i].sha256, sha256))
+			return buf_bytes(&c->models[i].bytes);
+	return bytes_of(NULL, 0);
+}
+
+enum during office_during(const struct world *w)
+{
+	const struct office *c = &w->office;
+
+	if (!c->up)
+		return c->was;
+	switch (campaign_state(c->campaign)) {
+	case CAMPAIGN_READY:
+	case CAMPAIGN_EXPECT_SITES:
+		return DURING_JOINING;
+	case CAMPAIGN_EXPECT_OPENED:
+		return DURING_OPENING;
+	case CAMPAIGN_EXPECT_ROUND:
+		return round_state(campaign_round(c->campaign)) == ROUND_EXPECT_CONTRIBUTIONS ? DURING_COLLECTING
+		                                                                              : DURING_SUMMING;
+	case CAMPAIGN_EXPECT_OUTCOME:
+		return DURING_OUTCOME;
+	case CAMPAIGN_EXPECT_CLOSED:
+		return DURING_CLOSING;
+	case CAMPAIGN_EXPECT_RETRY:
+		return DURING_BETWEEN;
+	default:
+		return DURING_OVER;
+	}
+}
+
+/* ---- birth, death, rebirth */
+
+/* An attempt is open, as far as the campaign knows: sites join it from here on. */
+static void opened(struct world *w)
+{
+	struct office *c = &w->office;
+
+	memset(c->joined, 0, sizeof c->joined);
+	c->opened_ms = w->now_ms;
+}
+
+static void restore(struct world *w)
+{
+	struct office *c = &w->office;
+	struct campaign_config config = world_config(w);
+	struct diag why = {{0}};
+
+	if (c->cache.record == NULL) {
+		c->campaign = campaign_new(&config);
+		c->disk.record = c->cache.record = campaign_save(c->campaign); /* the study was added */
+	} else if (campaign_restore(&c->campaign, &config, c->cache.record, office_now_ms(w), &why) != OK) {
+		truth_violated(w, CHECK_KEPT, "the record cannot be read again: %s", why.text);
+		c->campaign = campaign_new(&config);
+		return;
+	}
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		if (c->cache.answers[i] != ANSWER_COUNT)
+			campaign_restore_answer(c->campaign, world_number(i), c->cache.answers[i]);
+	for (uint32_t i = 0; i < w->setting->site_count && campaign_round_open(c->campaign); i++)
+		if (c->cache.has_row[i])
+			campaign_restore_site(c->campaign, &c->cache.rows[i]);
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		if (c->revoked[i])
+			campaign_revoked(c->campaign, world_number(i), office_now_ms(w));
+	campaign_resume(c->campaign, office_now_ms(w));
+}
+
+void office_start(struct world *w)
+{
+	struct office *c = &w->office;
+
+	world_note(w, COORDINATOR, "starts", c->boot, 0, 0);
+	c->up = true;
+	c->clock_ms = (int64_t)world_below(w, BOOT_MS) - w->now_ms;
+	c->acted_ms = w->now_ms;
+	c->deadline_ms = INT64_MAX;
+	queue_init(&c->to_sync, sizeof(uint32_t));
+	queue_init(&c->to_add, sizeof(uint32_t));
+	queue_init(&c->told, sizeof(uint32_t));
+	disk_restore(w);
+	opened(w);
+	restore(w);
+	office_turn(w); /* what the campaign begins with comes before any request */
+}
+
+static void forget(struct world *w)
+{
+	struct office *c = &w->office;
+
+	campaign_free(c->campaign);
+	c->campaign = NULL;
+	aggregate_free(&c->sum);
+	for (uint32_t i = 0; i < WORLD_SITES_MAX; i++) {
+		buf_free(&c->slots[i].octets);
+		c->slots[i].complete = false;
+	}
+	for (int k = 0; k < JOB_KIND_COUNT; k++) {
+		round_plan_free(&c->jobs[k].plan);
+		memset(&c->jobs[k], 0, sizeof c->jobs[k]);
+	}
+	queue_free(&c->to_sync);
+	queue_free(&c->to_add);
+	queue_free(&c->told);
+	c->staging++;
+	c->token = 0;
+	c->to_compute = c->ordered = c->obeyed = c->end_stored = c->dirty = c->has_end = c->turn_is_due = false;
+}
+
+void office_crash(struct world *w, bool survives)
+{
+	struct office *c = &w->office;
+	int64_t down_ms = 1 + (int64_t)world_below(w, w->plan->silent ? GIVE_UP_MS + HOLD_MS : DOWN_MS);
+	struct event e;
+
+	world_note(w, COORDINATOR, "dies", c->boot, 0, 0);
+	c->was = office_during(w);
+	c->up = false;
+	c->boot++;
+	disk_lose(w, survives);
+	desk_close(w, true);
+	forget(w);
+	e = world_event(w, EVENT_START, COORDINATOR, down_ms);
+	agenda_add(&w->agenda, &e);
+}
+
+bool office_dies(struct world *w, uint32_t step, enum crash_when when)
+{
+	if (!world_crashes(w, SIDE_COORDINATOR, 0, step, when))
+		return false;
+	office_crash(w, false);
+	return true;
+}
+
+void office_free(struct world *w)
+{
+	struct office *c = &w->office;
+
+	desk_close(w, false);
+	disk_lose(w, false);
+	forget(w);
+	json_free(c->disk.record);
+	for (uint32_t i = 0; i < WORLD_SITES_MAX; i++)
+		buf_free(&c->synced[i].octets);
+	for (uint32_t i = 0; i < c->model_count; i++)
+		buf_free(&c->models[i].bytes);
+}
+
+/* ---- jobs of the pool */
+
+static void start(struct world *w, struct office_job *job)
+{
+	struct event e = world_event(w, EVENT_JOB, COORDINATOR, 1 + (int64_t)world_below(w, JOB_MS));
+
+	if (world_befalls(w, FAULT_SLOW, SIDE_COORDINATOR, 0))
+		e.at_ms += world_config(w).deadline_ms + (int64_t)world_below(w, HOLD_MS);
+	job->number = e.number = ++w->jobs;
+	job->staging = w->office.staging;
+	agenda_add(&w->agenda, &e);
+}
+
+static bool take_sites(struct office_job *job, struct queue *from)
+{
+	if (job->number != 0 || from->count == 0)
+		return false;
+	job->count = 0;
+	while (queue_pop(from, &job->sites[job->count]))
+		job->count++;
+	return true;
+}
+
+static void start_jobs(struct world *w)
+{
+	struct office *c = &w->office;
+	struct office_job *compute = &c->jobs[JOB_COMPUTE], *add = &c->jobs[JOB_ADD];
+
+	if (take_sites(&c->jobs[JOB_SYNC], &c->to_sync))
+		start(w, &c->jobs[JOB_SYNC]);
+	if (compute->number == 0 && take_sites(add, &c->to_add))
+		start(w, add);
+	if (c->to_compute && add->number == 0 && compute->number == 0) {
+		c->to_compute = false;
+		round_plan_copy(&compute->plan, campaign_plan(c->campaign));
+		start(w, compute);
+	}
+}
+
+/* False: the program has died of it. */
+static bool end_sync(struct world *w, const struct office_job *job)
+{
+	struct office *c = &w->office;
+
+	if (!disk_sync(w, job->sites, job->count))
+		return false;
+	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
+		if (++w->out->uploads == w->plan->disk_full_at) {
+			campaign_site_persisted(c->campaign, world_number(job->sites[i]), false, office_now_ms(w));
+			desk_told(w);
+		} else {
+			disk_store_row(w, job->sites[i]);
+		}
+	}
+	return true;
+}
+
+static void end_add(struct world *w, const struct office_job *job)
+{
+	struct office *c = &w->office;
+
+	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
+		aggregate_add(&c->sum, buf_bytes(&c->synced[job->sites[i]].octets));
+		campaign_added(c->campaign, world_number(job->sites[i]), office_now_ms(w));
+	}
+}
+
+static bool end_compute(struct world *w, const struct office_job *job)
+{
+	struct office *c = &w->office;
+	const struct round_plan *plan = &job->plan;
+	struct outcome outcome = {0};
+	struct diag why = {{0}};
+	bool alive;
+
+	if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_OUTCOME)
+		return true; /* stopped meanwhile: its model is nobody's */
+	truth_of_sum(w, plan, campaign_round(c->campaign));
+	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model), &why) != OK)
+		truth_violated(w, CHECK_MODEL, "round %llu has no outcome: %s", (unsigned long long)plan->round,
+		               why.text);
+	truth_of_outcome(w, &outcome);
+	alive = disk_keep_model(w, &outcome);
+	if (alive)
+		campaign_computed(c->campaign, &outcome, office_now_ms(w));
+	outcome_free(&outcome);
+	return alive;
+}
+
+void office_job_ends(struct world *w, uint64_t number)
+{
+	static const char *const names[JOB_KIND_COUNT] = {"synced", "added", "computed"};
+	struct office *c = &w->office;
+	uint32_t step = w->out->coordinator_steps;
+	struct office_job job;
+	bool alive = true;
+	int k = 0;
+
+	while (c->jobs[k].number != number)
+		k++;
+	CHECK(k < JOB_KIND_COUNT);
+	world_note(w, COORDINATOR, names[k], c->jobs[k].count, 0, 0);
+	w->out->coordinator_steps++;
+	if (office_dies(w, step, CRASH_BEFORE))
+		return;
+	job = c->jobs[k];
+	memset(&c->jobs[k], 0, sizeof c->jobs[k]);
+	if (k == JOB_SYNC)
+		alive = end_sync(w, &job);
+	else if (k == JOB_ADD)
+		end_add(w, &job);
+	else
+		alive = end_compute(w, &job);
+	round_plan_free(&job.plan);
+	if (alive && !office_dies(w, step, CRASH_AFTER))
+		office_turn(w);
+}
+
+/* ---- the campaign's actions */
+
+static void end_attempt(struct world *w)
+{
+	struct office *c = &w->office;
+	uint32_t site;
+
+	c->staging++;
+	for (uint32_t i = 0; i < WORLD_SITES_MAX; i++)
+		c->slots[i].complete = false;
+	while (queue_pop(&c->to_sync, &site) || queue_pop(&c->to_add, &site))
+		;
+}
+
+static void persist_site(struct world *w, uint32_t index)
+{
+	const struct round *round = campaign_round(w->office.campaign);
+	const struct round_site *row = round != NULL ? round_site(round, world_number(index)) : NULL;
+
+	if (row != NULL && row->state == SITE_EXPECT_PERSISTED)
+		queue_push(&w->office.to_sync, &index);
+	else
+		disk_store_row(w, index);
+}
+
+static void execute(struct world *w, const struct campaign_action *a)
+{
+	struct office *c = &w->office;
+	uint32_t index = a->site != 0 ? world_host(w, a->site)->index : 0;
+
+	switch (a->kind) {
+	case CAMPAIGN_PERSIST_ANSWER:
+		c->cache.answers[index] = a->answer;
+		c->dirty = true;
+		break;
+	case CAMPAIGN_PERSIST_SITE:
+		persist_site(w, index);
+		break;
+	case CAMPAIGN_PERSIST:
+		disk_store_record(w, a->token);
+		break;
+	case CAMPAIGN_BEGIN:
+		end_attempt(w);
+		aggregate_begin(&c->sum, campaign_layout(c->campaign));
+		break;
+	case CAMPAIGN_ADD:
+		queue_push(&c->to_add, &index);
+		break;
+	case CAMPAIGN_COMPUTE:
+		c->to_compute = true;
+		break;
+	case CAMPAIGN_WAKE:
+		if (!campaign_round_open(c->campaign))
+			end_attempt(w);
+		desk_wake(w);
+		break;
+	}
+}
+
+/* False: the program has died. *left: not all was drained. */
+static bool drain(struct world *w, bool *left)
+{
+	static const char *const names[] = {
+		"persists an answer", "persists a site", "persists the record", "begins", "adds", "computes", "wakes"};
+	struct office *c = &w->office;
+	struct campaign_action a;
+
+	*left = false;
+	while (!*left && campaign_next(c->campaign, &a)) {
+		uint32_t step = w->out->coordinator_steps++;
+
+		c->acted_ms = w->now_ms;
+		world_note(w, COORDINATOR, names[a.kind], a.site, a.token, 0);
+		if (office_dies(w, step, CRASH_BEFORE))
+			return false;
+		execute(w, &a);
+		if (office_dies(w, step, CRASH_AFTER))
+			return false;
+		*left = world_below(w, EARLY) == 0;
+	}
+	return true;
+}
+
+/* ---- the operator, the authority, the calendar */
+
+static void obey(struct world *w)
+{
+	struct office *c = &w->office;
+	uint32_t k = w->out->orders;
+	const struct world_order *order = &w->plan->orders[k < WORLD_ORDERS_MAX ? k : 0];
+	bool idle = w->now_ms - c->acted_ms > IDLE_MS;
+	struct diag why = {{0}};
+	enum err e = OK;
+
+	if (k == WORLD_ORDERS_MAX || order->what == WORLD_NOTHING || c->ordered)
+		return;
+	if (w->out->coordinator_steps < order->at && !(idle && k > 0))
+		return;
+	if (order->what == WORLD_PAUSE)
+		e = campaign_pause(c->campaign, &why);
+	else if (order->what == WORLD_RESUME)
+		e = campaign_unpause(c->campaign, office_now_ms(w), &why);
+	else
+		e = campaign_stop(c->campaign, office_now_ms(w), &why);
+	world_note(w, COORDINATOR, "is ordered", order->what, e == OK, 0);
+	c->ordered = e == OK;
+	if (e != OK)
+		w->out->orders++; /* the study is over: there is nothing left to order */
+}
+
+static void look_up(struct world *w)
+{
+	struct office *c = &w->office;
+	int64_t now_ms = office_now_ms(w);
+	struct diag why = {{0}};
+
+	if (campaign_state(c->campaign) == CAMPAIGN_READY && campaign_start(c->campaign, now_ms, &why) != OK)
+		truth_violated(w, CHECK_KEPT, "a study that is ready cannot be started: %s", why.text);
+	obey(w);
+	for (uint32_t i = 0; i < w->setting->site_count; i++)
+		if (c->revoked[i])
+			campaign_revoked(c->campaign, world_number(i), now_ms);
+	if (world_wall_s(w, c->wall_s) >= study_expires_s(w->setting->study) &&
+	    campaign_state(c->campaign) < CAMPAIGN_FINISHED) {
+		c->expired = true;
+		if (campaign_stop(c->campaign, now_ms, &why) != OK)
+			world_note(w, COORDINATOR, "is just ending", 0, 0, 0);
+	}
+	if (now_ms >= campaign_deadline_ms(c->campaign))
+		campaign_tick(c->campaign, now_ms);
+}
+
+/* ---- a turn of the loop */
+
+void office_wants_turn(struct world *w, int64_t after_ms)
+{
+	struct event e = world_event(w, EVENT_TURN, COORDINATOR, after_ms);
+
+	if (w->office.turn_is_due)
+		return;
+	w->office.turn_is_due = true;
+	agenda_add(&w->agenda, &e);
+}
+
+/* The next deadline brings a turn of its own. */
+static void note_deadline(struct world *w)
+{
+	struct office *c = &w->office;
+	int64_t at_ms = campaign_deadline_ms(c->campaign);
+	struct event e = world_event(w, EVENT_TURN, COORDINATOR, 0);
+
+	if (at_ms == INT64_MAX || at_ms == c->deadline_ms)
+		return;
+	c->deadline_ms = at_ms;
+	e.at_ms = at_ms - c->clock_ms;
+	agenda_add(&w->agenda, &e);
+}
+
+/* All rows and records are durable: the campaign hears of it. */
+static void tell(struct world *w)
+{
+	struct office *c = &w->office;
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	uint64_t token = c->token;
+	uint32_t index;
+
+	while (queue_pop(&c->told, &index))
+		if (campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND && plan->round == c->told_round &&
+		    plan->attempt == c->told_attempt)
+			campaign_site_persisted(c->campaign, world_number(index), true, office_now_ms(w));
+	c->token = 0;
+	if (token != 0) {
+		if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_ROUND && campaign_round_open(c->campaign))
+			opened(w);
+		campaign_persisted(c->campaign, token, office_now_ms(w));
+	}
+	c->end_stored = c->end_stored && campaign_report(c->campaign) != NULL;
+	desk_told(w);
+}
+
+void office_turn(struct world *w)
+{
+	struct office *c = &w->office;
+	bool left = true;
+
+	c->turn_is_due = false;
+	for (uint32_t i = 0; i < c->arrived_count; i++)
+		desk_handle(w, c->arrived[i]);
+	c->arrived_count = 0;
+	look_up(w);
+	while (left || c->dirty) {
+		if (!drain(w, &left))
+			return;
+		start_jobs(w);
+		if (!c->dirty)
+			continue;
+		if (!disk_commit(w))
+			return;
+		tell(w);
+		left = true;
+	}
+	desk_answer(w);
+	note_deadline(w);
+}
