@@ -44,6 +44,11 @@
 #define LOSS_PER_ROW_MAX                                                                                               \
 	32.0 /* a row's loss is cut here: -log(p) = 32 is p = 1e-14, beyond what a sane model's float logits reach */
 
+/* ---- what the simulator writes and reads back */
+#define RUN_JSON_MAX (64u << 20) /* run.json: 100,000 sites of 600 bytes */
+#define RUN_TABLE_MAX (512u << 20) /* rounds.csv: ROUNDS_MAX rounds, each tried ATTEMPTS_MAX times, of 300 bytes */
+#define PAGE_MAX (32u << 20) /* a report: 1,000 rows of sites, twelve pictures of at most 2 MiB */
+
 /* ---- certificates, requests, the roster */
 #define PEM_MAX (64u << 10) /* a certificate of a few hosts takes 2 KiB, an authority file with a successor 4 */
 #define CRL_FILE_MAX (1u << 20) /* a revoked certificate takes 40 octets: 20,000 of them and some room */

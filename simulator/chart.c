@@ -38,7 +38,7 @@ static void choose_scales(struct drawing *d)
 
 			if (!isfinite(series->x[i]) || !isfinite(series->y[i]))
 				continue;
-			dots = dots || series->mark == CHART_DOTS;
+			dots = dots || (series->mark != CHART_LINE && series->mark != CHART_REFERENCE);
 			chart_extend(&x, series->x[i], c->x.log);
 			chart_extend(&y, series->y[i], c->y.log);
 			if (series->low == NULL)
@@ -175,14 +175,28 @@ static void draw_band(struct buf *out, const struct drawing *d, const struct cha
 	free(points);
 }
 
-static void draw_dots(struct buf *out, const struct drawing *d, const struct chart_series *s, const char *colour)
+static void draw_dots(struct buf *out, const struct drawing *d, const struct chart_series *s, size_t index)
 {
 	double point[2];
 
 	for (size_t i = 0; i < s->count; i++)
 		if (place(d, s, i, point))
-			svg_circle(out, point[0], point[1], DOT_RADIUS,
-			           &(struct svg_look){.fill = colour, .opacity = 0.6});
+			chart_dot(out, s->mark, index, point[0], point[1]);
+}
+
+static void draw_one(struct buf *out, const struct drawing *d, const struct chart_series *s, size_t index)
+{
+	svg_group_begin(out, s->name);
+	if (s->mark == CHART_REFERENCE)
+		draw_line(out, d, s, &(struct svg_look){.stroke = "#888888", .stroke_width = 1, .dash = "3 3"});
+	if (s->mark == CHART_LINE || s->mark == CHART_MARKED)
+		draw_line(out, d, s,
+		          &(struct svg_look){.stroke = chart_colour(index),
+		                             .stroke_width = LINE_WIDTH,
+		                             .dash = chart_dash(index)});
+	if (s->mark != CHART_REFERENCE && s->mark != CHART_LINE)
+		draw_dots(out, d, s, index);
+	svg_group_end(out);
 }
 
 static void draw_series(struct buf *out, const struct drawing *d)
@@ -197,20 +211,8 @@ static void draw_series(struct buf *out, const struct drawing *d)
 		}
 	index = 0;
 	for (size_t i = 0; i < d->chart->count; i++) {
-		const struct chart_series *s = &d->chart->series[i];
-
-		svg_group_begin(out, s->name);
-		if (s->mark == CHART_REFERENCE)
-			draw_line(out, d, s, &(struct svg_look){.stroke = "#888888", .stroke_width = 1, .dash = "3 3"});
-		else if (s->mark == CHART_DOTS)
-			draw_dots(out, d, s, chart_colour(index));
-		else
-			draw_line(out, d, s,
-			          &(struct svg_look){.stroke = chart_colour(index),
-			                             .stroke_width = LINE_WIDTH,
-			                             .dash = chart_dash(index)});
-		svg_group_end(out);
-		index += s->mark != CHART_REFERENCE;
+		draw_one(out, d, &d->chart->series[i], index);
+		index += d->chart->series[i].mark != CHART_REFERENCE;
 	}
 }
 

@@ -22,7 +22,9 @@
 
 enum chart_mark {
 	CHART_LINE, /* a point whose neighbours are missing is a dot */
+	CHART_MARKED, /* a line with a dot on each point */
 	CHART_DOTS,
+	CHART_RINGS,
 	CHART_REFERENCE /* a thin grey line, for what the others are compared with; takes no colour */
 };
 

@@ -182,13 +182,23 @@ const char *chart_fit(char out[CHART_TEXT_SIZE], const char *text, double width,
 	return out;
 }
 
+void chart_dot(struct buf *out, enum chart_mark mark, size_t index, double x, double y)
+{
+	if (mark == CHART_RINGS)
+		svg_circle(out, x, y, 3.5,
+		           &(struct svg_look){.fill = "#ffffff", .stroke = chart_colour(index), .stroke_width = 1.5});
+	else
+		svg_circle(out, x, y, 3.5,
+		           &(struct svg_look){.fill = chart_colour(index), .stroke = "#ffffff", .stroke_width = 0.7});
+}
+
 static void draw_entry(struct buf *out, const struct chart_series *s, size_t index, double x, double y,
                        const char *name)
 {
 	const bool reference = s->mark == CHART_REFERENCE;
 
-	if (s->mark == CHART_DOTS)
-		svg_circle(out, x + SAMPLE / 2, y, 3.5, &(struct svg_look){.fill = chart_colour(index)});
+	if (s->mark == CHART_DOTS || s->mark == CHART_RINGS)
+		chart_dot(out, s->mark, index, x + SAMPLE / 2, y);
 	else
 		svg_line(out, x, y, x + SAMPLE, y,
 		         &(struct svg_look){.stroke = reference ? "#888888" : chart_colour(index),

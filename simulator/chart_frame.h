@@ -39,6 +39,9 @@ size_t chart_legend(struct buf *out, const struct chart_series *series, size_t c
                     double y);
 #define CHART_LEGEND_ROW 17.0
 
+/* One dot or ring. */
+void chart_dot(struct buf *out, enum chart_mark mark, size_t index, double x, double y);
+
 /* The text cut so that it takes at most `width` pixels, then ended by "...". */
 #define CHART_TEXT_SIZE 256
 const char *chart_fit(char out[CHART_TEXT_SIZE], const char *text, double width, double size);
