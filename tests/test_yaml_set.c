@@ -93,10 +93,10 @@ static void test_refusals(void **state)
 	assert_gives("a: 2\n", "a.b: \"b\" lies below a value", 1, "a.b", "1");
 	assert_gives("a: 2\n", "b..c: a name is missing; write the key as in data.split.seed", 1, "b..c", "1");
 	assert_gives("a: 2\n",
-	             "b.c:1:2: did not find expected node content (while parsing a flow node that starts at line 1)", 1,
+	             "b.c:2:1: did not find expected node content (while parsing a flow node that starts at line 2)", 1,
 	             "b.c", "[");
 	assert_gives("a: 2\n", "file.yaml:1:1: unknown key \"nope\"; known here: a, b, list, words", 1, "nope", "1");
-	assert_gives("a: 2\n", "file.yaml:1:1: a: must be a whole number", 1, "a", "x");
+	assert_gives("a: 2\n", "file.yaml:1:4: a: \"x\" is not an integer", 1, "a", "x");
 }
 
 /* ---- a study */
