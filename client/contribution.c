@@ -47,30 +47,6 @@ static void round_rows_fill(void *context, float *x, union label_value *labels, 
 	batches_gather_labels(labels, r->examples->labels, r->rows + first, rows);
 }
 
-/* ---- rows for the evaluator: one part as a single batch, in order */
-
-struct part_rows {
-	const struct examples *examples;
-	bool given;
-};
-
-static uint32_t part_rows_begin(void *context)
-{
-	struct part_rows *p = context;
-	uint32_t rows = p->given ? 0 : p->examples->rows;
-
-	p->given = true;
-	return rows;
-}
-
-static void part_rows_fill(void *context, float *x, union label_value *labels, uint32_t first, uint32_t rows)
-{
-	const struct examples *e = ((struct part_rows *)context)->examples;
-
-	memcpy(x, e->inputs + (size_t)first * e->width, (size_t)rows * e->width * sizeof *x);
-	memcpy(labels, e->labels + first, rows * sizeof *labels);
-}
-
 /* ---- the three asks */
 
 static enum err add_statistics(const struct filling *f)
@@ -131,11 +107,10 @@ static enum err add_figures(const struct filling *f, const float *global)
 
 	memset(counts, 0, 2 * length * sizeof *counts);
 	for (int i = 0; i < 2 && e == OK; i++) {
-		struct part_rows rows = {.examples = &f->rows->parts[parts[i]]};
-		struct row_source source = {part_rows_begin, part_rows_fill, &rows};
+		const struct examples *rows = &f->rows->parts[parts[i]];
 
-		e = evaluate_run(&loss[i], counts + i * length, shape, &f->w->evaluator, global, source, f->cancel,
-		                 f->why);
+		e = evaluate_rows(&loss[i], counts + i * length, shape, &f->w->evaluator, global, rows->inputs,
+		                  rows->labels, rows->rows, f->cancel, f->why);
 		if (e == OK)
 			metrics_from_sums(figures[i], shape, loss[i], counts + i * length);
 	}

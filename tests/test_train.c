@@ -153,7 +153,7 @@ static void learns_breast_cancer(void **state)
 	                           .rows = TEST,
 	                           .inputs = WDBC_INPUTS,
 	                           .batch = TEST};
-	assert_int_equal(evaluate_run(&loss, counts, shape, &n, w, memory_rows_source(&test), NULL, NULL), OK);
+	assert_int_equal(evaluate_rows(&loss, counts, shape, &n, w, test.x, test.labels, TEST, NULL, NULL), OK);
 	metrics_from_sums(&m, shape, loss, counts);
 	print_message("breast cancer, %g test rows: loss %.4f, accuracy %.4f, AUC %.4f\n", m.rows, m.loss, m.accuracy,
 	              m.auc);
@@ -369,7 +369,8 @@ static void cancelled(void **state)
 
 	struct metrics_shape shape = {.classes = 3};
 	double loss = 0, counts[9] = {0};
-	assert_int_equal(evaluate_run(&loss, counts, shape, &t.network, p.w, source, &cancel, &why), ERR_CANCELLED);
+	assert_int_equal(evaluate_rows(&loss, counts, shape, &t.network, p.w, p.x, p.labels, 8, &cancel, &why),
+	                 ERR_CANCELLED);
 	trainer_free(&t);
 	problem_free(&p);
 }
@@ -387,7 +388,7 @@ static void divergence_is_an_error(void **state)
 	problem_free(&p);
 }
 
-/* Sums of evaluation do not depend on batches and blocks. */
+/* Sums of evaluation do not depend on blocks. */
 static void evaluation_counts_every_row_once(void **state)
 {
 	(void)state;
@@ -395,15 +396,14 @@ static void evaluation_counts_every_row_once(void **state)
 	struct metrics_shape shape = {.classes = 3};
 	double wanted_loss = 0, wanted[9] = {0};
 	struct network n;
-	network_init(&n, &p.spec, 1024);
-	for (uint32_t batch = 1; batch <= 2500; batch = batch * 7 + 3) {
-		struct memory_rows rows = rows_of(&p, batch, 0);
+	for (uint32_t block = 1; block <= NETWORK_ROWS_MAX; block = block * 7 + 3) {
 		double loss = 100, counts[9] = {1000};
-		assert_int_equal(evaluate_run(&loss, counts, shape, &n, p.w, memory_rows_source(&rows), NULL, NULL),
-		                 OK);
+		network_init(&n, &p.spec, block);
+		assert_int_equal(evaluate_rows(&loss, counts, shape, &n, p.w, p.x, p.labels, 2500, NULL, NULL), OK);
+		network_free(&n);
 		loss -= 100;
 		counts[0] -= 1000;
-		if (batch == 1) {
+		if (block == 1) {
 			wanted_loss = loss;
 			memcpy(wanted, counts, sizeof counts);
 		}
@@ -413,7 +413,6 @@ static void evaluation_counts_every_row_once(void **state)
 		assert_true(sum == 2500 && fabs(loss - wanted_loss) < 1e-3);
 		assert_memory_equal(counts, wanted, sizeof counts);
 	}
-	network_free(&n);
 	problem_free(&p);
 }
 

@@ -1,0 +1,78 @@
+#include "simulator/site_figures.h"
+
+#include "model/evaluate.h"
+#include "simulator/engine_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the sites have computed, each in its own place. */
+struct collection {
+	struct engine *engine;
+	const float *parameters;
+	enum split_part part;
+	struct site_figures *out;
+	size_t length;
+	double *loss; /* [sites] */
+	double *sums; /* [crew, length]: counts are whole, so who adds them does not matter */
+	double *scratch; /* [crew, length] */
+};
+
+static void collect_site(void *context, uint32_t worker, uint32_t item)
+{
+	struct collection *c = context;
+	struct engine *e = c->engine;
+	const struct examples *rows = &e->sites[item].rows.parts[c->part];
+	double *counts = c->scratch + worker * c->length, *sums = c->sums + worker * c->length;
+
+	memset(counts, 0, c->length * sizeof *counts);
+	if (evaluate_rows(&c->loss[item], counts, c->out->shape, &e->workers[worker].workspace.evaluator, c->parameters,
+	                  rows->inputs, rows->labels, rows->rows, e->options.cancel, NULL) != OK)
+		return; /* cancelled: the caller looks */
+	metrics_from_sums(&c->out->sites[item], c->out->shape, c->loss[item], counts);
+	for (size_t i = 0; i < c->length; i++)
+		sums[i] += counts[i];
+}
+
+static void add_up(struct collection *c, uint32_t workers)
+{
+	struct site_figures *out = c->out;
+	double loss = 0;
+
+	for (uint32_t i = 0; i < out->count; i++)
+		loss += c->loss[i];
+	for (uint32_t w = 0; w < workers; w++)
+		for (size_t i = 0; i < c->length; i++)
+			out->sums[i] += c->sums[w * c->length + i];
+	metrics_from_sums(&out->all, out->shape, loss, out->sums);
+}
+
+enum err site_figures_compute(struct site_figures *out, struct engine *e, const float *parameters, enum split_part part,
+                              struct diag *why)
+{
+	uint32_t workers = crew_size(e->crew);
+	struct collection c = {.engine = e, .parameters = parameters, .part = part, .out = out};
+	bool cancelled;
+
+	*out = (struct site_figures){.shape = workspace_shape(e->study), .count = e->federation->count};
+	c.length = metrics_counts_length(out->shape);
+	out->sites = mem_array(out->count, sizeof *out->sites);
+	out->sums = mem_array(c.length, sizeof *out->sums);
+	c.loss = mem_array(out->count, sizeof *c.loss);
+	c.sums = mem_array(workers * c.length, sizeof *c.sums);
+	c.scratch = mem_array(workers * c.length, sizeof *c.scratch);
+	crew_run(e->crew, out->count, collect_site, &c);
+	add_up(&c, workers);
+	cancelled = e->options.cancel != NULL && atomic_load(e->options.cancel);
+	free(c.loss);
+	free(c.sums);
+	free(c.scratch);
+	return cancelled ? diag_set(why, ERR_CANCELLED, "interrupted while the model was evaluated") : OK;
+}
+
+void site_figures_free(struct site_figures *f)
+{
+	free(f->sites);
+	free(f->sums);
+	*f = (struct site_figures){0};
+}
