@@ -1,18 +1,92 @@
 /*
- * Every exponential here has an argument <= 0, so nothing overflows: losses are finite for all finite logits.
+ * Every exponential here has an argument <= 0, so nothing overflows: losses are finite for all finite logits. Rows of a binary
+ * label go in blocks whose arithmetic is one loop without branches, which becomes vector code; their losses are then
+ * summed in order, so that the sum does not depend on the width of a vector.
  */
 #include "model/loss.h"
 
 #include "base/err.h"
+#include "base/vec.h"
+#include "model/elementary.h"
 
 #include <math.h>
 
-static double binary_row(real logit, uint32_t label)
+#define GROUP 8 /* rows: one AVX-512 vector of doubles */
+#define BLOCK (4 * GROUP) /* rows at once, on the stack; the batch of most studies */
+
+/* ---- binary cross-entropy */
+
+/* e = exp(-|z|) is the only exponential: the loss is max(z, 0) - y z + log(1 + e), its derivative sigmoid(z) - y. */
+static inline double binary_loss(double z, double y, double e)
 {
-	double z = logit;
-	CHECK(label <= 1);
-	return fmax(z, 0) - (label ? z : 0) + log1p(exp(-fabs(z)));
+	return (z > 0 ? z : 0) - (y > 0 ? y * z : 0) + elementary_log1p(e); /* 0 times infinity would be NaN */
 }
+
+static inline double binary_derivative(double z, double y, double e)
+{
+	return (z >= 0 ? 1 : e) / (1 + e) - y;
+}
+
+static inline double exponential(double z)
+{
+	return elementary_exp(z > 0 ? -z : z);
+}
+
+static double binary_row(double z, uint32_t label)
+{
+	CHECK(label <= 1);
+	return binary_loss(z, label, exponential(z));
+}
+
+struct binary_block {
+	real z[BLOCK], dz[BLOCK];
+	double y[BLOCK], loss[BLOCK];
+};
+
+/* `rows` is a multiple of GROUP: a rest would be left to code without vectors. */
+VEC_WIDE static void binary_rows(struct binary_block *restrict b, uint32_t rows)
+{
+	for (uint32_t r = 0; r < rows; r++) {
+		double z = (double)b->z[r], y = b->y[r], e = exponential(z);
+		b->loss[r] = binary_loss(z, y, e);
+		b->dz[r] = (real)binary_derivative(z, y, e);
+	}
+}
+
+/* Up to BLOCK rows, filled up with zeros to a multiple of GROUP. Returns `sum` with their losses added. */
+static double binary_block(double sum, real *dz, const real *z, const union label_value *labels, uint32_t rows)
+{
+	struct binary_block b;
+	uint32_t whole = (rows + GROUP - 1) / GROUP * GROUP, bits = 0;
+	for (uint32_t r = 0; r < rows; r++) {
+		b.z[r] = z[r];
+		b.y[r] = (double)labels[r].class;
+		bits |= labels[r].class;
+	}
+	for (uint32_t r = rows; r < whole; r++) {
+		b.z[r] = 0;
+		b.y[r] = 0;
+	}
+	CHECK(bits <= 1);
+	binary_rows(&b, whole);
+	for (uint32_t r = 0; r < rows; r++) {
+		dz[r] = b.dz[r];
+		sum += b.loss[r];
+	}
+	return sum;
+}
+
+static double binary_backward(real *dz, const real *z, const union label_value *labels, uint32_t rows)
+{
+	double sum = 0;
+	for (uint32_t first = 0, n; first < rows; first += n) {
+		n = rows - first < BLOCK ? rows - first : BLOCK;
+		sum = binary_block(sum, dz + first, z + first, labels + first, n);
+	}
+	return sum;
+}
+
+/* ---- softmax cross-entropy */
 
 static real largest(const real *z, uint32_t n)
 {
@@ -46,15 +120,6 @@ double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const 
 	return sum;
 }
 
-/* sigmoid(z) - y from e = exp(-|z|), the only exponential: loss and derivative share it. */
-static double binary_row_backward(real *dz, real logit, uint32_t label)
-{
-	double z = logit, e = exp(-fabs(z));
-	CHECK(label <= 1);
-	*dz = (real)((z >= 0 ? 1 : e) / (1 + e) - label);
-	return fmax(z, 0) - (label ? z : 0) + log1p(e);
-}
-
 static double softmax_row_backward(real *dz, const real *z, uint32_t classes, uint32_t label)
 {
 	double max = largest(z, classes), sum = 0;
@@ -74,11 +139,11 @@ double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outp
                      uint32_t rows)
 {
 	double sum = 0;
+	if (kind == LOSS_BINARY_CROSS_ENTROPY)
+		return binary_backward(dz, z, labels, rows);
 	for (uint32_t r = 0; r < rows; r++) {
 		size_t at = (size_t)r * outputs;
-		sum += kind == LOSS_BINARY_CROSS_ENTROPY
-		               ? binary_row_backward(dz + at, z[at], labels[r].class)
-		               : softmax_row_backward(dz + at, z + at, outputs, labels[r].class);
+		sum += softmax_row_backward(dz + at, z + at, outputs, labels[r].class);
 	}
 	return sum;
 }
