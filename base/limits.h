@@ -28,6 +28,8 @@
 /* ---- models */
 #define MODEL_LAYERS_MAX 64
 #define MODEL_WIDTH_MAX 65536
+#define DROPOUT_MIN 0.0001 /* the draws have 16 bits: smaller shares would be rounded away */
+#define DROPOUT_MAX 0.9999 /* as DROPOUT_MIN: something is kept */
 #define MODEL_PARAMETERS_MAX (64u << 20) /* 256 MiB of float; two such vectors fit the smallest hospital VM (1 GiB) */
 #define MODEL_METADATA_MAX (16u << 20) /* safetensors header: names and scaling of 65,536 inputs */
 #define MODEL_FILE_MAX (4ull * MODEL_PARAMETERS_MAX + MODEL_METADATA_MAX + 8)

@@ -43,24 +43,31 @@ void rng_seeded(struct rng *r, uint64_t seed, const char *label)
 	rng_init(r, octets, label);
 }
 
-static void refill(struct rng *r)
+static void expand(struct rng *r, uint8_t out[RNG_BLOCK])
 {
 	uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
 
 	store_u64(nonce + 4, r->number);
 	CHECK(r->counter <= UINT32_MAX - BLOCKS_PER_REFILL); /* a wrapped counter would repeat the stream */
-	memset(r->block, 0, sizeof r->block);
-	crypto_stream_chacha20_ietf_xor_ic(r->block, r->block, sizeof r->block, nonce, r->counter, r->key);
+	memset(out, 0, RNG_BLOCK);
+	crypto_stream_chacha20_ietf_xor_ic(out, out, RNG_BLOCK, nonce, r->counter, r->key);
 	r->counter += BLOCKS_PER_REFILL;
-	r->used = 0;
 }
 
-static void take(struct rng *r, uint8_t *out, uint32_t n)
+void rng_octets(struct rng *r, uint8_t *out, size_t n)
 {
 	while (n > 0) {
-		if (r->used == RNG_BLOCK)
-			refill(r);
-		uint32_t part = RNG_BLOCK - r->used < n ? RNG_BLOCK - r->used : n;
+		if (r->used == RNG_BLOCK && n >= RNG_BLOCK) {
+			expand(r, out);
+			out += RNG_BLOCK;
+			n -= RNG_BLOCK;
+			continue;
+		}
+		if (r->used == RNG_BLOCK) {
+			expand(r, r->block);
+			r->used = 0;
+		}
+		uint32_t part = RNG_BLOCK - r->used < n ? RNG_BLOCK - r->used : (uint32_t)n;
 		memcpy(out, r->block + r->used, part);
 		r->used += part;
 		out += part;
@@ -76,7 +83,7 @@ uint32_t rng_u32(struct rng *r)
 		r->used += sizeof octets;
 		return load_u32(r->block + r->used - sizeof octets);
 	}
-	take(r, octets, sizeof octets);
+	rng_octets(r, octets, sizeof octets);
 	return load_u32(octets);
 }
 
@@ -84,7 +91,7 @@ uint64_t rng_u64(struct rng *r)
 {
 	uint8_t octets[8];
 
-	take(r, octets, sizeof octets);
+	rng_octets(r, octets, sizeof octets);
 	return load_u64(octets);
 }
 

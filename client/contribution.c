@@ -61,7 +61,11 @@ static enum err train(const struct filling *f, float *parameters, const float *g
 	const struct local_training *local = &f->study->local;
 	struct round_rows rows = {.examples = &f->rows->parts[PART_TRAIN], .batches = &f->w->batches};
 	struct row_source source = {round_rows_begin, round_rows_fill, &rows};
-	struct train_run run = {.round = step, .rounds = f->study->rounds, .anchor = global};
+	struct train_run run = {.round = step,
+	                        .rounds = f->study->rounds,
+	                        .anchor = global,
+	                        .draws = &f->study->draws,
+	                        .site = f->rows->site};
 	struct train_report trained;
 	struct batch_range range;
 	enum err e;

@@ -8,6 +8,7 @@
 #include "base/vec.h"
 
 #include <cblas.h>
+#include <endian.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -128,11 +129,17 @@ static inline double exp_negative(double t)
 {
 	return exp(t);
 }
+
+static inline double expm1_negative(double t)
+{
+	return expm1(t);
+}
 #else
 /* exp(t) for t <= 0: t = k log 2 + r with |r| <= log(2) / 2, the series of exp(r) to r^7 (what is left out is below
  * 6e-9), times 2^k through the exponent's bits. Plain arithmetic, so a loop of it vectorises. log 2 is taken in two
- * parts, the first of so few bits that k times it is exact. Below -87 the result would be subnormal: it is 2e-38. */
-static inline float exp_negative(float t)
+ * parts, the first of so few bits that k times it is exact. Below -87 the result would be subnormal: it is 2e-38.
+ * Returns exp(r) - 1, whose digits near 0 the sum with 1 would lose. */
+static inline float exp_parts(float *power, float t)
 {
 	t = t > -87.0f ? t : -87.0f;
 	int32_t k = (int32_t)(t * 1.44269504f - 0.5f);
@@ -144,11 +151,21 @@ static inline float exp_negative(float t)
 	p = p * r + 1 / 6.0f;
 	p = p * r + 1 / 2.0f;
 	p = p * r + 1;
-	p = p * r + 1;
 	uint32_t bits = (uint32_t)(k + 127) << 23;
-	float power;
-	memcpy(&power, &bits, sizeof power);
-	return p * power;
+	memcpy(power, &bits, sizeof bits);
+	return p * r;
+}
+
+static inline float exp_negative(float t)
+{
+	float power, rest = exp_parts(&power, t);
+	return (rest + 1) * power;
+}
+
+static inline float expm1_negative(float t)
+{
+	float power, rest = exp_parts(&power, t);
+	return rest * power + (power - 1);
 }
 #endif
 
@@ -164,4 +181,32 @@ VEC_WIDE void layers_sigmoid_backward(real *dx, const real *dy, const real *y, s
 {
 	for (size_t i = 0; i < n; i++)
 		dx[i] = dy[i] * (y[i] * (1 - y[i]));
+}
+
+/* tanh|x| = -e / (2 + e) with e = exp(-2|x|) - 1: nothing overflows, and small x keep their digits. */
+VEC_WIDE void layers_tanh_forward(real *y, const real *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		real v = x[i], e = expm1_negative(-2 * (v < 0 ? -v : v)), t = -e / (2 + e);
+		t = v < 0 ? -t : t;
+		y[i] = v == v ? t : v;
+	}
+}
+
+VEC_WIDE void layers_tanh_backward(real *dx, const real *dy, const real *y, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dx[i] = dy[i] * (1 - y[i] * y[i]);
+}
+
+VEC_WIDE static void apply_mask(real *y, const real *x, const uint16_t *draws, uint32_t dropped, real kept, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = x[i] * (le16toh(draws[i]) < dropped ? 0 : kept);
+}
+
+void layers_dropout(real *y, const real *x, const uint16_t *draws, double share, size_t n)
+{
+	uint32_t dropped = (uint32_t)(share * 65536 + 0.5);
+	apply_mask(y, x, draws, dropped, (real)(65536.0 / (65536 - dropped)), n);
 }

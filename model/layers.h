@@ -6,9 +6,12 @@
  *   dense    y = x W^T + 1 b^T         dx = dy W      dW = dy^T x      db = dy^T 1
  *   relu     y = max(x, 0)             dx = dy where y > 0, else 0     (0 at the kink)
  *   sigmoid  y = 1 / (1 + exp(-x))     dx = dy y (1 - y)
+ *   tanh     y = tanh(x)               dx = dy (1 - y^2)
+ *   dropout  y = m x                   dx = m dy           m = 0 or 1 / (1 - share), drawn for each value (Srivastava et
+ *                                                          al. 2014; scaled in training, so that evaluation is y = x)
  *
- * d* is the derivative of the loss with respect to *. The activations need only their own result for the way back, so
- * they may work in place: y == x forward, dx == dy backward. Same inputs, same bits: one BLAS thread, fixed order of
+ * d* is the derivative of the loss with respect to *. The activations need only their own result for the way back, and
+ * dropout only its draws, so they may work in place: y == x forward, dx == dy backward. Same inputs, same bits: one BLAS thread, fixed order of
  * sums.
  */
 #ifndef COHORT_MODEL_LAYERS_H
@@ -45,5 +48,12 @@ void layers_relu_forward(real *y, const real *x, size_t n);
 void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n);
 void layers_sigmoid_forward(real *y, const real *x, size_t n); /* error below 1e-7; no libm call, so it vectorises */
 void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n);
+void layers_tanh_forward(real *y, const real *x, size_t n); /* relative error below 4e-7; no libm call, as sigmoid */
+void layers_tanh_backward(real *dx, const real *dy, const real *y, size_t n);
+
+/* Forward, and the same backward with dx and dy. A draw is a u16 in little-endian octets, as the stream gives them; a
+ * value is dropped when its draw is below share * 65536 (rounded), and what is kept is scaled by the share that is
+ * truly kept, so the mean is exact. NaN and infinity are not hidden: dropped, they are NaN. */
+void layers_dropout(real *y, const real *x, const uint16_t *draws, double share, size_t n);
 
 #endif

@@ -1,18 +1,24 @@
 #include "model/network.h"
 
 #include "base/err.h"
+#include "base/random.h"
 #include "base/vec.h"
 #include "model/layers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Arrays begin at cache lines, so that vector loads do not straddle two. */
 #define ALIGN_REALS (VEC_ALIGN / sizeof(real))
 
-/* An activation right behind a dense layer shares its arrays. */
+/* An activation or dropout right behind a dense layer shares its arrays, and dropout those of a relu before it. */
 static bool shares_arrays(const struct model_spec *s, uint32_t layer)
 {
-	return layer > 0 && s->layers[layer].kind != LAYER_DENSE && s->layers[layer - 1].kind == LAYER_DENSE;
+	enum layer_kind kind = s->layers[layer].kind;
+	if (layer == 0 || kind == LAYER_DENSE)
+		return false;
+	enum layer_kind before = s->layers[layer - 1].kind;
+	return before == LAYER_DENSE || (before == LAYER_RELU && kind == LAYER_DROPOUT);
 }
 
 static size_t array_length(uint32_t rows, uint32_t width)
@@ -21,13 +27,42 @@ static size_t array_length(uint32_t rows, uint32_t width)
 	return (n + ALIGN_REALS - 1) / ALIGN_REALS * ALIGN_REALS;
 }
 
+/* Room for 16-bit draws, in reals. */
+static size_t draws_length(const struct layer *l, uint32_t rows)
+{
+	return l->kind == LAYER_DROPOUT ? array_length(rows, (l->outputs + 1) / 2) : 0;
+}
+
 static size_t memory_length(const struct model_spec *s, uint32_t rows)
 {
 	size_t sum = 0;
-	for (uint32_t l = 0; l < s->layer_count; l++)
+	for (uint32_t l = 0; l < s->layer_count; l++) {
+		sum += draws_length(&s->layers[l], rows);
 		if (!shares_arrays(s, l))
 			sum += 2 * array_length(rows, s->layers[l].outputs);
+	}
 	return sum;
+}
+
+static void lay_out(struct network *n)
+{
+	const struct model_spec *s = &n->spec;
+	real *next = n->memory;
+	for (uint32_t l = 0; l < s->layer_count; l++) {
+		size_t length = array_length(n->rows_max, s->layers[l].outputs),
+		       draws = draws_length(&s->layers[l], n->rows_max);
+		if (draws > 0)
+			n->draws[l] = (uint16_t *)(void *)next;
+		next += draws;
+		if (shares_arrays(s, l)) {
+			n->outputs[l] = n->outputs[l - 1];
+			n->gradients[l] = n->gradients[l - 1];
+			continue;
+		}
+		n->outputs[l] = next;
+		n->gradients[l] = next + length;
+		next += 2 * length;
+	}
 }
 
 void network_init(struct network *n, const struct model_spec *spec, uint32_t rows)
@@ -41,18 +76,7 @@ void network_init(struct network *n, const struct model_spec *spec, uint32_t row
 	layers_init();
 	*n = (struct network){.spec = *spec, .rows_max = rows};
 	n->memory = (real *)vec_f32(memory_length(spec, rows) * (sizeof(real) / sizeof(float)));
-	real *next = n->memory;
-	for (uint32_t l = 0; l < spec->layer_count; l++) {
-		size_t length = array_length(rows, spec->layers[l].outputs);
-		if (shares_arrays(spec, l)) {
-			n->outputs[l] = n->outputs[l - 1];
-			n->gradients[l] = n->gradients[l - 1];
-			continue;
-		}
-		n->outputs[l] = next;
-		n->gradients[l] = next + length;
-		next += 2 * length;
-	}
+	lay_out(n);
 }
 
 void network_free(struct network *n)
@@ -71,7 +95,30 @@ const real *network_input(const struct network *n, uint32_t layer)
 	return layer == 0 ? n->input : n->outputs[layer - 1];
 }
 
-const real *network_forward(struct network *n, const real *parameters, const real *x, uint32_t rows)
+static void drop(struct network *n, uint32_t layer, struct rng *stream, size_t cells)
+{
+	real *out = n->outputs[layer];
+	const real *in = network_input(n, layer);
+	if (n->training) {
+		rng_octets(stream, (uint8_t *)n->draws[layer], cells * sizeof n->draws[layer][0]);
+		layers_dropout(out, in, n->draws[layer], n->spec.layers[layer].share, cells);
+	} else if (out != in) {
+		memcpy(out, in, cells * sizeof *out);
+	}
+}
+
+static void drop_backward(struct network *n, uint32_t layer, size_t cells)
+{
+	real *out = n->gradients[layer - 1];
+	const real *in = n->gradients[layer];
+	if (n->training)
+		layers_dropout(out, in, n->draws[layer], n->spec.layers[layer].share, cells);
+	else if (out != in)
+		memcpy(out, in, cells * sizeof *out);
+}
+
+static const real *through_layers(struct network *n, const real *parameters, const real *x, uint32_t rows,
+                                  struct rng *streams)
 {
 	const struct model_spec *s = &n->spec;
 	CHECK(rows <= n->rows_max);
@@ -85,12 +132,30 @@ const real *network_forward(struct network *n, const real *parameters, const rea
 			layers_relu_forward(n->outputs[i], in, cells);
 		else if (l->kind == LAYER_SIGMOID)
 			layers_sigmoid_forward(n->outputs[i], in, cells);
+		else if (l->kind == LAYER_TANH)
+			layers_tanh_forward(n->outputs[i], in, cells);
+		else if (l->kind == LAYER_DROPOUT)
+			drop(n, i, n->training ? streams++ : NULL, cells);
 		else if (i + 1 < s->layer_count && s->layers[i + 1].kind == LAYER_RELU)
 			layers_dense_relu_forward(n->outputs[i++], in, w, b, dense_shape(n, l));
 		else
 			layers_dense_forward(n->outputs[i], in, w, b, dense_shape(n, l));
 	}
 	return n->outputs[s->layer_count - 1];
+}
+
+const real *network_forward(struct network *n, const real *parameters, const real *x, uint32_t rows)
+{
+	n->training = false;
+	return through_layers(n, parameters, x, rows, NULL);
+}
+
+const real *network_forward_training(struct network *n, const real *parameters, const real *x, uint32_t rows,
+                                     struct rng *streams)
+{
+	CHECK(streams || spec_dropouts(&n->spec) == 0);
+	n->training = true;
+	return through_layers(n, parameters, x, rows, streams);
 }
 
 real *network_logit_gradient(struct network *n)
@@ -112,6 +177,10 @@ void network_backward(struct network *n, const real *parameters)
 			                      dense_shape(n, l));
 		else if (l->kind == LAYER_RELU)
 			layers_relu_backward(n->gradients[i - 1], n->gradients[i], n->outputs[i], cells);
+		else if (l->kind == LAYER_DROPOUT)
+			drop_backward(n, i, cells);
+		else if (l->kind == LAYER_TANH)
+			layers_tanh_backward(n->gradients[i - 1], n->gradients[i], n->outputs[i], cells);
 		else
 			layers_sigmoid_backward(n->gradients[i - 1], n->gradients[i], n->outputs[i], cells);
 	}

@@ -1,5 +1,6 @@
 /*
- * The network: forward and backward over the spec's layers with memory laid out once.
+ * The network: forward and backward over the spec's layers with memory laid out once. Forward is of two kinds, which
+ * differ in dropout alone: network_forward evaluates, network_forward_training drops.
  *
  *   layer l       outputs[l] = A [rows, outputs of l]       gradients[l] = dL/dA, same shape
  *   input x[rows, inputs] is borrowed from the caller
@@ -9,8 +10,9 @@
  *   gradients <- ... <------------------- dL/dlogits        network_backward: fills gradients
  *   sum over rows of gradients[l]^T A[l-1]                  network_gradient: fills a flat vector
  *
- * An activation right behind a dense layer works in the dense layer's two arrays (outputs[l] == outputs[l-1]):
- * backward needs only its result. So gradients[l] of a dense layer l ends as G[B,O], the derivative by what the dense
+ * An activation or dropout right behind a dense layer works in the dense layer's two arrays (outputs[l] ==
+ * outputs[l-1]): backward needs only its result, or its draws. So does dropout right behind relu: what relu needs for
+ * the way back, where its result is above 0, dropout leaves wherever a gradient comes back. So gradients[l] of a dense layer l ends as G[B,O], the derivative by what the dense
  * layer itself put out, and network_input(l) is A[B,I], what it read. These two stay until the next forward: a row's
  * gradient norm is sqrt(sum_l |G_l row|^2 (|A_l row|^2 + 1)) without any row's gradient ever made (Goodfellow 2015),
  * and scaling the rows of G between network_backward and network_gradient weights the rows. That is why these are two
@@ -21,6 +23,8 @@
 
 #include "model/real.h"
 #include "model/spec.h"
+
+#include <stdbool.h>
 
 /* Rows processed at once: beyond it sgemm gains nothing. Larger batches are sums over blocks. */
 #define NETWORK_ROWS_MAX 1024
@@ -35,7 +39,9 @@ struct network {
 	const real *input; /* x of the last forward, borrowed until network_gradient */
 	real *outputs[MODEL_LAYERS_MAX];
 	real *gradients[MODEL_LAYERS_MAX];
+	uint16_t *draws[MODEL_LAYERS_MAX]; /* of a dropout layer's last training forward, [rows, outputs of l] */
 	real *memory; /* holds all of them */
+	bool training; /* the last forward */
 };
 
 /* Room for `rows` rows at once, or for fewer where the two bounds above say so: n->rows_max tells. The spec is
@@ -47,10 +53,16 @@ void network_free(struct network *n); /* accepts a zeroed one */
  * is the flat vector of spec.parameters. */
 const real *network_forward(struct network *n, const real *parameters, const real *x, uint32_t rows);
 
+/* The same in training. Draws for dropout layer d = 0, 1, ... are taken from streams[d] (model/dropout.h); without
+ * dropout layers `streams` may be NULL. */
+struct rng;
+const real *network_forward_training(struct network *n, const real *parameters, const real *x, uint32_t rows,
+                                     struct rng *streams);
+
 /* Where the derivative of the loss by the logits goes before network_backward: [rows, spec.outputs]. */
 real *network_logit_gradient(struct network *n);
 
-/* From there down to gradients[l] of every dense layer. `parameters` as in the forward call. */
+/* From there down to gradients[l] of every dense layer, by what the last forward dropped. `parameters` as there. */
 void network_backward(struct network *n, const real *parameters);
 
 /* target = beta * target + alpha * (sum over rows of the gradient by the parameters), flat. beta 0 does not read

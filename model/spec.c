@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LAYERS_BUILT "dense|relu|sigmoid"
-#define LAYERS_PLANNED "dropout|tanh|conv"
-#define LAYERS_SAID "dense WIDTH, relu or sigmoid"
+#define LAYERS_BUILT "dense|relu|sigmoid|tanh|dropout"
+#define LAYERS_PLANNED "conv"
+#define LAYERS_SAID "dense WIDTH, relu, sigmoid, tanh or dropout SHARE"
 
 void spec_begin(struct model_spec *s, uint32_t inputs)
 {
@@ -91,6 +91,21 @@ static enum err add_activation(struct model_spec *s, enum layer_kind kind, const
 	return OK;
 }
 
+static enum err add_dropout(struct model_spec *s, const char *text, struct bytes argument, struct diag *why)
+{
+	struct layer l = {.kind = LAYER_DROPOUT, .inputs = width_now(s), .outputs = width_now(s)};
+	char canonical[SPEC_LAYER_SIZE];
+	if (!parse_f64(&l.share, argument, '.') || !(l.share >= DROPOUT_MIN && l.share <= DROPOUT_MAX))
+		return diag_set(why, ERR_DATA,
+		                "layer \"%s\": the share must be a number from %g to %g, such as \"dropout 0.2\"", text,
+		                DROPOUT_MIN, DROPOUT_MAX);
+	spec_layer_text(canonical, &l);
+	if (strcmp(text, canonical) != 0)
+		return diag_set(why, ERR_DATA, "layer \"%s\": write \"%s\"", text, canonical);
+	s->layers[s->layer_count++] = l;
+	return OK;
+}
+
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why)
 {
 	size_t len = strcspn(text, " ");
@@ -104,15 +119,22 @@ enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why
 		return add_activation(s, LAYER_RELU, text, argument, why);
 	if (bytes_equal(kind, bytes_text("sigmoid")))
 		return add_activation(s, LAYER_SIGMOID, text, argument, why);
+	if (bytes_equal(kind, bytes_text("tanh")))
+		return add_activation(s, LAYER_TANH, text, argument, why);
+	if (bytes_equal(kind, bytes_text("dropout")))
+		return add_dropout(s, text, argument, why);
 	return refuse_kind(text, kind, why);
 }
 
 void spec_layer_text(char out[SPEC_LAYER_SIZE], const struct layer *l)
 {
+	static const char *const names[] = {[LAYER_RELU] = "relu", [LAYER_SIGMOID] = "sigmoid", [LAYER_TANH] = "tanh"};
 	if (l->kind == LAYER_DENSE)
 		snprintf(out, SPEC_LAYER_SIZE, "dense %u", l->outputs);
+	else if (l->kind == LAYER_DROPOUT)
+		snprintf(out, SPEC_LAYER_SIZE, "dropout %g", l->share);
 	else
-		snprintf(out, SPEC_LAYER_SIZE, "%s", l->kind == LAYER_RELU ? "relu" : "sigmoid");
+		snprintf(out, SPEC_LAYER_SIZE, "%s", names[l->kind]);
 }
 
 enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why)
@@ -134,6 +156,14 @@ enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why)
 	s->outputs = outputs;
 	s->loss = outputs == 1 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY;
 	return OK;
+}
+
+uint32_t spec_dropouts(const struct model_spec *s)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < s->layer_count; i++)
+		count += s->layers[i].kind == LAYER_DROPOUT;
+	return count;
 }
 
 uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins)

@@ -5,7 +5,7 @@
  *
  *   parameters  | W0 128x30 | b0 128 | W1 64x128 | b1 64 | W2 1x64 | b2 1 |      row-major [out, in], float
  *
- * Only dense layers have parameters; they are numbered 0, 1, ... in the exported file's tensor names
+ * Only dense layers have parameters (dropout works in training alone and is the identity otherwise); they are numbered 0, 1, ... in the exported file's tensor names
  * (`layer.N.weight`, `layer.N.bias`). Layers end with the logits: loss and link follow from the label, so a last
  * sigmoid is an error. Layers are a closed set: nothing received is ever executed.
  */
@@ -18,12 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum layer_kind { LAYER_DENSE, LAYER_RELU, LAYER_SIGMOID };
+enum layer_kind { LAYER_DENSE, LAYER_RELU, LAYER_SIGMOID, LAYER_TANH, LAYER_DROPOUT };
 
 struct layer {
 	enum layer_kind kind;
-	uint32_t inputs, outputs; /* equal for activations */
+	uint32_t inputs, outputs; /* equal for all but dense */
 	size_t weight, bias; /* offsets in the flat vector (dense) */
+	double share; /* dropout: of the values that training sets to 0 */
 };
 
 enum loss_kind { LOSS_BINARY_CROSS_ENTROPY, LOSS_SOFTMAX_CROSS_ENTROPY };
@@ -66,13 +67,15 @@ struct local_training {
 
 void spec_begin(struct model_spec *s, uint32_t inputs);
 
-/* One layer's text: "dense 128", "relu", "sigmoid". ERR_DATA names the nearest known layer, says "not built yet" for
- * dropout, tanh and conv, or what is wrong with the width; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX.
- *  */
+/* One layer's text: "dense 128", "relu", "sigmoid", "tanh", "dropout 0.2" (DROPOUT_MIN to DROPOUT_MAX, at most six
+ * digits, written in the one way that spec_layer_text writes it). ERR_DATA names the nearest known layer, says "not
+ * built yet" for conv, or what is wrong with the number; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
 
 /* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
 enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST_USE;
+
+uint32_t spec_dropouts(const struct model_spec *s); /* how many layers are dropout */
 
 /* Length of the metric counts of one part (model/metrics.h gives their order): two score histograms of `bins` for a
  * binary label, otherwise the confusion matrix, outputs x outputs. */
@@ -82,7 +85,7 @@ uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
 const char *spec_link(const struct model_spec *s);
 
 /* One layer as spec_add_layer reads it. */
-#define SPEC_LAYER_SIZE 32 /* "dense 65536" */
+#define SPEC_LAYER_SIZE 32 /* "dense 65536", "dropout 0.123456" */
 void spec_layer_text(char out[SPEC_LAYER_SIZE], const struct layer *l);
 
 /* Appends the layers as spec_add_layer reads them, as a JSON list: ["dense 128","relu","dense 1"]. */

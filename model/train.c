@@ -12,6 +12,7 @@ void trainer_init(struct trainer *t, const struct model_spec *spec, const struct
 	*t = (struct trainer){0};
 	network_init(&t->network, spec, settings->batch);
 	optimizer_init(&t->optimizer, settings, spec->parameters);
+	dropout_init(&t->dropout, spec);
 	t->gradient = vec_f32(spec->parameters);
 	t->x = vec_f32((size_t)t->network.rows_max * spec->inputs);
 	t->labels = mem_array(t->network.rows_max, sizeof *t->labels);
@@ -21,6 +22,7 @@ void trainer_free(struct trainer *t)
 {
 	network_free(&t->network);
 	optimizer_free(&t->optimizer);
+	dropout_free(&t->dropout);
 	free(t->gradient);
 	free(t->x);
 	free(t->labels);
@@ -35,7 +37,7 @@ static double batch_gradient(struct trainer *t, const float *parameters, struct 
 	for (uint32_t first = 0, rows; first < batch; first += rows) {
 		rows = batch - first < n->rows_max ? batch - first : n->rows_max;
 		source.fill(source.context, t->x, t->labels, first, rows);
-		const float *logits = network_forward(n, parameters, t->x, rows);
+		const float *logits = network_forward_training(n, parameters, t->x, rows, t->dropout.streams);
 		loss += loss_backward(network_logit_gradient(n), n->spec.loss, logits, n->spec.outputs, t->labels,
 		                      rows);
 		network_backward(n, parameters);
@@ -55,6 +57,7 @@ enum err trainer_run(struct trainer *t, float *parameters, struct train_report *
 {
 	struct train_report sums = {0};
 	optimizer_begin(&t->optimizer, rate_factor(&t->optimizer.settings.schedule, run), run.anchor);
+	dropout_begin(&t->dropout, run.draws, run.site, run.round);
 	for (uint32_t batch; (batch = source.begin(source.context)) > 0; sums.steps++) {
 		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
 			return diag_set(why, ERR_CANCELLED, "training was cancelled after %llu steps",

@@ -10,6 +10,7 @@
 #ifndef COHORT_MODEL_TRAIN_H
 #define COHORT_MODEL_TRAIN_H
 
+#include "model/dropout.h"
 #include "model/network.h"
 #include "model/optimizer.h"
 #include "model/source.h"
@@ -19,16 +20,19 @@
 struct trainer {
 	struct network network;
 	struct optimizer optimizer;
+	struct dropout dropout;
 	float *gradient; /* flat, spec.parameters */
 	float *x; /* one block of rows [network.rows_max, inputs] */
 	union label_value *labels;
 };
 
 /* What one run needs beside parameters and rows. All of it may be zero where the settings have neither schedule nor
- * proximal term. */
+ * proximal term and the model no dropout. */
 struct train_run {
-	uint32_t round, rounds; /* training round r = 1 ... R of the study: the learning rate's schedule */
+	uint32_t round, rounds; /* training round r = 1 ... R of the study: the schedule, and the draws of dropout */
 	const float *anchor; /* [spec.parameters] the proximal term's: the global parameters, in memory of their own */
+	const struct hash *draws; /* dropout: the study's `draws` */
+	const char *site; /* dropout: the site's name */
 };
 
 struct train_report {

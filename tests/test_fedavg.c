@@ -105,7 +105,8 @@ static void sequence_fill(void *context, float *x, union label_value *labels, ui
 static void train_plainly(float *parameters, const struct fixture *f, uint32_t step)
 {
 	float before[PARAMETERS_MAX];
-	struct train_run run = {.round = step, .rounds = f->study.rounds, .anchor = before};
+	struct train_run run = {
+		.round = step, .rounds = f->study.rounds, .anchor = before, .draws = &f->study.draws, .site = SITE};
 	struct sequence s;
 	struct trainer t;
 
@@ -323,6 +324,12 @@ static void test_schedule_and_proximal_term(void **state)
 	        "proximal: 0.5, schedule: {kind: cosine, warmup: 2, floor: 0.1}}}");
 }
 
+static void test_dropout(void **state)
+{
+	(void)state;
+	compare("model: {layers: [dense 3, tanh, dropout 0.25, dense 1]}");
+}
+
 /* The weight's share makes the grid coarser: 48 patients of at most 5,000. */
 static void test_a_large_cap_and_a_server_rate(void **state)
 {
@@ -364,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_adam),
 		cmocka_unit_test(test_momentum_and_decay),
 		cmocka_unit_test(test_schedule_and_proximal_term),
+		cmocka_unit_test(test_dropout),
 		cmocka_unit_test(test_a_large_cap_and_a_server_rate),
 		cmocka_unit_test(test_saturation),
 	};

@@ -94,6 +94,11 @@ static void forward_sigmoid(struct layer_case *k)
 	layers_sigmoid_forward(k->y, k->x, k->outputs);
 }
 
+static void forward_tanh(struct layer_case *k)
+{
+	layers_tanh_forward(k->y, k->x, k->outputs);
+}
+
 static void free_case(struct layer_case *k)
 {
 	double *all[] = {k->x, k->w, k->b, k->y, k->c};
@@ -166,6 +171,7 @@ static void activations(void **state)
 	(void)state;
 	check_activation(forward_relu, layers_relu_backward, "relu");
 	check_activation(forward_sigmoid, layers_sigmoid_backward, "sigmoid");
+	check_activation(forward_tanh, layers_tanh_backward, "tanh");
 }
 
 /* ---- losses */
@@ -227,11 +233,20 @@ struct network_case {
 	uint32_t rows;
 };
 
+/* The same draws at every call: what is dropped is a constant of the function that is derived. */
+static struct rng *begun(struct rng streams[2])
+{
+	rng_seeded(&streams[0], 1, "dropout 0");
+	rng_seeded(&streams[1], 1, "dropout 1");
+	return streams;
+}
+
 static double network_value(void *context)
 {
 	struct network_case *k = context;
 	const struct model_spec *s = &k->network.spec;
-	const double *z = network_forward(&k->network, k->parameters, k->x, k->rows);
+	struct rng streams[2];
+	const double *z = network_forward_training(&k->network, k->parameters, k->x, k->rows, begun(streams));
 	return loss_forward(s->loss, z, s->outputs, k->labels, k->rows);
 }
 
@@ -248,7 +263,8 @@ static void check_network(const char *layers, uint32_t inputs, uint32_t outputs,
 	double *gradient = normals(s.parameters, &r);
 	struct probe p = {network_value, &k, layers};
 
-	const double *z = network_forward(&k.network, k.parameters, k.x, k.rows);
+	struct rng streams[2];
+	const double *z = network_forward_training(&k.network, k.parameters, k.x, k.rows, begun(streams));
 	loss_backward(network_logit_gradient(&k.network), s.loss, z, outputs, k.labels, k.rows);
 	network_backward(&k.network, k.parameters);
 	network_gradient(&k.network, gradient, 1, 0);
@@ -274,6 +290,14 @@ static void networks(void **state)
 		"relu, dense 4, relu, ",
 		"sigmoid, sigmoid, dense 1, sigmoid, relu, ",
 		"dense 1, dense 6, relu, ",
+		"dense 6, tanh, dense 5, tanh, ",
+		"tanh, dense 6, relu, tanh, ",
+		"dense 6, relu, dropout 0.3, ",
+		"dropout 0.2, dense 6, relu, dropout 0.5, ",
+		"dense 6, dropout 0.4, dense 5, tanh, dropout 0.25, ",
+		"dense 6, dropout 0.4, relu, sigmoid, dropout 0.1, relu, ",
+		"dense 6, relu, dropout 0.4, tanh, ",
+		"relu, dropout 0.3, dense 5, dropout 0.3, sigmoid, ",
 	};
 	for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
 		for (uint32_t outputs = 1; outputs <= 3; outputs += 2) {

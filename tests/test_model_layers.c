@@ -220,25 +220,97 @@ static void sigmoid_edges(void **state)
 	assert_true(isnan(y[4]));
 }
 
+/* Relative, so that small x keep their digits: from 1e-30 to where tanh is 1, both signs. */
+static void tanh_error_bound(void **state)
+{
+	(void)state;
+	enum { N = 200000 };
+	static float x[2 * N], y[2 * N];
+	double worst = 0;
+	for (int i = 0; i < N; i++) {
+		x[i] = (float)exp(-69 + 74.0 * i / N);
+		x[N + i] = -x[i];
+	}
+	layers_tanh_forward(y, x, 2 * N);
+	for (int i = 0; i < 2 * N; i++)
+		worst = fmax(worst, fabs(y[i] / tanh(x[i]) - 1));
+	if (worst > 4e-7)
+		fail_msg("error %g", worst);
+}
+
+static void tanh_edges(void **state)
+{
+	(void)state;
+	float x[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1e30f, -1e30f, 100, -100}, y[9];
+	layers_tanh_forward(y, x, 9);
+	assert_true(y[0] == 0 && y[1] == 0);
+	assert_true(y[2] == 1 && y[5] == 1 && y[7] == 1);
+	assert_true(y[3] == -1 && y[6] == -1 && y[8] == -1);
+	assert_true(isnan(y[4]));
+}
+
+/* By the definition, draw by draw; what is kept is scaled so that the mean stays. */
+static void dropout(void **state)
+{
+	(void)state;
+	enum { N = 65536 };
+	static uint16_t draws[N];
+	static float x[N], y[N];
+	static const double shares[] = {0.0001, 0.2, 0.5, 0.9999};
+	for (uint32_t i = 0; i < N; i++) {
+		uint8_t octets[2] = {(uint8_t)i, (uint8_t)(i >> 8)}; /* every draw once */
+		memcpy(&draws[i], octets, 2);
+		x[i] = 1.5f;
+	}
+	for (size_t k = 0; k < 4; k++) {
+		uint32_t dropped = (uint32_t)lround(shares[k] * N), zeros = 0;
+		double sum = 0;
+		layers_dropout(y, x, draws, shares[k], N);
+		for (uint32_t i = 0; i < N; i++) {
+			zeros += y[i] == 0;
+			sum += y[i];
+			assert_true((y[i] == 0) == (i < dropped));
+		}
+		assert_int_equal(zeros, dropped);
+		assert_true(fabs(zeros / (double)N - shares[k]) < 1e-5);
+		assert_true(fabs(sum / N / 1.5 - 1) < 1e-6);
+	}
+	const float odd[] = {NAN, NAN, INFINITY, -3, -3, 0};
+	const uint16_t given[] = {0, 0xffff, 0xffff, 0, 0xffff, 0xffff};
+	layers_dropout(y, odd, given, 0.5, 6);
+	assert_true(isnan(y[0]) && isnan(y[1]) && y[2] == INFINITY && y[3] == 0 && y[4] == -6 && y[5] == 0);
+}
+
 static void activations_in_place(void **state)
 {
 	(void)state;
 	enum { N = 100 };
+	static const struct {
+		void (*forward)(real *, const real *, size_t);
+		void (*backward)(real *, const real *, const real *, size_t);
+	} kinds[] = {{layers_relu_forward, layers_relu_backward},
+	             {layers_sigmoid_forward, layers_sigmoid_backward},
+	             {layers_tanh_forward, layers_tanh_backward}};
+	uint16_t draws[N];
 	struct rng r;
 	float x[N], y[N], dy[N], dx[N], xy[N], dxy[N];
 	rng_seeded(&r, 1, "in place");
 	models_normal(x, N, 2, &r);
 	models_normal(dy, N, 2, &r);
-	for (int kind = 0; kind < 2; kind++) {
-		(kind ? layers_sigmoid_forward : layers_relu_forward)(y, x, N);
-		(kind ? layers_sigmoid_backward : layers_relu_backward)(dx, dy, y, N);
+	rng_octets(&r, (uint8_t *)draws, sizeof draws);
+	for (int kind = 0; kind < 3; kind++) {
+		kinds[kind].forward(y, x, N);
+		kinds[kind].backward(dx, dy, y, N);
 		memcpy(xy, x, sizeof x);
 		memcpy(dxy, dy, sizeof dy);
-		(kind ? layers_sigmoid_forward : layers_relu_forward)(xy, xy, N);
-		(kind ? layers_sigmoid_backward : layers_relu_backward)(dxy, dxy, xy, N);
+		kinds[kind].forward(xy, xy, N);
+		kinds[kind].backward(dxy, dxy, xy, N);
 		assert_memory_equal(xy, y, sizeof y);
 		assert_memory_equal(dxy, dx, sizeof dx);
 	}
+	layers_dropout(y, x, draws, 0.3, N);
+	layers_dropout(x, x, draws, 0.3, N);
+	assert_memory_equal(x, y, sizeof y);
 }
 
 int main(void)
@@ -253,6 +325,9 @@ int main(void)
 		cmocka_unit_test(nan_passes_dense),
 		cmocka_unit_test(sigmoid_error_bound),
 		cmocka_unit_test(sigmoid_edges),
+		cmocka_unit_test(tanh_error_bound),
+		cmocka_unit_test(tanh_edges),
+		cmocka_unit_test(dropout),
 		cmocka_unit_test(activations_in_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ static const struct {
 	{"dense 16, sigmoid, dense 8, sigmoid, dense 4", 9, 4, 25},
 	{"relu, dense 12, sigmoid, relu, dense 6, dense 2", 7, 2, 64},
 	{"sigmoid, dense 1, relu, sigmoid, dense 5", 4, 5, 1},
+	{"dropout 0.2, dense 16, relu, dropout 0.5, dense 8, tanh, dropout 0.3, dense 2", 6, 2, 40},
+	{"dense 9, dropout 0.4, relu, tanh, dense 1", 5, 1, 13},
 };
 #define MODELS (sizeof models / sizeof models[0])
 
@@ -165,6 +167,99 @@ static void rows_from_activations_and_gradients(void **state)
 	}
 }
 
+static struct rng *streams_of(struct rng streams[8], uint64_t seed)
+{
+	for (int i = 0; i < 8; i++)
+		rng_seeded(&streams[i], seed + (uint64_t)i, "streams");
+	return streams;
+}
+
+/* G and A are what they are in training, too: the gradient is sum of G^T A, and scaling rows of G scales their part. */
+static void rows_in_training(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < MODELS; m++) {
+		struct setup t = setup_new(m);
+		struct network *n = &t.network;
+		struct rng streams[8];
+		const float *z = network_forward_training(n, t.parameters, t.x, t.rows, streams_of(streams, 5));
+		loss_backward(network_logit_gradient(n), t.spec.loss, z, t.spec.outputs, t.labels, t.rows);
+		network_backward(n, t.parameters);
+		network_gradient(n, t.gradient, 1, 0);
+		for (uint32_t l = 0; l < t.spec.layer_count; l++) {
+			const struct layer *layer = &t.spec.layers[l];
+			const float *a = network_input(n, l), *g = n->gradients[l];
+			if (layer->kind != LAYER_DENSE)
+				continue;
+			for (uint32_t o = 0; o < layer->outputs; o++)
+				for (uint32_t i = 0; i < layer->inputs; i++) {
+					double sum = 0;
+					for (size_t r = 0; r < t.rows; r++)
+						sum += (double)g[r * layer->outputs + o] * a[r * layer->inputs + i];
+					double got = t.gradient[layer->weight + (size_t)o * layer->inputs + i];
+					assert_true(fabs(got - sum) <= 1e-5 * fmax(1, fabs(sum)));
+				}
+		}
+		setup_free(&t);
+	}
+}
+
+/* Draw by draw from a second reader of the stream: what the dense layer behind reads is what training drops and
+ * scales, and in evaluation it is everything. */
+static void dropout_by_the_stream(void **state)
+{
+	(void)state;
+	struct model_spec s = models_spec("dense 7, relu, dropout 0.3, dense 2", 4, 2);
+	enum { ROWS = 50, WIDTH = 7 };
+	struct network n;
+	struct rng r, streams[8], reader[8];
+	float x[ROWS * 4], *w = vec_f32(s.parameters), all[ROWS * WIDTH];
+	rng_seeded(&r, 8, "dropout");
+	models_normal(x, ROWS * 4, 1, &r);
+	models_normal(w, s.parameters, 1, &r);
+	network_init(&n, &s, ROWS);
+	network_forward(&n, w, x, ROWS);
+	memcpy(all, network_input(&n, 3), sizeof all);
+	streams_of(streams, 1);
+	streams_of(reader, 1);
+	for (int batch = 0; batch < 3; batch++) {
+		unsigned dropped = 0;
+		network_forward_training(&n, w, x, ROWS, streams);
+		const float *read = network_input(&n, 3);
+		for (int i = 0; i < ROWS * WIDTH; i++) {
+			uint8_t octets[2];
+			rng_octets(reader, octets, 2);
+			bool drop = octets[0] + 256 * octets[1] < 19661; /* 0.3 * 65536 = 19660.8 */
+			float wanted = all[i] * (drop ? 0 : (float)(65536.0 / (65536 - 19661)));
+			assert_true(read[i] == wanted);
+			dropped += drop;
+		}
+		assert_true(dropped > 60 && dropped < 150); /* 105 +- 8.6 */
+	}
+	network_forward(&n, w, x, ROWS);
+	assert_memory_equal(network_input(&n, 3), all, sizeof all);
+	network_free(&n);
+	free(w);
+}
+
+/* Arrays are shared where the header says so. */
+static void shared_arrays(void **state)
+{
+	(void)state;
+	struct model_spec s =
+		models_spec("dense 4, relu, dropout 0.5, dense 4, tanh, dropout 0.5, dense 4, dropout 0.5, "
+	                    "dense 1",
+	                    3, 1);
+	struct network n;
+	network_init(&n, &s, 8);
+	assert_ptr_equal(n.outputs[0], n.outputs[2]);
+	assert_ptr_equal(n.gradients[0], n.gradients[2]);
+	assert_ptr_equal(n.outputs[3], n.outputs[4]);
+	assert_ptr_not_equal(n.outputs[4], n.outputs[5]);
+	assert_ptr_equal(n.outputs[6], n.outputs[7]);
+	network_free(&n);
+}
+
 /* Nothing of an earlier call shows: other rows in between change no bit. */
 static void same_bits_after_other_rows(void **state)
 {
@@ -215,8 +310,13 @@ static void rows_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(agrees_with_reference),      cmocka_unit_test(gradient_into_any_target),
-		cmocka_unit_test(same_bits_after_other_rows), cmocka_unit_test(rows_from_activations_and_gradients),
+		cmocka_unit_test(agrees_with_reference),
+		cmocka_unit_test(gradient_into_any_target),
+		cmocka_unit_test(same_bits_after_other_rows),
+		cmocka_unit_test(rows_from_activations_and_gradients),
+		cmocka_unit_test(rows_in_training),
+		cmocka_unit_test(dropout_by_the_stream),
+		cmocka_unit_test(shared_arrays),
 		cmocka_unit_test(rows_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,13 @@ static void test_stream_order(void **state)
 	assert_int_equal(EVP_EncryptUpdate(cipher, expected, &n, expected, sizeof expected), 1);
 	EVP_CIPHER_CTX_free(cipher);
 	for (size_t at = 0; at < LENGTH;) {
+		uint8_t many[2000];
+		size_t count = rng_below(&choice, 4) ? 0 : rng_below(&choice, sizeof many);
+		if (count > LENGTH - at)
+			count = LENGTH - at;
+		rng_octets(&r, many, count);
+		assert_memory_equal(many, expected + at, count);
+		at += count;
 		if (rng_below(&choice, 2)) {
 			assert_true(rng_u64(&r) == load_u64(expected + at));
 			at += 8;

@@ -198,7 +198,8 @@ static void check_study(const char *label, const char *terms)
 static void two_classes(void **state)
 {
 	(void)state;
-	check_study("{name: label, type: binary}", "model: {layers: [dense 5, relu, dense 4, sigmoid, dense 1]}\n");
+	check_study("{name: label, type: binary}",
+	            "model: {layers: [dense 5, relu, dropout 0.5, dense 4, sigmoid, dense 3, tanh, dense 1]}\n");
 }
 
 static void three_classes(void **state)

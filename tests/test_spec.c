@@ -58,11 +58,14 @@ static void tensors_cover_the_vector(void **state)
 static void layers_as_text(void **state)
 {
 	(void)state;
-	struct model_spec s = models_spec("dense 128, relu, dense   64, sigmoid, dense 1", 30, 1);
+	struct model_spec s =
+		models_spec("dense 128, relu, dropout 0.2, dense   64, sigmoid, tanh, dropout 0.125, dense 1", 30, 1);
 	struct buf out;
 	buf_init(&out, 1000);
 	spec_put_layers(&out, &s);
-	assert_string_equal(buf_text(&out), "[\"dense 128\",\"relu\",\"dense 64\",\"sigmoid\",\"dense 1\"]");
+	assert_string_equal(buf_text(&out),
+	                    "[\"dense 128\",\"relu\",\"dropout 0.2\",\"dense 64\",\"sigmoid\",\"tanh\",\"dropout "
+	                    "0.125\",\"dense 1\"]");
 	buf_free(&out);
 }
 
@@ -87,11 +90,22 @@ static void refused_layers(void **state)
 		{"Relu", ERR_DATA, "did you mean \"relu\"?"},
 		{"sigmoyd", ERR_DATA, "did you mean \"sigmoid\"?"},
 		{"dropot 0.2", ERR_DATA, "did you mean \"dropout\"?"},
-		{"dropout 0.2", ERR_DATA, "layer \"dropout 0.2\" is not built yet"},
-		{"tanh", ERR_DATA, "not built yet"},
+		{"dropout", ERR_DATA, "the share must be a number from 0.0001 to 0.9999, such as \"dropout 0.2\""},
+		{"dropout 0", ERR_DATA, "a number from"},
+		{"dropout 1", ERR_DATA, "a number from"},
+		{"dropout 20%", ERR_DATA, "a number from"},
+		{"dropout -0.5", ERR_DATA, "a number from"},
+		{"dropout 0.00009", ERR_DATA, "a number from"},
+		{"dropout 0.20", ERR_DATA, "write \"dropout 0.2\""},
+		{"dropout .5", ERR_DATA, "write \"dropout 0.5\""},
+		{"dropout  0.5", ERR_DATA, "write \"dropout 0.5\""},
+		{"dropout 0.12345678", ERR_DATA, "write \"dropout 0.123457\""},
+		{"tanh 1", ERR_DATA, "takes no number"},
+		{"tahn", ERR_DATA, "did you mean \"tanh\"?"},
 		{"conv 8", ERR_DATA, "not built yet"},
 		{"softmax", ERR_DATA, "end with the logits"},
-		{"transformer", ERR_DATA, "unknown layer \"transformer\"; use dense WIDTH, relu or sigmoid"},
+		{"transformer", ERR_DATA,
+	         "unknown layer \"transformer\"; use dense WIDTH, relu, sigmoid, tanh or dropout SHARE"},
 		{"", ERR_DATA, "unknown layer"},
 		{" dense 3", ERR_DATA, "unknown layer"},
 		{"dense", ERR_DATA, "needs a width"},
@@ -130,6 +144,7 @@ static void refused_ends(void **state)
 		{{NULL}, 1, "the model has no layers; the smallest is \"dense 1\""},
 		{{"dense 1", "sigmoid"}, 1, "the last layer is \"sigmoid\""},
 		{{"dense 2", "relu"}, 1, "the last layer is \"relu\""},
+		{{"dense 1", "dropout 0.5"}, 1, "the last layer is \"dropout 0.5\""},
 		{{"dense 2"}, 1, "this label needs \"dense 1\""},
 		{{"dense 2"}, 3, "this label needs \"dense 3\""},
 	};

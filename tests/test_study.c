@@ -292,9 +292,6 @@ static void full_listing(void **state)
 	         "study.yaml:29:33: training.local.optimizer: under privacy.mechanism distributed sites keep no "
 	         "moments; move "
 	         "\"adam\" to training.server"},
-		{"dropout 0.2, ", "",
-	         "study.yaml:24:29: model.layers[2]: layer \"dropout 0.2\" is not built yet; use dense WIDTH, relu or "
-	         "sigmoid"},
 		{"masking: required", "masking: off",
 	         "study.yaml:36:10: masking: \"required\" is not built yet in this version; write masking: off"},
 		{"mechanism: distributed, epsilon: 3, delta: 1.0e-4, clip: 1.0, sampling_rate: 0.1, patients: 644,\n"
@@ -319,6 +316,8 @@ static void full_listing(void **state)
 	assert_string_equal(s.schema.features[70].column, "ajcc_pathologic_n_N0 (i-)");
 	assert_true(s.schema.features[70].unscaled);
 	assert_int_equal(s.model.inputs, 73 + 71);
+	assert_int_equal(s.model.layers[2].kind, LAYER_DROPOUT);
+	assert_true(s.model.layers[2].share == 0.2);
 	study_free(&s);
 	free(text);
 }

@@ -178,8 +178,19 @@ static void refuses_model_and_training(void **state)
 	         "11:11: model.layers: the last layer is \"sigmoid\"; layers end with the logits (\"dense 1\"), what "
 	         "follows "
 	         "them is the label's"},
-		{"[dense 1]", "[tanh, dense 1]",
-	         "11:12: model.layers[0]: layer \"tanh\" is not built yet; use dense WIDTH, relu or sigmoid"},
+		{"[dense 1]", "[conv 3, dense 1]",
+	         "11:12: model.layers[0]: layer \"conv 3\" is not built yet; use dense WIDTH, relu, sigmoid, tanh or "
+	         "dropout SHARE"},
+		{"[dense 1]", "[dropout 1.5, dense 1]",
+	         "11:12: model.layers[0]: layer \"dropout 1.5\": the share must be a number from 0.0001 to 0.9999, "
+	         "such "
+	         "as \"dropout 0.2\""},
+		{"[dense 1]", "[dropout 0.20, dense 1]",
+	         "11:12: model.layers[0]: layer \"dropout 0.20\": write \"dropout 0.2\""},
+		{"[dense 1]", "[dense 1, dropout 0.5]",
+	         "11:11: model.layers: the last layer is \"dropout 0.5\"; layers end with the logits (\"dense 1\"), "
+	         "what "
+	         "follows them is the label's"},
 		{"[dense 1]", "[dense 3, rleu, dense 1]",
 	         "11:21: model.layers[1]: unknown layer \"rleu\"; did you mean \"relu\"?"},
 		{"[dense 1]\n", "[dense 1]\n  init: xavier\n",

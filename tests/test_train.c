@@ -330,6 +330,43 @@ static void a_run_has_its_round(void **state)
 	problem_free(&p);
 }
 
+/* A round that is repeated drops the same, whatever ran before and however many rows go at once; another round does not. */
+static void dropout_follows_from_the_round(void **state)
+{
+	(void)state;
+	struct problem p = problem_new(90);
+	struct model_spec s = models_spec("dense 6, relu, dropout 0.5, dense 3", 4, 3);
+	struct memory_rows rows = rows_of(&p, 30, 9);
+	struct local_training sgd = {.batch = 30, .optimizer = OPTIMIZER_SGD, .learning_rate = 0.25}, blocks = sgd;
+	struct hash study = {{3}};
+	struct train_run first = {.round = 1, .rounds = 9, .draws = &study, .site = "st-mary"}, second = first;
+	struct trainer t, small;
+	float *w[4];
+	second.round = 2;
+	blocks.batch = 7;
+	trainer_init(&t, &s, &sgd);
+	trainer_init(&small, &s, &blocks);
+	for (int i = 0; i < 4; i++) {
+		w[i] = vec_f32(s.parameters);
+		vec_copy(w[i], p.w, s.parameters);
+		assert_int_equal(trainer_run(i == 3 ? &small : &t, w[i], NULL, memory_rows_source(&rows),
+		                             i == 1 ? second : first, NULL, NULL),
+		                 OK);
+	}
+	assert_memory_equal(w[0], w[2], s.parameters * sizeof(float));
+	double other = 0, same = 0;
+	for (size_t i = 0; i < s.parameters; i++) {
+		other = fmax(other, fabs(w[0][i] - w[1][i]));
+		same = fmax(same, fabs(w[0][i] - w[3][i]));
+	}
+	assert_true(same < 1e-5 && other > 1e-2);
+	for (int i = 0; i < 4; i++)
+		free(w[i]);
+	trainer_free(&t);
+	trainer_free(&small);
+	problem_free(&p);
+}
+
 /* ---- what ends a run early */
 
 struct cancelling {
@@ -426,6 +463,7 @@ int main(void)
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(runs_do_not_touch_each_other),
 		cmocka_unit_test(a_run_has_its_round),
+		cmocka_unit_test(dropout_follows_from_the_round),
 		cmocka_unit_test(divergence_is_an_error),
 		cmocka_unit_test(evaluation_counts_every_row_once),
 	};

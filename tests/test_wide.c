@@ -34,6 +34,9 @@
 #define layers_relu_backward plain_layers_relu_backward
 #define layers_sigmoid_forward plain_layers_sigmoid_forward
 #define layers_sigmoid_backward plain_layers_sigmoid_backward
+#define layers_tanh_forward plain_layers_tanh_forward
+#define layers_tanh_backward plain_layers_tanh_backward
+#define layers_dropout plain_layers_dropout
 #include "model/layers.c"
 #undef layers_init
 #undef layers_dense_forward
@@ -44,6 +47,9 @@
 #undef layers_relu_backward
 #undef layers_sigmoid_forward
 #undef layers_sigmoid_backward
+#undef layers_tanh_forward
+#undef layers_tanh_backward
+#undef layers_dropout
 
 #include "tests/support/models.h"
 
@@ -59,6 +65,9 @@ void layers_relu_forward(real *y, const real *x, size_t n);
 void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n);
 void layers_sigmoid_forward(real *y, const real *x, size_t n);
 void layers_sigmoid_backward(real *dx, const real *dy, const real *y, size_t n);
+void layers_tanh_forward(real *y, const real *x, size_t n);
+void layers_tanh_backward(real *dx, const real *dy, const real *y, size_t n);
+void layers_dropout(real *y, const real *x, const uint16_t *draws, double share, size_t n);
 
 #define N 1003 /* no multiple of a vector's width */
 
@@ -116,6 +125,17 @@ static void activations(void **state)
 	plain_layers_sigmoid_backward(plain_dx, dy, y, N);
 	assert_memory_equal(y, plain_y, sizeof y);
 	assert_memory_equal(dx, plain_dx, sizeof dx);
+	layers_tanh_forward(y, x, N);
+	plain_layers_tanh_forward(plain_y, x, N);
+	layers_tanh_backward(dx, dy, y, N);
+	plain_layers_tanh_backward(plain_dx, dy, y, N);
+	assert_memory_equal(y, plain_y, sizeof y);
+	assert_memory_equal(dx, plain_dx, sizeof dx);
+	uint16_t draws[N];
+	rng_octets(&r, (uint8_t *)draws, sizeof draws);
+	layers_dropout(y, x, draws, 0.3, N);
+	plain_layers_dropout(plain_y, x, draws, 0.3, N);
+	assert_memory_equal(y, plain_y, sizeof y);
 	layers_relu_forward(y, x, N);
 	plain_layers_relu_forward(plain_y, x, N);
 	layers_relu_backward(dx, dy, y, N);

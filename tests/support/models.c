@@ -79,7 +79,10 @@ static void reference_layer(double *y, const double *x, const struct layer *l, c
 		double sum = l->kind == LAYER_DENSE ? w[l->bias + o] : x[o];
 		for (uint32_t i = 0; l->kind == LAYER_DENSE && i < l->inputs; i++)
 			sum += (double)w[l->weight + (size_t)o * l->inputs + i] * x[i];
-		y[o] = l->kind == LAYER_RELU ? (sum > 0 ? sum : 0) : l->kind == LAYER_SIGMOID ? logistic(sum) : sum;
+		y[o] = l->kind == LAYER_RELU      ? (sum > 0 ? sum : 0)
+		       : l->kind == LAYER_SIGMOID ? logistic(sum)
+		       : l->kind == LAYER_TANH    ? tanh(sum)
+		                                  : sum;
 	}
 }
 
@@ -89,6 +92,8 @@ static void reference_layer_back(double *dx, double *gradient, const double *dy,
 	for (uint32_t i = 0; i < l->inputs; i++)
 		dx[i] = l->kind == LAYER_RELU      ? (y[i] > 0 ? dy[i] : 0)
 		        : l->kind == LAYER_SIGMOID ? dy[i] * y[i] * (1 - y[i])
+		        : l->kind == LAYER_TANH    ? dy[i] * (1 - y[i] * y[i])
+		        : l->kind == LAYER_DROPOUT ? dy[i]
 		                                   : 0;
 	if (l->kind != LAYER_DENSE)
 		return;

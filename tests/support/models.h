@@ -26,7 +26,8 @@ struct memory_rows {
 };
 struct row_source memory_rows_source(struct memory_rows *m); /* from the first row again */
 
-/* The logits, summed loss and summed gradient of the rows, by plain loops in double. */
+/* The logits, summed loss and summed gradient of the rows, by plain loops in double; dropout is the
+ * identity, as in evaluation. */
 void models_reference(double *logits, double *loss, double *gradient, const struct model_spec *s,
                       const float *parameters, const float *x, const union label_value *labels, uint32_t rows);
 

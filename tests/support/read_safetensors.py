@@ -53,7 +53,10 @@ def predict(metadata, tensors, raw):
             number += 1
         elif layer == "relu":
             x = [max(v, 0.0) for v in x]
-        else:
+        elif layer == "tanh":
+            x = [math.tanh(v) for v in x]
+        elif not layer.startswith("dropout"):
+            assert layer == "sigmoid"
             x = [1 / (1 + math.exp(-v)) for v in x]
     return x
 
