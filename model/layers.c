@@ -137,11 +137,17 @@ static inline double expm1_negative(double t)
 #else
 /* exp(t) for t <= 0: t = k log 2 + r with |r| <= log(2) / 2, the series of exp(r) to r^7 (what is left out is below
  * 6e-9), times 2^k through the exponent's bits. Plain arithmetic, so a loop of it vectorises. log 2 is taken in two
- * parts, the first of so few bits that k times it is exact. Below -87 the result would be subnormal: it is 2e-38.
- * Returns exp(r) - 1, whose digits near 0 the sum with 1 would lose. */
+ * parts, the first of so few bits that k times it is exact. Below -87 the result would be subnormal: it is 2e-38. The
+ * bits of negative numbers, -0 among them, grow as the numbers fall, so the bound is a minimum of integers, which NaN
+ * meets, too; comparing floats there would leave a branch in the loop. Returns exp(r) - 1, whose digits near 0 the sum
+ * with 1 would lose. */
 static inline float exp_parts(float *power, float t)
 {
-	t = t > -87.0f ? t : -87.0f;
+	const uint32_t lowest = 0xc2ae0000u; /* -87 */
+	uint32_t bits;
+	memcpy(&bits, &t, sizeof bits);
+	bits = bits < lowest ? bits : lowest;
+	memcpy(&t, &bits, sizeof bits);
 	int32_t k = (int32_t)(t * 1.44269504f - 0.5f);
 	float r = (t - (float)k * 0.693359375f) + (float)k * 2.12194440e-4f;
 	float p = 1 / 5040.0f;
@@ -151,7 +157,7 @@ static inline float exp_parts(float *power, float t)
 	p = p * r + 1 / 6.0f;
 	p = p * r + 1 / 2.0f;
 	p = p * r + 1;
-	uint32_t bits = (uint32_t)(k + 127) << 23;
+	bits = (uint32_t)(k + 127) << 23;
 	memcpy(power, &bits, sizeof bits);
 	return p * r;
 }
@@ -172,7 +178,7 @@ static inline float expm1_negative(float t)
 VEC_WIDE void layers_sigmoid_forward(real *y, const real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		real v = x[i], e = exp_negative(v < 0 ? v : -v), s = (v < 0 ? e : 1) / (1 + e);
+		real v = x[i], e = exp_negative(-(real)fabs(v)), s = (v < 0 ? e : 1) / (1 + e);
 		y[i] = v == v ? s : v;
 	}
 }
@@ -187,8 +193,8 @@ VEC_WIDE void layers_sigmoid_backward(real *dx, const real *dy, const real *y, s
 VEC_WIDE void layers_tanh_forward(real *y, const real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		real v = x[i], e = expm1_negative(-2 * (v < 0 ? -v : v)), t = -e / (2 + e);
-		t = v < 0 ? -t : t;
+		real v = x[i], e = expm1_negative(-2 * (real)fabs(v)), t = e / (2 + e);
+		t = v < 0 ? t : -t;
 		y[i] = v == v ? t : v;
 	}
 }
