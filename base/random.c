@@ -1,11 +1,11 @@
 /*
  * The seeded stream and what is drawn from it. Every draw takes whole octets of the stream in order, so the numbers
  * depend on the seed, the label and the sequence of calls alone. Only operations that IEEE 754 rounds
- * exactly are used (no log() of a C library, whose last bit depends on version and processor), which keeps initial
- * weights equal on every machine.
+ * exactly are used (base/exact.h), which keeps initial weights equal on every machine.
  */
 #include "base/random.h"
 
+#include "base/exact.h"
 #include "base/hash.h"
 
 #include <math.h>
@@ -14,8 +14,6 @@
 
 #define CHACHA_BLOCK 64
 #define BLOCKS_PER_REFILL (RNG_BLOCK / CHACHA_BLOCK)
-#define LN2 0x1.62e42fefa39efp-1
-#define SQRT_HALF 0x1.6a09e667f3bcdp-1
 
 void rng_init(struct rng *r, const uint8_t seed[32], const char *label)
 {
@@ -111,26 +109,6 @@ double rng_unit(struct rng *r)
 	return (double)(rng_u64(r) >> 11) * 0x1p-53;
 }
 
-/* Natural logarithm of a normal number x > 0, to about 1e-16 relative: x = m 2^e with m in [sqrt(1/2), sqrt(2)),
- * ln m = 2 artanh(z) = 2 (z + z^3/3 + z^5/5 ...), z = (m - 1)/(m + 1), |z| <= 0.172, so the term in z^23
- * is the last one that counts. */
-static double natural_log(double x)
-{
-	int exponent;
-	double m = frexp(x, &exponent);
-
-	if (m < SQRT_HALF) {
-		m *= 2;
-		exponent--;
-	}
-	double z = (m - 1) / (m + 1);
-	double zz = z * z;
-	double series = 0;
-	for (int k = 23; k >= 1; k -= 2)
-		series = series * zz + 1.0 / k;
-	return 2 * z * series + exponent * LN2;
-}
-
 /* Marsaglia and Bray, SIAM Review 6 (1964): a point in the unit disc gives two normals; the second is dropped, which
  * costs time but leaves no state outside the stream. */
 double rng_normal(struct rng *r)
@@ -142,7 +120,7 @@ double rng_normal(struct rng *r)
 		double y = 2 * rng_unit(r) - 1;
 		s = x * x + y * y;
 	} while (s >= 1 || s == 0);
-	return x * sqrt(-2 * natural_log(s) / s);
+	return x * sqrt(-2 * exact_log(s) / s);
 }
 
 /* A product instead of a division: 2^32 mod bound, which needs one, is seldom asked for. */
