@@ -4,8 +4,11 @@
 #include "simulator/federation_make.h"
 
 #include "base/name.h"
+#include "simulator/synthetic.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,24 +85,105 @@ void federation_warn_of_table(struct federation *f, const char *name, struct tab
 	table_drop_dictionary(t);
 }
 
+void federation_number_sites(struct site_names *out, uint32_t count)
+{
+	int digits = snprintf(NULL, 0, "%u", count);
+
+	*out = (struct site_names){.items = mem_array(count, sizeof out->items[0]), .count = count};
+	for (uint32_t i = 0; i < count; i++)
+		snprintf(out->items[i], sizeof out->items[i], "site-%0*u", digits, i + 1);
+}
+
+static bool has_one_class(const struct table *t)
+{
+	uint32_t first = UINT32_MAX;
+
+	for (uint32_t i = 0; i < t->rows; i++) {
+		if (t->parts[i] != PART_TRAIN)
+			continue;
+		if (first == UINT32_MAX)
+			first = t->classes[i];
+		else if (t->classes[i] != first)
+			return false;
+	}
+	return true;
+}
+
+/* How many are poor, and in what. */
+static void warn_of_poor_sites(struct federation *f)
+{
+	uint32_t one_class = 0, no_test = 0, no_train = 0;
+
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct table *t = &f->sites[i].table;
+		no_train += t->part_rows[PART_TRAIN] == 0;
+		no_test += t->part_rows[PART_TEST] == 0;
+		one_class += t->part_rows[PART_TRAIN] > 0 && has_one_class(t);
+	}
+	if (no_train > 0)
+		federation_warn(f, "%u of %u sites have no training row", no_train, f->count);
+	if (one_class > 0)
+		federation_warn(f, "%u of %u sites have one class of the label among their training rows", one_class,
+		                f->count);
+	if (no_test > 0)
+		federation_warn(f, "%u of %u sites have no test row", no_test, f->count);
+}
+
 /* ---- the whole */
 
 static enum err check_options(const struct federation_options *o, struct diag *why)
 {
-	if (!o->data)
-		return diag_set(why, ERR_USAGE, "no data: give --data DIR, a folder with one CSV per site");
-	if (o->site_column || o->partition || o->synthetic || o->sites > 0)
-		return diag_set(why, ERR_USAGE, "sites from one file are not built yet: give --data DIR alone");
+	if (o->synthetic && (o->data || o->site_column || o->partition || o->sites > 0))
+		return diag_set(why, ERR_USAGE,
+		                "--synthetic makes rows and sites of its own; leave out --data, --site-column, "
+		                "--partition and --sites");
+	if (!o->synthetic && !o->data)
+		return diag_set(why, ERR_USAGE,
+		                "no data: give --data DIR with a CSV per site, --data FILE with --site-column or "
+		                "--partition, or --synthetic SITESxROWS");
+	if (o->site_column && o->partition)
+		return diag_set(why, ERR_USAGE, "--site-column and --partition both say where a row goes; give one");
+	if (o->sites > 0 && !o->partition)
+		return diag_set(why, ERR_USAGE, "--sites belongs to --partition: iid, for example");
+	return OK;
+}
+
+static enum err make_rows(struct federation *f, const struct federation_options *o, struct diag *why)
+{
+	uint32_t sites, rows;
+	struct site_names names;
+	enum err e = synthetic_parse(&sites, &rows, o->synthetic, why);
+
+	if (e != OK)
+		return e;
+	struct synthetic *truth = synthetic_new(&f->study->schema, o->seed);
+	federation_number_sites(&names, sites);
+	for (uint32_t i = 0; i < sites; i++)
+		synthetic_site(&federation_add(f, names.items[i])->table, truth, i, rows);
+	free(names.items);
+	synthetic_free(truth);
 	return OK;
 }
 
 static enum err read_data(struct federation *f, const struct federation_options *o, struct diag *why)
 {
 	struct stat st;
+	bool spread = o->site_column || o->partition;
 
-	if (stat(o->data, &st) == 0 && !S_ISDIR(st.st_mode))
-		return diag_set(why, ERR_USAGE, "%s is no folder: --data takes one with a CSV per site", o->data);
-	return federation_read_folder(f, o, why);
+	if (o->synthetic)
+		return make_rows(f, o, why);
+	if (stat(o->data, &st) != 0)
+		return diag_errno(why, errno, "--data %s", o->data);
+	if (S_ISDIR(st.st_mode) && spread)
+		return diag_set(why, ERR_USAGE,
+		                "%s is a folder, whose files are the sites; %s is for one file with the rows of all",
+		                o->data, o->partition ? "--partition" : "--site-column");
+	if (!S_ISDIR(st.st_mode) && !spread)
+		return diag_set(why, ERR_USAGE,
+		                "%s is one file: say --site-column NAME if a column names the site, or --partition iid "
+		                "--sites N to spread its rows",
+		                o->data);
+	return S_ISDIR(st.st_mode) ? federation_read_folder(f, o, why) : federation_read_file(f, o, why);
 }
 
 static int by_name(const void *a, const void *b)
@@ -127,6 +211,9 @@ enum err federation_load(struct federation *out, const struct study *study, cons
 	if (e == OK) {
 		qsort(out->sites, out->count, sizeof out->sites[0], by_name);
 		e = check_rows(out, why);
+		if (options->synthetic || options->partition ||
+		    options->site_column) /* single sites were not warned of */
+			warn_of_poor_sites(out);
 	}
 	if (e != OK)
 		federation_free(out);

@@ -17,8 +17,28 @@ void federation_warn(struct federation *f, const char *fmt, ...) PRINTF_LIKE(2, 
 /* What a table's dictionary warns of, each line behind "NAME: "; then the dictionary is dropped. */
 void federation_warn_of_table(struct federation *f, const char *name, struct table *t);
 
-/* Sites in any order; two equal names are refused by the caller. */
+/* ---- names of sites that are no files */
+
+#define SITE_NONE UINT32_MAX /* a row's site: it has none */
+
+struct site_names {
+	char (*items)[NAME_SIZE]; /* freed by whoever made it */
+	uint32_t count;
+};
+
+/* "site-01" ... "site-12": as many digits as the last one has, so that the order of names is that of numbers. */
+void federation_number_sites(struct site_names *out, uint32_t count);
+
+/* The sites that a column names, no two alike, in order of appearance, and site_of[whole->rows] with the index of each row's
+ * site or SITE_NONE. The column is found by its header, and its cells by whole->records. ERR_DATA with the place. */
+enum err federation_sites_of_column(uint32_t *site_of, struct site_names *out, const struct table *whole,
+                                    const struct source *source, const char *column, struct diag *why) MUST_USE;
+
+/* ---- the ways: sites with different names, in any order. After a failure there may be some. */
+
 enum err federation_read_folder(struct federation *f, const struct federation_options *options,
                                 struct diag *why) MUST_USE;
+enum err federation_read_file(struct federation *f, const struct federation_options *options,
+                              struct diag *why) MUST_USE;
 
 #endif
