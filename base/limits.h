@@ -34,6 +34,10 @@
 #define MODEL_METADATA_MAX (16u << 20) /* safetensors header: names and scaling of 65,536 inputs */
 #define MODEL_FILE_MAX (4ull * MODEL_PARAMETERS_MAX + MODEL_METADATA_MAX + 8)
 #define BINS_MAX 65536
+#define MOMENTS_PIECE                                                                                                  \
+	(8u                                                                                                            \
+	 << 20) /* octets of the server's moments in a row of the database: two vectors take up to 512 MiB, and SQLite \
+	              copies a row while it writes it */
 
 /* ---- rounds */
 #define SITES_MAX 4096 /* over a network; the simulator has its own bound */

@@ -149,6 +149,7 @@ const char *campaign_state_name(const struct campaign *c); /* "running", "waitin
 void campaign_waiting_for(const struct campaign *c, char *out,
                           size_t size); /* "2 more hospitals to approve", "st-mary, ..."; "" */
 const char *campaign_failure(const struct campaign *c); /* "" unless FAILED */
+bool campaign_over(const struct campaign *c); /* finished, stopped or failed, although perhaps not on disk yet */
 uint32_t campaign_step(const struct campaign *c); /* training rounds done */
 bool campaign_round_open(const struct campaign *c);
 const struct round_plan *campaign_plan(const struct campaign *c); /* of the open, or else the last, attempt */

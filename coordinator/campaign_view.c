@@ -161,6 +161,11 @@ const char *campaign_failure(const struct campaign *c)
 	return c->record.failure;
 }
 
+bool campaign_over(const struct campaign *c)
+{
+	return campaign_is_over(c);
+}
+
 uint32_t campaign_step(const struct campaign *c)
 {
 	return c->record.model.step;

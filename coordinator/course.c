@@ -76,6 +76,7 @@ void course_free(struct course *c)
 		return;
 	CHECK(c->runner == NULL);
 	campaign_free(c->campaign);
+	moments_free(&c->moments);
 	queue_free(&c->sites);
 	study_free(c->study);
 	free(c->study);
@@ -144,6 +145,8 @@ static enum err restore_campaign(struct course *c, const struct stored_study *ro
 		e = store_answers(c->world->store, c->id, restore_answer, c, why);
 	if (e == OK)
 		e = restore_rows(c, verify, why);
+	if (e == OK)
+		e = moments_restore(&c->moments, c->world->store, c->id, c->study, c->campaign, verify, why);
 	return e;
 }
 
@@ -188,6 +191,9 @@ static void persist_record(struct course *c, uint64_t token)
 
 	store_record(w->store, c->id, record);
 	json_free(record);
+	moments_persist(&c->moments, w->store, c->id, c->study, c->campaign);
+	if (campaign_over(c->campaign) && c->busy == 0)
+		moments_free(&c->moments);
 	if (report != NULL && store_close_round(w->store, c->id, report, w->wall_ms))
 		events_round_closed(w, c->study, report);
 	if (campaign_round_open(c->campaign) &&

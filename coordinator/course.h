@@ -9,6 +9,7 @@
 
 #include "base/queue.h"
 #include "coordinator/enrolled.h"
+#include "coordinator/moments.h"
 #include "coordinator/settings.h"
 #include "coordinator/staging.h"
 #include "coordinator/store.h"
@@ -31,6 +32,7 @@ struct course {
 	struct study *study; /* owned; its address stays */
 	char *first_model; /* study.init_file, when the study starts from a file; owned */
 	struct campaign *campaign;
+	struct moments moments; /* the server's; a job that computes reads them */
 	const char *announced; /* the state's name that was last written to the event log; NULL: none yet */
 	struct runner *runner; /* NULL without a daemon */
 	uint64_t token; /* of a record that is stored, not committed; 0: none */

@@ -16,6 +16,7 @@
 void outcome_free(struct outcome *o)
 {
 	buf_free(&o->model);
+	free(o->moments);
 	memset(o, 0, sizeof *o);
 }
 
@@ -136,8 +137,25 @@ static void take_mean(double *update, size_t n, const struct study *s, double we
 	}
 }
 
+/* Those before the round, in memory that becomes those after it; NULL when the strategy keeps none. */
+static float *take_moments(const struct study *s, uint32_t step, const float *before)
+{
+	size_t n = s->model.parameters, count = strategy_moments(s) * n;
+	float *moments;
+
+	if (count == 0)
+		return NULL;
+	CHECK(step == 1 || before != NULL);
+	moments = vec_f32(count);
+	if (step == 1)
+		strategy_begin(moments, s, n);
+	else
+		vec_copy(moments, before, count);
+	return moments;
+}
+
 static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
-                             struct bytes model, struct diag *why)
+                             struct bytes model, const float *moments, struct diag *why)
 {
 	size_t n = s->model.parameters;
 	float *parameters = vec_f32(n);
@@ -154,7 +172,8 @@ static enum err from_updates(struct outcome *out, const struct study *s, uint32_
 	}
 	aggregate_values(update, sum, SEGMENT_UPDATE);
 	take_mean(update, n, s, out->weight);
-	e = strategy_apply(s, parameters, update, n, why);
+	out->moments = take_moments(s, step, moments);
+	e = strategy_apply(s, parameters, out->moments, update, n, why);
 	if (e == OK)
 		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);
 out:
@@ -200,7 +219,7 @@ static void figures(struct outcome *out, const struct study *s, const struct agg
 }
 
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
-                         const struct aggregate *sum, struct bytes model, struct diag *why)
+                         const struct aggregate *sum, struct bytes model, const float *moments, struct diag *why)
 {
 	enum err e = OK;
 
@@ -208,7 +227,7 @@ enum err outcome_compute(struct outcome *out, const struct study *s, const struc
 	if (plan->asks & ASK_STATISTICS)
 		e = from_statistics(out, s, sum, why);
 	if (e == OK && (plan->asks & ASK_TRAIN))
-		e = from_updates(out, s, plan->step, sum, model, why);
+		e = from_updates(out, s, plan->step, sum, model, moments, why);
 	if (e == OK && (plan->asks & ASK_EVALUATE))
 		figures(out, s, sum);
 	return e;

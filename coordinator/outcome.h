@@ -2,7 +2,7 @@
  * The outcome of a round: what the sum of its contributions becomes.
  *
  *   statistics   sum --> scaling, first parameters --> the first model
- *   train        sum --> mean update --strategy--> the next model
+ *   train        sum --> mean update --strategy, moments--> the next model, its moments
  *   evaluate     sum --> figures of the model that the round named
  *
  * Pure computation on the sum and the round's model, so it runs in the pool while the loop goes on, and in the
@@ -25,13 +25,16 @@ struct outcome {
 	bool has_model;
 	struct buf model; /* the new model's file; owned */
 	struct hash model_sha256;
+	float *moments; /* [strategy_moments * parameters] that belong to the new model; NULL when there are none; owned */
 };
 
-/* `model` is the file that the plan names, empty for statistics. ERR_DATA when the federation's sums show what cannot
+/* `model` is the file that the plan names, empty for statistics; moments[strategy_moments * parameters] are those that
+ * belong to it, which step 1 (where they begin) and strategies without moments do not look at. ERR_DATA when the federation's sums show what cannot
  * be trained: one class of the label only, no training row, a model that is no longer finite. `out` is freed by the
  * caller even then. */
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
-                         const struct aggregate *sum, struct bytes model, struct diag *why) MUST_USE;
+                         const struct aggregate *sum, struct bytes model, const float *moments,
+                         struct diag *why) MUST_USE;
 void outcome_free(struct outcome *o); /* accepts a zeroed one */
 
 #endif

@@ -23,6 +23,7 @@ struct runner_job {
 	uint64_t offset;
 	/* computing */
 	struct round_plan plan;
+	const float *moments; /* of the plan's model; the course's, which change in compute_done only */
 	struct outcome outcome;
 	char model_path[PATH_SIZE];
 };
@@ -170,7 +171,8 @@ static void run_compute(void *context)
 
 	if (e != OK)
 		fatal(&job->why);
-	job->e = outcome_compute(&job->outcome, r->course->study, &job->plan, &r->sum, buf_bytes(&model), &job->why);
+	job->e = outcome_compute(&job->outcome, r->course->study, &job->plan, &r->sum, buf_bytes(&model), job->moments,
+	                         &job->why);
 	buf_free(&model);
 	if (job->e != OK || !job->outcome.has_model)
 		return;
@@ -187,11 +189,15 @@ static void compute_done(void *context)
 
 	r->computing = false;
 	r->course->models_changed = true; /* its own is an orphan when the study was stopped meanwhile */
+	if (campaign_state(campaign) == CAMPAIGN_EXPECT_OUTCOME && job->e == OK)
+		moments_take(&r->course->moments, &job->outcome, r->course->study);
 	if (job->e == OK)
 		campaign_computed(campaign, &job->outcome, r->office->world.now_ms);
 	else
 		campaign_not_computed(campaign, job->why.text, r->office->world.now_ms);
 	finish(job);
+	if (campaign_over(campaign)) /* stopped meanwhile: the job was the last to look at them */
+		moments_free(&r->course->moments);
 }
 
 static void start_compute(struct runner *r)
@@ -204,6 +210,7 @@ static void start_compute(struct runner *r)
 		return;
 	}
 	round_plan_copy(&job->plan, campaign_plan(r->course->campaign));
+	job->moments = moments_of(&r->course->moments, &job->plan.model);
 	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->plan.model);
 	r->computing = true;
 	start(r, job, run_compute, compute_done);

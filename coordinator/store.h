@@ -1,7 +1,9 @@
 /*
- * The store: everything of the coordinator that must survive a crash and is not bulk, in one SQLite database.
+ * The store: everything of the coordinator that must survive a crash, in one SQLite database. Bulk is in files, but for the
+ * server's moments, which must change in the same instant as the record does.
  *
  *     studies       contract (canonical bytes) and campaign record (JSON), a row per revision; the newest of a name is in force
+ *     moments       of the server's strategy: they belong to a running study's newest model, in pieces
  *     answers       what each site said to a contract
  *     sites         number, name, last seen
  *     rounds        one row per attempt -+- participants    what became of each invited site
@@ -21,7 +23,7 @@
 #include "base/json.h"
 #include "coordinator/campaign.h"
 
-#define STORE_FORMAT 2 /* user_version of the newest schema */
+#define STORE_FORMAT 3 /* user_version of the newest schema */
 
 struct store;
 
@@ -66,6 +68,10 @@ void store_abandon_planned(struct store *s, int64_t study, int64_t now_ms);
  * that is new. */
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms);
 
+/* moments[count] of the study's newest model, in the place of those of the model before. Takes the memory of one piece beside them. */
+void store_moments(struct store *s, int64_t study, const struct hash *model, const float *moments, size_t count);
+void store_drop_moments(struct store *s, int64_t study); /* the study is over */
+
 /* ---- reading. `each` gets borrowed rows, valid during the call. */
 
 struct stored_study {
@@ -83,6 +89,12 @@ enum err store_answers(struct store *s, int64_t study, stored_answer_fn *each, v
 typedef void stored_site_fn(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms);
 enum err store_sites(struct store *s, stored_site_fn *each, void *context, struct diag *why) MUST_USE;
 enum err store_read_roster_version(struct store *s, uint32_t *version, struct diag *why) MUST_USE;
+
+/* Whether moments[count] of `model` are there, and what they are. ERR_DATA: there are none, or those of another model. */
+enum err store_check_moments(struct store *s, int64_t study, const struct hash *model, size_t count,
+                             struct diag *why) MUST_USE;
+enum err store_read_moments(struct store *s, int64_t study, const struct hash *model, float *moments, size_t count,
+                            struct diag *why) MUST_USE;
 
 /* The rows of an open attempt that campaign_restore_site takes: contributed, refused, dropped. */
 typedef void stored_row_fn(void *context, const struct round_site *row);

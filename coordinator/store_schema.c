@@ -98,6 +98,14 @@ static const char *const steps[STORE_FORMAT] = {
 	"ALTER TABLE metrics ADD COLUMN rmse REAL;"
 	"ALTER TABLE metrics ADD COLUMN mae REAL;"
 	"ALTER TABLE metrics ADD COLUMN calibration TEXT;", /* JSON (model/figures.h) */
+
+	"CREATE TABLE moments ("
+	"  study INTEGER NOT NULL REFERENCES studies (id),"
+	"  piece INTEGER NOT NULL," /* 0, 1, ... */
+	"  model BLOB NOT NULL CHECK (length(model) = 32)," /* SHA-256 of the file that they belong to */
+	"  octets BLOB NOT NULL," /* float32, little-endian */
+	"  PRIMARY KEY (study, piece)"
+	") STRICT;",
 };
 
 static enum err run_steps(struct store *s, int64_t from, struct diag *why)

@@ -23,10 +23,22 @@
 
 #define STUDY_FORMAT 1 /* `cohort: 1`; its defaults are frozen */
 
-enum strategy_kind { STRATEGY_FEDAVG };
+enum strategy_kind {
+	STRATEGY_FEDAVG,
+	STRATEGY_FEDAVGM,
+	STRATEGY_FEDPROX,
+	STRATEGY_FEDADAGRAD,
+	STRATEGY_FEDADAM,
+	STRATEGY_FEDYOGI
+};
 enum weights_rule { WEIGHTS_BY_PATIENTS, WEIGHTS_EQUAL };
 enum evaluation_release { EVALUATION_MASKED, EVALUATION_NOISED, EVALUATION_NONE };
 enum select_metric { SELECT_AUC, SELECT_ACCURACY, SELECT_LOSS, SELECT_F1 };
+
+/* training.server; what the strategy does not have is 0. The formulas are in coordinator/strategy.h. */
+struct server_training {
+	double learning_rate, momentum, beta1, beta2, tau;
+};
 
 struct study {
 	struct json *tree; /* owns every string below */
@@ -50,7 +62,7 @@ struct study {
 	enum strategy_kind strategy;
 	uint32_t rounds; /* training rounds */
 	struct local_training local;
-	double server_learning_rate;
+	struct server_training server;
 	enum weights_rule weights;
 	double weight_cap; /* patients; a site above it refuses. 1 when weights are equal */
 	double update_range; /* |coordinate of local - global| beyond it saturates */

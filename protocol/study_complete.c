@@ -1,6 +1,8 @@
 /* The sections of the contract, each with the defaults that depend on other keys. */
 #include "protocol/study_complete.h"
 
+#include "protocol/study_strategy.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,7 +141,7 @@ static void complete_optimizer(struct json *out, const struct json *in)
 	}
 }
 
-static struct json *complete_local(const struct json *in, bool one_step)
+static struct json *complete_local(const struct json *in, bool one_step, double proximal)
 {
 	struct json *out = json_new_object();
 	const struct json *schedule = json_get(in, "schedule");
@@ -156,7 +158,10 @@ static struct json *complete_local(const struct json *in, bool one_step)
 	complete_optimizer(out, in);
 	study_carry(out, in, "weight_decay");
 	study_carry(out, in, "l1");
-	study_carry(out, in, "proximal");
+	if (proximal > 0)
+		study_carry_number(out, in, "proximal", proximal);
+	else
+		study_carry(out, in, "proximal");
 	if (schedule)
 		json_set(out, "schedule", complete_schedule(schedule));
 	return out;
@@ -175,11 +180,12 @@ static struct json *complete_weights(const struct json *in)
 
 static struct json *complete_training(const struct json *in, bool one_step)
 {
+	const char *strategy = json_as_string(json_get(in, "strategy"));
 	struct json *out = json_new_object();
 	study_carry(out, in, "strategy");
 	study_carry(out, in, "rounds");
-	json_set(out, "local", complete_local(json_get(in, "local"), one_step));
-	study_carry(out, in, "server");
+	json_set(out, "local", complete_local(json_get(in, "local"), one_step, study_default_proximal(strategy)));
+	json_set(out, "server", study_complete_server(json_get(in, "server"), strategy));
 	json_set(out, "weights", complete_weights(json_get(in, "weights")));
 	study_carry(out, in, "update_range");
 	study_carry(out, in, "evaluate_every");

@@ -3,6 +3,7 @@
  * not built yet, so that an author corrects what is wrong in every version first.
  */
 #include "protocol/study_read.h"
+#include "protocol/study_strategy.h"
 
 #include "base/name.h"
 #include "base/nearest.h"
@@ -154,17 +155,6 @@ static void read_model(struct study_reading *r, const struct json *node)
 		read_init(&model);
 }
 
-static void read_server(struct study_reading *r, const struct json *node)
-{
-	static const char *const others[] = {"momentum", "beta1", "beta2", "tau", "trim", "byzantine"};
-	struct study_section server = {r, node, "training.server"};
-	r->out->server_learning_rate = study_real(&server, "learning_rate");
-	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-		if (json_get(node, others[i]))
-			study_reject(&server, others[i],
-			             "belongs to a strategy that is not built yet in this version; leave it out");
-}
-
 static void read_weights(struct study_reading *r, const struct json *node)
 {
 	static const char *const built[] = {[WEIGHTS_BY_PATIENTS] = "patients", [WEIGHTS_EQUAL] = "equal", NULL};
@@ -177,12 +167,10 @@ static void read_weights(struct study_reading *r, const struct json *node)
 
 static void read_training(struct study_reading *r, const struct json *node)
 {
-	static const char *const built[] = {[STRATEGY_FEDAVG] = "fedavg", NULL};
 	struct study_section training = {r, node, "training"};
-	r->out->strategy = (enum strategy_kind)study_choice(&training, "strategy", built, "strategy: fedavg");
+	study_read_strategy(&training);
 	r->out->rounds = (uint32_t)study_integer(&training, "rounds");
 	study_read_local(r, json_get(node, "local"));
-	read_server(r, json_get(node, "server"));
 	read_weights(r, json_get(node, "weights"));
 	r->out->update_range = study_real(&training, "update_range");
 	r->out->evaluate_every = (uint32_t)study_integer(&training, "evaluate_every");

@@ -5,7 +5,7 @@
  * Keys whose feature this version does not have are here too: the grammar is whole, and study_read refuses them by name.
  * Without a default here although they always stand in the contract, because they follow from other keys (study_complete):
  * data.source; a feature's column and type; positive and negative; the fractions and seed of a split; epochs or steps;
- * an optimizer's own numbers; weights.cap; evaluation.release, bins and select.
+ * an optimizer's own numbers; a strategy's; weights.cap; evaluation.release, bins and select.
  */
 #include "protocol/study_rules.h"
 
@@ -37,7 +37,7 @@
 #define ABOVE_ZERO 1e-30 /* for numbers that divide */
 
 #define OPTIMIZERS "sgd|momentum|nesterov|adam|adamw"
-#define STRATEGIES "fedavg|fedavgm|fedadagrad|fedadam|fedyogi|median|trimmed_mean|krum"
+#define STRATEGIES "fedavg|fedavgm|fedprox|fedadagrad|fedadam|fedyogi|median|trimmed_mean|krum"
 
 const struct yaml_rule study_rules[] = {
 	{.path = "cohort", .types = YAML_INTEGER, .required = true, .min = STUDY_FORMAT, .max = STUDY_FORMAT},
@@ -136,11 +136,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.local.schedule.factor", .types = YAML_REAL, .min = FACTOR_MIN, .max = 1},
 	{.path = "training.local.schedule.floor", .types = YAML_REAL, .max = 1},
 	{.path = "training.server", .types = YAML_MAP, .fallback = "{}"},
-	{.path = "training.server.learning_rate",
-         .types = YAML_REAL,
-         .min = RATE_MIN,
-         .max = RATE_MAX,
-         .fallback = "1"},
+	{.path = "training.server.learning_rate", .types = YAML_REAL, .min = RATE_MIN, .max = RATE_MAX},
 	{.path = "training.server.momentum", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.server.beta1", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.server.beta2", .types = YAML_REAL, .max = BELOW_ONE},

@@ -34,6 +34,9 @@ static void remember_model(struct engine *e, struct outcome *o)
 		e->newest = o->model;
 		e->newest_sha256 = o->model_sha256;
 		memset(&o->model, 0, sizeof o->model);
+		free(e->moments);
+		e->moments = o->moments;
+		o->moments = NULL;
 	}
 }
 
@@ -41,7 +44,8 @@ static void compute_outcome(struct engine *e)
 {
 	struct outcome o;
 	struct diag why = {{0}};
-	enum err err = outcome_compute(&o, e->study, campaign_plan(e->campaign), &e->sum, buf_bytes(&e->newest), &why);
+	enum err err = outcome_compute(&o, e->study, campaign_plan(e->campaign), &e->sum, buf_bytes(&e->newest),
+	                               e->moments, &why);
 
 	if (err == OK) {
 		campaign_computed(e->campaign, &o, e->now_ms);
@@ -316,6 +320,7 @@ void engine_free(struct engine *e)
 	aggregate_free(&e->sum);
 	round_model_free(&e->model);
 	buf_free(&e->newest);
+	free(e->moments);
 	buf_free(&e->best);
 	campaign_free(e->campaign);
 	crew_free(e->crew);

@@ -37,6 +37,7 @@ struct engine {
 	struct hash model_read; /* its file's SHA-256; zero: none yet */
 	struct buf newest, best; /* files */
 	struct hash newest_sha256, best_sha256;
+	float *moments; /* of the server, belonging to `newest`; NULL: none */
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
 	int64_t now_ms; /* virtual */

@@ -248,7 +248,8 @@ static bool end_compute(struct world *w, const struct office_job *job)
 	if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_OUTCOME)
 		return true; /* stopped meanwhile: its model is nobody's */
 	truth_of_sum(w, plan, campaign_round(c->campaign));
-	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model), &why) != OK)
+	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model), NULL, &why) !=
+	    OK)
 		truth_violated(w, CHECK_MODEL, "round %llu has no outcome: %s", (unsigned long long)plan->round,
 		               why.text);
 	truth_of_outcome(w, &outcome);

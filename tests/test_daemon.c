@@ -27,6 +27,9 @@
 #include <cmocka.h>
 
 #define SITES 3
+#define MOMENTS                                                                                                        \
+	"training: {strategy: fedyogi, rounds: 3, local: {batch: 8}}" /* its moments are in the commit of the round's  \
+	                                                                 end */
 #define QUICK "rounds: {join: 5, deadline: 60, pause: 0.05}\n"
 #define NEVER INT32_MAX
 #define EXIT_IO 74
@@ -98,7 +101,7 @@ static struct fixture *setup(void)
 	struct fixture *f = mem_alloc(sizeof *f);
 
 	heal();
-	coordinating_make(&f->c, SITES, NULL, QUICK);
+	coordinating_make(&f->c, SITES, MOMENTS, QUICK);
 	f->c.in_process = true;
 	coordinating_start(&f->c);
 	coordinating_must(&f->c, "study add '%s'", tempdir_path(&f->c.dir, "study.yaml"));

@@ -125,7 +125,12 @@ static struct hash model_of(const struct run *run)
 #define CHANGES(...)                                                                                                   \
 	(const char *const[][2]){__VA_ARGS__}, sizeof((const char *const[][2]){__VA_ARGS__}) / sizeof(const char *[2])
 
-static void test_its_model_is_the_federation_s(void **state)
+#define MOMENTS                                                                                                        \
+	{                                                                                                              \
+		"rounds: 3", "strategy: fedadam, server: {learning_rate: 0.05}, rounds: 4"                             \
+	}
+
+static void assert_model_is_the_federations(const char *const (*changes)[2], size_t count)
 {
 	struct engine_options options = {.threads = 1};
 	struct federation sites;
@@ -134,8 +139,7 @@ static void test_its_model_is_the_federation_s(void **state)
 	struct table tables[8];
 	struct run run;
 
-	(void)state;
-	assert_plays(&run, CHANGES(ONE_MORE), 0, &options);
+	assert_plays(&run, changes, count, 0, &options);
 	read_sites(&sites, &run.study);
 	for (uint32_t i = 0; i < sites.count; i++) {
 		names[i] = sites.sites[i].name;
@@ -149,6 +153,13 @@ static void test_its_model_is_the_federation_s(void **state)
 	buf_free(&straight.model);
 	federation_free(&sites);
 	end(&run);
+}
+
+static void test_its_model_is_the_federation_s(void **state)
+{
+	(void)state;
+	assert_model_is_the_federations(CHANGES(ONE_MORE));
+	assert_model_is_the_federations(CHANGES(MOMENTS));
 }
 
 static void test_workers_change_no_bit(void **state)

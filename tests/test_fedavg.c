@@ -176,7 +176,7 @@ static struct contribution_report run_round(struct fixture *f, uint32_t step)
 	if (contribution_compute(&f->contributor, &f->octets, &report, &plan, buf_bytes(&f->model), NULL, &why) != OK)
 		fail_msg("%s", why.text);
 	aggregate_add(&sum, buf_bytes(&f->octets));
-	if (outcome_compute(&outcome, &f->study, &plan, &sum, buf_bytes(&f->model), &why) != OK)
+	if (outcome_compute(&outcome, &f->study, &plan, &sum, buf_bytes(&f->model), NULL, &why) != OK)
 		fail_msg("%s", why.text);
 	buf_free(&f->model);
 	f->model = outcome.model;
@@ -253,7 +253,7 @@ static void compare_round(struct fixture *f, uint32_t step)
 		double update = q * grid * (cap / weight);
 
 		assert_int_equal((int32_t)load_u32(f->octets.ptr + 4 * i), q);
-		f->global[i] = (float)((double)f->global[i] + f->study.server_learning_rate * update);
+		f->global[i] = (float)((double)f->global[i] + f->study.server.learning_rate * update);
 		assert_memory_equal(&made[i], &f->global[i], sizeof made[i]); /* bit for bit */
 		/* and plain training's, within the grid (and float's own last digit) */
 		if (fabs((double)made[i] - (double)local[i]) > step_size + 1e-7 * fabs((double)local[i]))
@@ -319,7 +319,8 @@ static void test_momentum_and_decay(void **state)
 static void test_schedule_and_proximal_term(void **state)
 {
 	(void)state;
-	compare("training: {rounds: 5, local: {epochs: 2, batch: 8, optimizer: nesterov, learning_rate: 0.05, l1: "
+	compare("training: {strategy: fedprox, rounds: 5, local: {epochs: 2, batch: 8, optimizer: nesterov, "
+	        "learning_rate: 0.05, l1: "
 	        "0.001, "
 	        "proximal: 0.5, schedule: {kind: cosine, warmup: 2, floor: 0.1}}}");
 }

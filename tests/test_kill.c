@@ -1,6 +1,7 @@
 /*
  * kill -9 of the coordinator, or of any hospital, at any moment: started again, the study goes on with the same round and ends with
- * the same contributions counted once and the same model, byte for byte, as without a kill.
+ * the same contributions counted once and the same model, byte for byte, as without a kill. The server's strategy keeps moments,
+ * which have to come through as well.
  *
  *   a run without kills                       the truth: model, and each site's contribution in each round
  *   10 runs, each with 5 + 5 kills            moments drawn uniformly over the run (seeded), the killed one started again at once
@@ -57,11 +58,26 @@ static void sleep_s(double s)
 	nanosleep(&t, NULL);
 }
 
+/* The server keeps moments, so that a model is more than the sum of its round. */
+static char *adam_study(void)
+{
+	static const char line[] = "training:\n";
+	char *yaml = logistic_study(TRAINING, EPOCHS), *text, *at = strstr(yaml, line);
+
+	assert_non_null(at);
+	at += strlen(line);
+	if (asprintf(&text, "%.*s  strategy: fedadam\n  server: {learning_rate: 0.03}\n%s", (int)(at - yaml), yaml,
+	             at) < 0)
+		mem_exhausted(1, 1);
+	free(yaml);
+	return text;
+}
+
 /* ---- one federation, its folders set back before each run */
 
 static void prepare(struct federation *f)
 {
-	char *yaml = logistic_study(TRAINING, EPOCHS), path[64];
+	char *yaml = adam_study(), path[64];
 
 	federation_make(f, yaml, names, SITES);
 	free(yaml);

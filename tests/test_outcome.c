@@ -95,7 +95,7 @@ static void test_the_first_model_follows_from_the_studys_hash(void **state)
 
 	pooled_first_model(f, &again);
 	assert_true(hash_equal(&again.model_sha256, &f->first.model_sha256));
-	rng_init(&r, f->study.hash.b, "init");
+	rng_init(&r, f->study.draws.b, "init");
 	init_he(made, &f->study.model, &r);
 	pooled_read(parameters, NULL, f, &again);
 	assert_memory_equal(parameters, made, f->study.model.parameters * sizeof *made);
@@ -141,7 +141,7 @@ static enum err statistics_with_labels(struct pooled *f, double negatives, doubl
 	assert_int_equal(segment_encode(octets, layout_find(&l, SEGMENT_STATISTICS), &l, values, &saturated, why), OK);
 	aggregate_begin(&sum, &l);
 	aggregate_add(&sum, bytes_of(octets, layout_octets(&l)));
-	e = outcome_compute(&out, &f->study, &plan, &sum, bytes_of(NULL, 0), why);
+	e = outcome_compute(&out, &f->study, &plan, &sum, bytes_of(NULL, 0), NULL, why);
 	outcome_free(&out);
 	aggregate_free(&sum);
 	free(octets);
@@ -196,7 +196,7 @@ static void train(float *after, struct pooled *f, const struct made_up *sites, u
 		assert_int_equal(layout_check_words(&l, 0, octets, l.words, why), OK);
 		aggregate_add(&sum, bytes_of(octets, layout_octets(&l)));
 	}
-	*e = outcome_compute(&out, &f->study, &plan, &sum, buf_bytes(&f->first.model), why);
+	*e = outcome_compute(&out, &f->study, &plan, &sum, buf_bytes(&f->first.model), NULL, why);
 	if (*e == OK) {
 		struct checkpoint c;
 
@@ -290,15 +290,15 @@ static void test_a_model_that_leaves_the_numbers(void **state)
 {
 	struct pooled *f = *state;
 	struct made_up sites[2] = {{.claimed = 1, .factor = 1}, {.claimed = 1, .factor = 1}};
-	double weight, kept = f->study.server_learning_rate;
+	double weight, kept = f->study.server.learning_rate;
 	float after[POOLED_PARAMETERS_MAX];
 	struct diag why = {{0}};
 	enum err e;
 
 	sites[0].update[3] = sites[1].update[3] = 8;
-	f->study.server_learning_rate = 1e38;
+	f->study.server.learning_rate = 1e38;
 	train(after, f, sites, 2, &weight, &e, &why);
-	f->study.server_learning_rate = kept;
+	f->study.server.learning_rate = kept;
 	assert_int_equal(e, ERR_DATA);
 	assert_non_null(strstr(why.text, "no longer finite"));
 }
@@ -313,7 +313,7 @@ static void test_a_damaged_model(void **state)
 
 	pooled_collect(f, &sum, &plan, buf_bytes(&f->first.model), POOLED_SITES);
 	assert_int_equal(outcome_compute(&out, &f->study, &plan, &sum,
-	                                 bytes_of(f->first.model.ptr, f->first.model.len - 1), &why),
+	                                 bytes_of(f->first.model.ptr, f->first.model.len - 1), NULL, &why),
 	                 ERR_DATA);
 	assert_non_null(strstr(why.text, "the round's model"));
 	outcome_free(&out);

@@ -159,7 +159,7 @@ static void test_figures_are_those_of_the_pooled_rows(void **state)
 	struct diag why = {{0}};
 
 	pooled_collect(f, &sum, &plan, buf_bytes(&f->first.model), POOLED_SITES);
-	assert_int_equal(outcome_compute(&out, &f->study, &plan, &sum, buf_bytes(&f->first.model), &why), OK);
+	assert_int_equal(outcome_compute(&out, &f->study, &plan, &sum, buf_bytes(&f->first.model), NULL, &why), OK);
 	assert_true(out.evaluated && out.has_model);
 	pooled_read(w, &c, f, &f->first);
 	score(&rows, f, PART_VALIDATION, w, &c);
@@ -191,7 +191,8 @@ static void test_figures_of_few_rows_are_withheld(void **state)
 		for (uint32_t i = 0; i < count; i++)
 			rows += f.tables[i].part_rows[PART_TEST];
 		pooled_collect(&f, &sum, &plan, buf_bytes(&f.first.model), count);
-		assert_int_equal(outcome_compute(&out, &f.study, &plan, &sum, buf_bytes(&f.first.model), &why), OK);
+		assert_int_equal(outcome_compute(&out, &f.study, &plan, &sum, buf_bytes(&f.first.model), NULL, &why),
+		                 OK);
 		assert_true(out.test.rows == rows);
 		assert_int_equal(isnan(out.test.loss), rows < 30);
 		assert_int_equal(isnan(out.test.accuracy), rows < 30);
@@ -239,7 +240,7 @@ static void test_hostile_words_give_figures_or_an_error(void **state)
 		}
 		aggregate_begin(&sum, &l);
 		aggregate_add(&sum, bytes_of(octets, layout_octets(&l)));
-		if (outcome_compute(&out, &f->study, &plan, &sum, model, &why) != OK)
+		if (outcome_compute(&out, &f->study, &plan, &sum, model, NULL, &why) != OK)
 			assert_true(why.text[0] != '\0');
 		outcome_free(&out);
 		aggregate_free(&sum);

@@ -231,7 +231,7 @@ static void check_statistics(struct here *h)
 			            CELL_ERROR * (ROWS + 50 * PYTHON));
 		buf_free(&ours);
 	}
-	assert_int_equal(outcome_compute(&outcome, &h->study, &plan, &sum, (struct bytes){0}, &why), OK);
+	assert_int_equal(outcome_compute(&outcome, &h->study, &plan, &sum, (struct bytes){0}, NULL, &why), OK);
 	hash_hex(hex, &outcome.model_sha256);
 	assert_string_equal(federation_text(json_at(h->rounds, 0), "model_sha256"), hex);
 	h->first_model = outcome.model;

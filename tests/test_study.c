@@ -73,7 +73,7 @@ static void minimal_study(void **state)
 	assert_int_equal(s.local.steps, 0);
 	assert_int_equal(s.local.batch, 32);
 	assert_int_equal(s.local.optimizer, OPTIMIZER_SGD);
-	assert_true(s.local.learning_rate == 0.05 && s.server_learning_rate == 1);
+	assert_true(s.local.learning_rate == 0.05 && s.server.learning_rate == 1);
 	assert_int_equal(s.weights, WEIGHTS_BY_PATIENTS);
 	assert_true(s.weight_cap == 5000 && s.update_range == 8);
 	assert_int_equal(s.evaluate_every, 1);
@@ -131,7 +131,7 @@ static void rich_study(void **state)
 	assert_int_equal(s.local.epochs, 0);
 	assert_int_equal(s.local.steps, 100);
 	assert_true(s.local.beta1 == 0.8 && s.local.beta2 == 0.99 && s.local.epsilon == 1e-6);
-	assert_true(s.local.weight_decay == 0.01 && s.server_learning_rate == 0.5);
+	assert_true(s.local.weight_decay == 0.01 && s.server.learning_rate == 0.5);
 	assert_int_equal(s.weights, WEIGHTS_EQUAL);
 	assert_true(s.weight_cap == 1);
 	assert_int_equal(s.evaluation, EVALUATION_NONE);
@@ -233,7 +233,6 @@ static void later_keys(void **state)
 		const char *local, *canonical;
 	} cases[] = {
 		{"l1: 0.001", "\"weight_decay\":0,\"l1\":0.001}"},
-		{"proximal: 0.1", "\"weight_decay\":0,\"proximal\":0.10000000000000001}"},
 		{"schedule: {kind: constant}", "\"weight_decay\":0,\"schedule\":{\"kind\":\"constant\",\"warmup\":0}}"},
 		{"schedule: {kind: step, every: 10}",
 	         "\"schedule\":{\"kind\":\"step\",\"warmup\":0,\"every\":10,\"factor\":0.10000000000000001}}"},
@@ -259,10 +258,10 @@ static void later_keys_are_read(void **state)
 {
 	(void)state;
 	struct study s;
-	char *text =
-		contract_edited(minimal, "rounds: 30",
-	                        "rounds: 30\n  local: {optimizer: nesterov, momentum: 0.8, l1: 0.01, proximal: 0.1,\n"
-	                        "    schedule: {kind: step, warmup: 3, every: 7, factor: 0.5}}");
+	char *text = contract_edited(minimal, "rounds: 30",
+	                             "rounds: 30\n  strategy: fedprox\n"
+	                             "  local: {optimizer: nesterov, momentum: 0.8, l1: 0.01, proximal: 0.1,\n"
+	                             "    schedule: {kind: step, warmup: 3, every: 7, factor: 0.5}}");
 	contract_parse(&s, text);
 	assert_true(s.local.optimizer == OPTIMIZER_NESTEROV && s.local.momentum == 0.8);
 	assert_true(s.local.l1 == 0.01 && s.local.proximal == 0.1);
@@ -280,6 +279,56 @@ static void later_keys_are_read(void **state)
 }
 
 /* The listing of the documentation, which shows every key once. */
+/* Each strategy's own keys are written out, and no other. */
+static void strategies(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *written, *canonical;
+		enum strategy_kind strategy;
+		struct server_training server;
+	} cases[] = {
+		{"strategy: fedavg", "{\"learning_rate\":1}", STRATEGY_FEDAVG, {.learning_rate = 1}},
+		{"strategy: fedavgm",
+	         "{\"learning_rate\":1,\"momentum\":0.90000000000000002}",
+	         STRATEGY_FEDAVGM,
+	         {.learning_rate = 1, .momentum = 0.9}},
+		{"strategy: fedprox", "{\"learning_rate\":1}", STRATEGY_FEDPROX, {.learning_rate = 1}},
+		{"strategy: fedadagrad",
+	         "{\"learning_rate\":0.10000000000000001,\"beta1\":0,\"tau\":0.001}",
+	         STRATEGY_FEDADAGRAD,
+	         {.learning_rate = 0.1, .tau = 1e-3}},
+		{"strategy: fedadam",
+	         "{\"learning_rate\":0.10000000000000001,\"beta1\":0.90000000000000002,\"beta2\":0.98999999999999999,"
+	         "\"tau\":0.001}",
+	         STRATEGY_FEDADAM,
+	         {.learning_rate = 0.1, .beta1 = 0.9, .beta2 = 0.99, .tau = 1e-3}},
+		{"strategy: fedyogi\n  server: {tau: 0.5, beta1: 0.25, learning_rate: 2}",
+	         "{\"learning_rate\":2,\"beta1\":0.25,\"beta2\":0.98999999999999999,\"tau\":0.5}",
+	         STRATEGY_FEDYOGI,
+	         {.learning_rate = 2, .beta1 = 0.25, .beta2 = 0.99, .tau = 0.5}},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct study s, again;
+		char with[256], *text;
+		snprintf(with, sizeof with, "rounds: 30\n  %s", cases[i].written);
+		text = contract_edited(minimal, "rounds: 30", with);
+		contract_parse(&s, text);
+		const char *server = strstr(buf_text(&s.canonical), "\"server\":") + strlen("\"server\":");
+		assert_memory_equal(server, cases[i].canonical, strlen(cases[i].canonical));
+		assert_int_equal(s.strategy, cases[i].strategy);
+		assert_true(s.local.proximal == (s.strategy == STRATEGY_FEDPROX ? 0.01 : 0));
+		assert_int_equal(strstr(buf_text(&s.canonical), "\"weight_decay\":0,\"proximal\":0.01}") != NULL,
+		                 s.strategy == STRATEGY_FEDPROX);
+		assert_memory_equal(&s.server, &cases[i].server, sizeof s.server);
+		assert_int_equal(study_from_canonical(&again, buf_bytes(&s.canonical), NULL), OK);
+		assert_memory_equal(&again.server, &cases[i].server, sizeof again.server);
+		study_free(&again);
+		study_free(&s);
+		free(text);
+	}
+}
+
 static void full_listing(void **state)
 {
 	(void)state;
@@ -394,6 +443,7 @@ int main(void)
 		cmocka_unit_test(conditional_defaults),
 		cmocka_unit_test(later_keys),
 		cmocka_unit_test(later_keys_are_read),
+		cmocka_unit_test(strategies),
 		cmocka_unit_test(full_listing),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(invitations),

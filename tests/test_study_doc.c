@@ -182,7 +182,7 @@ static void what_is_not_built_is_refused_by_name(void **state)
 	unsigned seen = 0;
 	assert_int_equal(parse_with(NULL, NULL, &why), OK);
 	page_words(&page, "Not built yet", is_refused, &seen);
-	assert_true(seen >= 15);
+	assert_true(seen >= 8);
 }
 
 /* Every fenced block "```yaml" is a study that is accepted as it stands. */

@@ -217,10 +217,13 @@ static void refuses_model_and_training(void **state)
 		{"rounds: 30", "rounds: 0", "13:11: training.rounds: 0 is below 1"},
 		{"rounds: 30", "rounds: 100001", "13:11: training.rounds: 100001 is above 100000"},
 		{"rounds: 30", "rounds: 3e1", "13:11: training.rounds: \"3e1\" is not an integer"},
-		{"rounds: 30", "rounds: 30\n  strategy: fedadam",
-	         "14:13: training.strategy: \"fedadam\" is not built yet in this version; write strategy: fedavg"},
+		{"rounds: 30", "rounds: 30\n  strategy: krum",
+	         "14:13: training.strategy: \"krum\" is not built yet in this version; write fedavg, fedavgm, "
+	         "fedprox, fedadagrad, "
+	         "fedadam or fedyogi"},
 		{"rounds: 30", "rounds: 30\n  strategy: fedavgg",
-	         "14:13: training.strategy: \"fedavgg\" is not one of fedavg, fedavgm, fedadagrad, fedadam, fedyogi, "
+	         "14:13: training.strategy: \"fedavgg\" is not one of fedavg, fedavgm, fedprox, fedadagrad, fedadam, "
+	         "fedyogi, "
 	         "median, "
 	         "trimmed_mean, krum; did you mean \"fedavg\"?"},
 		{"rounds: 30", LOCAL("epochs: 1, steps: 2"),
@@ -246,6 +249,13 @@ static void refuses_model_and_training(void **state)
 		{"rounds: 30", LOCAL("l1: -0.1"), "14:15: training.local.l1: -0.1 is below 0"},
 		{"rounds: 30", LOCAL("l1: 1.5"), "14:15: training.local.l1: 1.5 is above 1"},
 		{"rounds: 30", LOCAL("proximal: -1"), "14:21: training.local.proximal: -1 is below 0"},
+		{"rounds: 30", LOCAL("proximal: 0.1"),
+	         "14:21: training.local.proximal: belongs to strategy: fedprox; leave it out"},
+		{"rounds: 30", LOCAL("proximal: 0") "\n  strategy: fedprox",
+	         "14:21: training.local.proximal: fedprox without it is fedavg; write a number above 0, or strategy: "
+	         "fedavg"},
+		{"rounds: 30", LOCAL("proximal: 0.1") "\n  strategy: fedadam",
+	         "14:21: training.local.proximal: belongs to strategy: fedprox; leave it out"},
 		{"rounds: 30", LOCAL("proximal: 1001"), "14:21: training.local.proximal: 1001 is above 1000"},
 		{"rounds: 30", LOCAL("schedule: cosine"),
 	         "14:21: training.local.schedule: \"cosine\" is not a map (key: value)"},
@@ -271,7 +281,21 @@ static void refuses_model_and_training(void **state)
 	         "14:46: training.local.schedule.warmup: 30 rounds are all of training.rounds; leave some for the full "
 	         "rate"},
 		{"rounds: 30", "rounds: 30\n  server: {momentum: 0.9}",
-	         "14:22: training.server.momentum: belongs to a strategy that is not built yet in this version; leave "
+	         "14:22: training.server.momentum: belongs to strategy: fedavgm; leave it out"},
+		{"rounds: 30", "rounds: 30\n  server: {tau: 0.1}",
+	         "14:17: training.server.tau: belongs to strategy: fedadagrad, fedadam or fedyogi; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: fedadagrad\n  server: {beta2: 0.9}",
+	         "15:19: training.server.beta2: belongs to strategy: fedadam or fedyogi; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: fedavgm\n  server: {beta1: 0.9}",
+	         "15:19: training.server.beta1: belongs to strategy: fedadagrad, fedadam or fedyogi; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: fedadam\n  server: {momentum: 0.9}",
+	         "15:22: training.server.momentum: belongs to strategy: fedavgm; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: fedyogi\n  server: {tau: 0}",
+	         "15:17: training.server.tau: 0 is below 1e-30"},
+		{"rounds: 30", "rounds: 30\n  strategy: fedyogi\n  server: {beta2: 1}",
+	         "15:19: training.server.beta2: 1 is above 0.999999999"},
+		{"rounds: 30", "rounds: 30\n  server: {trim: 0.1}",
+	         "14:18: training.server.trim: belongs to a strategy that is not built yet in this version; leave "
 	         "it out"},
 		{"rounds: 30", "rounds: 30\n  weights: {by: equal, cap: 10}",
 	         "14:29: training.weights.cap: belongs to by: patients; leave it out"},

@@ -158,7 +158,8 @@ static void test_what_is_trained(void **state)
 	assert_null(strstr(flat, "weight decay"));
 	assert_null(strstr(flat, "FedProx"));
 	drop_page();
-	write_page("training: {rounds: 9, local: {steps: 20, batch: 4, optimizer: adamw, weight_decay: 0.02, proximal: "
+	write_page("training: {strategy: fedprox, rounds: 9, local: {steps: 20, batch: 4, optimizer: adamw, "
+	           "weight_decay: 0.02, proximal: "
 	           "0.3, "
 	           "schedule: {kind: step, every: 3, warmup: 2}}}");
 	expect_words("20 batches of 4 rows of the training rows, by AdamW with learning rate 0.05.");

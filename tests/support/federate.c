@@ -30,7 +30,8 @@ static void collect(struct aggregate *sum, struct contributor *sites, const stru
 	buf_free(&octets);
 }
 
-static void run_round(struct federated *out, const struct study *study, struct contributor *sites,
+/* *moments belong to out->model, before and after. */
+static void run_round(struct federated *out, float **moments, const struct study *study, struct contributor *sites,
                       const struct round_plan *plan)
 {
 	struct aggregate sum = {0};
@@ -42,7 +43,7 @@ static void run_round(struct federated *out, const struct study *study, struct c
 		fail_msg("%s", why.text);
 	aggregate_begin(&sum, &layout);
 	collect(&sum, sites, plan, buf_bytes(&out->model));
-	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), &why) != OK)
+	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), *moments, &why) != OK)
 		fail_msg("%s", why.text);
 	if (outcome.evaluated) {
 		out->validation = outcome.validation;
@@ -53,6 +54,9 @@ static void run_round(struct federated *out, const struct study *study, struct c
 		out->model = outcome.model;
 		out->model_sha256 = outcome.model_sha256;
 		memset(&outcome.model, 0, sizeof outcome.model);
+		free(*moments);
+		*moments = outcome.moments;
+		outcome.moments = NULL;
 	}
 	outcome_free(&outcome);
 	aggregate_free(&sum);
@@ -63,6 +67,7 @@ void federate(struct federated *out, const struct study *study, const struct tab
 {
 	struct contributor sites[FEDERATE_SITES_MAX];
 	uint32_t numbers[FEDERATE_SITES_MAX];
+	float *moments = NULL;
 
 	CHECK(count <= FEDERATE_SITES_MAX);
 	memset(out, 0, sizeof *out);
@@ -83,8 +88,9 @@ void federate(struct federated *out, const struct study *study, const struct tab
 			.site_count = count,
 		};
 
-		run_round(out, study, sites, &plan);
+		run_round(out, &moments, study, sites, &plan);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		contributor_free(&sites[i]);
+	free(moments);
 }

@@ -51,7 +51,7 @@ void pooled_first_model(struct pooled *p, struct outcome *out)
 	struct diag why = {{0}};
 
 	pooled_collect(p, &sum, &plan, bytes_of(NULL, 0), POOLED_SITES);
-	if (outcome_compute(out, &p->study, &plan, &sum, bytes_of(NULL, 0), &why) != OK)
+	if (outcome_compute(out, &p->study, &plan, &sum, bytes_of(NULL, 0), NULL, &why) != OK)
 		fail_msg("%s", why.text);
 	assert_true(out->has_model && !out->evaluated);
 	aggregate_free(&sum);
