@@ -117,6 +117,13 @@ static struct adam adam_constants(const struct optimizer *o, float scale)
 	                     .scale = scale};
 }
 
+bool optimizer_adds(float *factor, const struct optimizer *o, float scale)
+{
+	const struct local_training *s = &o->settings;
+	*factor = -(float)o->rate * scale;
+	return s->optimizer == OPTIMIZER_SGD && s->weight_decay == 0 && s->l1 == 0 && s->proximal == 0;
+}
+
 void optimizer_step(struct optimizer *o, float *parameters, float *gradient, float scale)
 {
 	const struct local_training *s = &o->settings;

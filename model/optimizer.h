@@ -48,4 +48,9 @@ void optimizer_free(struct optimizer *o); /* accepts a zeroed one */
  * proximal the gradient is worth nothing afterwards: it is where these are added up. */
 void optimizer_step(struct optimizer *o, float *parameters, float *gradient, float scale);
 
+/* True when a step is parameters += *factor * gradient and nothing else: plain SGD. Whoever makes the gradient may then add
+ * it to the parameters itself, instead of a step. The product is rounded once and not twice, so the last bit of a
+ * parameter may differ between the two ways. */
+bool optimizer_adds(float *factor, const struct optimizer *o, float scale);
+
 #endif

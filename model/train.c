@@ -29,8 +29,24 @@ void trainer_free(struct trainer *t)
 	*t = (struct trainer){0};
 }
 
+/* What becomes of a batch's gradient: into `to` it goes as beta * to + alpha * gradient. */
+struct destination {
+	float *to, alpha, beta;
+};
+
+/* Plain SGD needs no gradient in memory: the products that make it add it to the parameters, unless later blocks of the batch
+ * must still see these as they were. */
+static struct destination destination(struct trainer *t, float *parameters, uint32_t batch)
+{
+	float factor;
+	if (batch <= t->network.rows_max && optimizer_adds(&factor, &t->optimizer, 1.0f / (float)batch))
+		return (struct destination){parameters, factor, 1};
+	return (struct destination){t->gradient, 1, 0};
+}
+
 /* The gradient of the batch's summed loss, block by block, and that loss. */
-static double batch_gradient(struct trainer *t, const float *parameters, struct row_source source, uint32_t batch)
+static double batch_gradient(struct trainer *t, struct destination d, const float *parameters, struct row_source source,
+                             uint32_t batch)
 {
 	struct network *n = &t->network;
 	double loss = 0;
@@ -41,7 +57,7 @@ static double batch_gradient(struct trainer *t, const float *parameters, struct 
 		loss += loss_backward(network_logit_gradient(n), n->spec.loss, logits, n->spec.outputs, t->labels,
 		                      rows);
 		network_backward(n, parameters);
-		network_gradient(n, t->gradient, 1, first == 0 ? 0 : 1);
+		network_gradient(n, d.to, d.alpha, first == 0 ? d.beta : 1);
 	}
 	return loss;
 }
@@ -62,9 +78,11 @@ enum err trainer_run(struct trainer *t, float *parameters, struct train_report *
 		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
 			return diag_set(why, ERR_CANCELLED, "training was cancelled after %llu steps",
 			                (unsigned long long)sums.steps);
-		sums.loss += batch_gradient(t, parameters, source, batch);
+		struct destination d = destination(t, parameters, batch);
+		sums.loss += batch_gradient(t, d, parameters, source, batch);
 		sums.rows += batch;
-		optimizer_step(&t->optimizer, parameters, t->gradient, 1.0f / (float)batch);
+		if (d.to != parameters)
+			optimizer_step(&t->optimizer, parameters, t->gradient, 1.0f / (float)batch);
 	}
 	if (!vec_finite(parameters, t->network.spec.parameters))
 		return diag_set(

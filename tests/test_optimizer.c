@@ -324,6 +324,38 @@ static void nan_is_not_hidden(void **state)
 	}
 }
 
+/* Only plain SGD may be added by whoever makes the gradient; and that is the same step, but for one rounding. */
+static void plain_sgd_adds(void **state)
+{
+	(void)state;
+	struct local_training settings[] = {
+		{.optimizer = OPTIMIZER_SGD},
+		{.optimizer = OPTIMIZER_SGD, .weight_decay = 0.1},
+		{.optimizer = OPTIMIZER_SGD, .l1 = 0.1},
+		{.optimizer = OPTIMIZER_SGD, .proximal = 0.1},
+		{.optimizer = OPTIMIZER_MOMENTUM, .momentum = 0.9},
+		{.optimizer = OPTIMIZER_NESTEROV, .momentum = 0.9},
+		{.optimizer = OPTIMIZER_ADAM, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8},
+		{.optimizer = OPTIMIZER_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8},
+	};
+	for (size_t k = 0; k < sizeof settings / sizeof settings[0]; k++) {
+		struct optimizer o;
+		float factor, w[] = {0.3f, -2}, gradient[] = {5, 0.7f}, added[2];
+		settings[k].learning_rate = 0.25;
+		optimizer_init(&o, &settings[k], 2);
+		optimizer_begin(&o, 0.5, NULL);
+		assert_int_equal(optimizer_adds(&factor, &o, 0.125f), k == 0);
+		if (k == 0) {
+			for (size_t i = 0; i < 2; i++)
+				added[i] = w[i] + factor * gradient[i];
+			optimizer_step(&o, w, gradient, 0.125f);
+			for (size_t i = 0; i < 2; i++)
+				assert_true(fabsf(w[i] - added[i]) <= 0x1p-23f * fabsf(w[i]));
+		}
+		optimizer_free(&o);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +369,7 @@ int main(void)
 		cmocka_unit_test(the_factor_is_of_one_run),
 		cmocka_unit_test(reset_begins_again),
 		cmocka_unit_test(nan_is_not_hidden),
+		cmocka_unit_test(plain_sgd_adds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,6 +247,7 @@ static void batches_of_all_sizes(void **state)
 	check_batches(1, 1, 3, 0);
 	check_batches(2500, 2500, 2, 0); /* blocks of 1,024, 1,024, 452 */
 	check_batches(2500, 1025, 0, 0.1);
+	check_batches(2500, 1025, 0, 0); /* two batches of two blocks, then one of one */
 	check_batches(2048, 2048, 2, 0);
 }
 

@@ -1,7 +1,7 @@
 /*
  * One site's update, part by part: where a round's time goes. One thread, sites one after another on one set of buffers.
  *
- *   order      the epoch's order of rows           network   forward, loss, backward, gradient and step on each batch
+ *   order      the epoch's order of rows           network   forward, loss, backward, gradient (plain SGD's step) of batches
  *   gather     rows into batches                   encode    difference to the global parameters, as fixed-point words
  *   copy       of the global parameters            add       the words to a sum
  *
@@ -141,12 +141,7 @@ static void backward(struct bench *b, uint32_t rows)
 static void gradient(struct bench *b, uint32_t rows)
 {
 	b->trainer.network.rows = rows;
-	network_gradient(&b->trainer.network, b->trainer.gradient, 1, 0);
-}
-
-static void step(struct bench *b, uint32_t rows)
-{
-	optimizer_step(&b->trainer.optimizer, b->local, b->trainer.gradient, 1e-9f / (float)rows);
+	network_gradient(&b->trainer.network, b->local, -1e-9f / (float)rows, 1);
 }
 
 static void part_forward(struct bench *b)
@@ -167,11 +162,6 @@ static void part_backward(struct bench *b)
 static void part_gradient(struct bench *b)
 {
 	on_batches(b, gradient);
-}
-
-static void part_step(struct bench *b)
-{
-	on_batches(b, step);
 }
 
 static void part_encode(struct bench *b)
@@ -271,11 +261,9 @@ static void measure(const struct load *load)
 	static const struct {
 		const char *name;
 		void (*run)(struct bench *b);
-	} parts[] = {{"order", part_order},       {"gather", part_gather},
-	             {"copy", part_copy},         {"forward", part_forward},
-	             {"loss", part_loss},         {"backward", part_backward},
-	             {"gradient", part_gradient}, {"step", part_step},
-	             {"encode", part_encode},     {"add", part_add}};
+	} parts[] = {{"order", part_order},       {"gather", part_gather}, {"copy", part_copy},
+	             {"forward", part_forward},   {"loss", part_loss},     {"backward", part_backward},
+	             {"gradient", part_gradient}, {"encode", part_encode}, {"add", part_add}};
 	struct bench b;
 	char name[64];
 	bench_init(&b, load);
