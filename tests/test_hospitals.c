@@ -10,11 +10,10 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "data/encode.h"
 #include "tests/support/close.h"
 #include "tests/support/shared.h"
-#include "tests/support/tempdir.h"
+#include "tests/support/studies.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -293,26 +292,7 @@ static void test_heart_as_the_hospital_sees_it(void **state)
 	free_heart(tables);
 }
 
-/* ---- Wisconsin breast cancer: its first line is no header, so one is put before the rows */
-
-enum { WDBC_FEATURES = 30 };
-
-static void write_wdbc(struct tempdir *dir, const char *path)
-{
-	struct buf original, text;
-	struct diag why;
-
-	if (file_read(&original, path, 1u << 20, &why) != OK)
-		fail_msg("%s", why.text);
-	buf_init(&text, 1u << 20);
-	for (int i = 0; i < WDBC_FEATURES; i++)
-		buf_printf(&text, "f%d,", i);
-	buf_put_text(&text, "benign");
-	buf_put_text(&text, strchr(buf_text(&original), '\n'));
-	tempdir_write_bytes(dir, "wdbc.csv", buf_bytes(&text));
-	buf_free(&text);
-	buf_free(&original);
-}
+/* ---- Wisconsin breast cancer */
 
 static void test_breast_cancer(void **state)
 {
@@ -324,11 +304,8 @@ static void test_breast_cancer(void **state)
 		{4, 0.096478553299492384, 0.014342772997128526},  {14, 0.0069389822335025383, 0.0030192134841935453},
 		{29, 0.085033756345177666, 0.019114053540331594},
 	};
-	static char names[WDBC_FEATURES][16];
-	struct feature features[WDBC_FEATURES];
-	struct schema s = heart_schema((struct split){.test_fraction = 0.3, .seed = 42});
-	const char *path = shared_data("wdbc_sklearn.csv");
 	struct tempdir dir;
+	struct study study;
 	struct table t;
 	struct scaling scaling;
 	double sums[2];
@@ -336,21 +313,8 @@ static void test_breast_cancer(void **state)
 
 	(void)state;
 	tempdir_make(&dir);
-	write_wdbc(&dir, path);
-	for (int i = 0; i < WDBC_FEATURES; i++) {
-		snprintf(names[i], sizeof names[i], "f%d", i);
-		features[i] = (struct feature){
-			.name = names[i], .column = names[i], .type = COLUMN_NUMERIC, .min = 0, .max = 5000};
-	}
-	s.features = features;
-	s.feature_count = WDBC_FEATURES;
-	s.fill = FILL_MEAN;
-	s.label.name = s.label.column = "benign";
-	load(&t, &s, tempdir_path(&dir, "wdbc.csv"));
-	for (int i = 0; i < WDBC_FEATURES; i++) /* now with ranges that fit */
-		features[i].max = 2 * t.dictionary.features[i].highest;
-	table_free(&t);
-	load(&t, &s, tempdir_path(&dir, "wdbc.csv"));
+	studies_load(&study, "wdbc", NULL, NULL);
+	load(&t, &study.schema, studies_wdbc(&dir));
 	assert_int_equal(t.part_rows[PART_TRAIN], 394);
 	assert_int_equal(t.dictionary.classes[PART_TRAIN][1], 242);
 	global_scaling(&scaling, &t, 1);
@@ -364,6 +328,7 @@ static void test_breast_cancer(void **state)
 	assert_near(sums[1], 5439.621303126874);
 	scaling_free(&scaling);
 	table_free(&t);
+	study_free(&study);
 	tempdir_remove(&dir);
 }
 
