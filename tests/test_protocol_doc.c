@@ -20,7 +20,7 @@
 #include "tests/support/contracts.h"
 #include "tests/support/tempdir.h"
 
-#define PAGE_MAX (1u << 20)
+#define DOCUMENT_MAX (1u << 20)
 
 static struct buf page;
 static struct diag why;
@@ -225,7 +225,7 @@ static void python_agrees(void **state)
 	struct buf program;
 	char command[PATH_SIZE + 32], *code;
 	tempdir_make(&dir);
-	buf_init(&program, PAGE_MAX);
+	buf_init(&program, DOCUMENT_MAX);
 	for (unsigned i = 0; (code = block("python", i)) != NULL; i++) {
 		buf_put_text(&program, code);
 		buf_put_text(&program, "\n\n");
@@ -275,7 +275,7 @@ static void messages_are_read(void **state)
 	for (uint32_t i = 0; i < count; i++)
 		message_free(&messages[i]);
 	free(messages);
-	assert_int_equal(json_parse(&node, bytes_text(studies), PAGE_MAX, "the page", &why), OK);
+	assert_int_equal(json_parse(&node, bytes_text(studies), DOCUMENT_MAX, "the page", &why), OK);
 	json_free(node);
 	free(inbox);
 	free(studies);
@@ -347,7 +347,7 @@ static void every_tag_is_listed(void **state)
 		struct buf source;
 		if (strncmp(files.gl_pathv[i], "tests/", 6) == 0 || strncmp(files.gl_pathv[i], "build/", 6) == 0)
 			continue;
-		assert_int_equal(file_read(&source, files.gl_pathv[i], PAGE_MAX, &why), OK);
+		assert_int_equal(file_read(&source, files.gl_pathv[i], DOCUMENT_MAX, &why), OK);
 		for (const char *at = strstr(buf_text(&source), "\"COHRT"); at; at = strstr(at + 1, "\"COHRT")) {
 			char cell[32];
 			snprintf(cell, sizeof(cell), "| `%.8s` |", at + 1);
@@ -412,7 +412,7 @@ static void every_bound_agrees(void **state)
 static int read_page(void **state)
 {
 	(void)state;
-	return file_read(&page, "docs/PROTOCOL.md", PAGE_MAX, &why) == OK ? 0 : -1;
+	return file_read(&page, "docs/PROTOCOL.md", DOCUMENT_MAX, &why) == OK ? 0 : -1;
 }
 
 static int free_page(void **state)

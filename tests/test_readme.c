@@ -16,7 +16,7 @@
 #include "tests/support/program.h"
 #include "tests/support/tempdir.h"
 
-#define PAGE_MAX (1u << 20)
+#define DOCUMENT_MAX (1u << 20)
 
 static struct program p;
 
@@ -71,7 +71,7 @@ static unsigned check_page(const char *page)
 	struct diag why = {0};
 	unsigned links = 0;
 	char folder[PATH_SIZE] = "", target[PATH_SIZE];
-	if (file_read(&text, page, PAGE_MAX, &why))
+	if (file_read(&text, page, DOCUMENT_MAX, &why))
 		fail_msg("%s", why.text);
 	if (strrchr(page, '/'))
 		snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(page, '/') - page) + 1, page);

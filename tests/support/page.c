@@ -12,14 +12,14 @@
 
 #include "base/file.h"
 
-#define PAGE_MAX (1u << 20)
+#define DOCUMENT_MAX (1u << 20)
 #define HEADING "\n## "
 
 void page_open(struct page *p, const char *path)
 {
 	struct diag why = {0};
 	*p = (struct page){.path = path};
-	if (file_read(&p->text, path, PAGE_MAX, &why))
+	if (file_read(&p->text, path, DOCUMENT_MAX, &why))
 		fail_msg("%s", why.text);
 }
 
