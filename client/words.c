@@ -184,6 +184,8 @@ static void put_training(struct buf *out, const struct study *s)
 	put_schedule(out, &l->schedule);
 	if (l->weight_decay > 0 || l->l1 > 0)
 		say(out, "Large parameters cost: weight decay (L2) %g, L1 %g.", l->weight_decay, l->l1);
+	if (l->label_smoothing > 0)
+		say(out, "The training loss takes %g of each label's certainty (label smoothing).", l->label_smoothing);
 	if (l->proximal > 0)
 		say(out, "Training is held near the round's model (FedProx, mu %g).", l->proximal);
 }

@@ -147,3 +147,35 @@ double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outp
 	}
 	return sum;
 }
+
+static double smooth_binary(real *dz, double z, uint32_t label, double smoothing)
+{
+	double more = smoothing * (label - 0.5);
+	*dz += (real)more;
+	return more * z;
+}
+
+static double smooth_softmax(real *dz, const real *z, uint32_t classes, uint32_t label, double smoothing)
+{
+	double mean = 0;
+	for (uint32_t k = 0; k < classes; k++) {
+		mean += z[k] / (double)classes;
+		dz[k] += (real)(smoothing * ((k == label) - 1.0 / classes));
+	}
+	return smoothing * (z[label] - mean);
+}
+
+double loss_smooth(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+                   uint32_t rows, double smoothing)
+{
+	bool binary = kind == LOSS_BINARY_CROSS_ENTROPY;
+	double sum = 0;
+	CHECK((binary || kind == LOSS_SOFTMAX_CROSS_ENTROPY) && dz != z);
+	for (uint32_t r = 0; r < rows; r++) {
+		size_t at = (size_t)r * outputs;
+		uint32_t label = labels[r].class;
+		sum += binary ? smooth_binary(dz + at, z[at], label, smoothing)
+		              : smooth_softmax(dz + at, z + at, outputs, label, smoothing);
+	}
+	return sum;
+}

@@ -28,4 +28,15 @@ double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const 
 double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
                      uint32_t rows);
 
+/* Label smoothing (Szegedy et al. 2016, section 7) on top of loss_backward, for the two cross-entropies: the label gives
+ * up a part s in [0, 1) of itself to all K classes alike, y' = (1 - s) y + s / K, with K = 2 for a binary label. As
+ * both are linear in y, it is a term of its own,
+ *
+ *   softmax    l' = l + s (z_label - mean of z)        dl'/dz_k = dl/dz_k + s ([k = label] - 1 / K)
+ *   binary     l' = l + s z (y - 1/2)                  dl'/dz   = dl/dz   + s (y - 1/2)
+ *
+ * Adds it to dz, which must not be z, and returns its sum, which may be negative; the whole loss is not. */
+double loss_smooth(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+                   uint32_t rows, double smoothing);
+
 #endif

@@ -62,6 +62,7 @@ struct local_training {
 	double weight_decay; /* L2; 0 = none, as the next two (model/optimizer.h) */
 	double l1; /* L1 */
 	double proximal; /* FedProx's mu */
+	double label_smoothing; /* of the training loss (model/loss.h); 0 = none */
 	struct rate_schedule schedule;
 };
 

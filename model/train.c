@@ -49,13 +49,16 @@ static double batch_gradient(struct trainer *t, struct destination d, const floa
                              uint32_t batch)
 {
 	struct network *n = &t->network;
-	double loss = 0;
+	double loss = 0, smoothing = t->optimizer.settings.label_smoothing;
 	for (uint32_t first = 0, rows; first < batch; first += rows) {
 		rows = batch - first < n->rows_max ? batch - first : n->rows_max;
 		source.fill(source.context, t->x, t->labels, first, rows);
 		const float *logits = network_forward_training(n, parameters, t->x, rows, t->dropout.streams);
 		loss += loss_backward(network_logit_gradient(n), n->spec.loss, logits, n->spec.outputs, t->labels,
 		                      rows);
+		if (smoothing > 0)
+			loss += loss_smooth(network_logit_gradient(n), n->spec.loss, logits, n->spec.outputs, t->labels,
+			                    rows, smoothing);
 		network_backward(n, parameters);
 		network_gradient(n, d.to, d.alpha, first == 0 ? d.beta : 1);
 	}

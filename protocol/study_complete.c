@@ -162,6 +162,7 @@ static struct json *complete_local(const struct json *in, bool one_step, double 
 		study_carry_number(out, in, "proximal", proximal);
 	else
 		study_carry(out, in, "proximal");
+	study_carry(out, in, "label_smoothing");
 	if (schedule)
 		json_set(out, "schedule", complete_schedule(schedule));
 	return out;

@@ -65,6 +65,11 @@ static void read_schedule(struct study_reading *r, const struct json *node)
 		out->floor = study_real(&s, "floor");
 }
 
+static bool has_classes(const struct model_spec *m)
+{
+	return m->loss == LOSS_BINARY_CROSS_ENTROPY || m->loss == LOSS_SOFTMAX_CROSS_ENTROPY;
+}
+
 void study_read_local(struct study_reading *r, const struct json *node)
 {
 	struct study_section local = {r, node, "training.local"};
@@ -81,6 +86,8 @@ void study_read_local(struct study_reading *r, const struct json *node)
 	out->weight_decay = study_real(&local, "weight_decay");
 	out->l1 = study_real_or(&local, "l1", 0);
 	out->proximal = study_real_or(&local, "proximal", 0);
+	out->label_smoothing = study_real_or(&local, "label_smoothing", 0);
+	study_only_for(&local, "label_smoothing", has_classes(&r->out->model), "a label of classes");
 	read_optimizer(&local);
 	if (json_get(node, "schedule"))
 		read_schedule(r, json_get(node, "schedule"));

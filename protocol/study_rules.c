@@ -126,6 +126,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.local.weight_decay", .types = YAML_REAL, .max = 1, .fallback = "0"},
 	{.path = "training.local.l1", .types = YAML_REAL, .max = 1},
 	{.path = "training.local.proximal", .types = YAML_REAL, .max = PROXIMAL_MAX},
+	{.path = "training.local.label_smoothing", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.local.schedule", .types = YAML_MAP},
 	{.path = "training.local.schedule.kind",
          .types = YAML_TEXT,

@@ -178,7 +178,7 @@ static void activations(void **state)
 
 struct loss_case {
 	enum loss_kind kind;
-	double z[24];
+	double z[24], smoothing; /* 0: none */
 	uint32_t outputs, rows;
 	union label_value labels[24];
 };
@@ -186,7 +186,15 @@ struct loss_case {
 static double loss_value(void *context)
 {
 	struct loss_case *k = context;
-	return loss_forward(k->kind, k->z, k->outputs, k->labels, k->rows);
+	double all = 0;
+	uint32_t classes = k->outputs == 1 ? 2 : k->outputs;
+	for (uint32_t c = 0; c < classes; c++) { /* as if every row were of class c */
+		union label_value of_class[24];
+		for (uint32_t r = 0; r < k->rows; r++)
+			of_class[r].class = c;
+		all += loss_forward(k->kind, k->z, k->outputs, of_class, k->rows) / classes;
+	}
+	return (1 - k->smoothing) * loss_forward(k->kind, k->z, k->outputs, k->labels, k->rows) + k->smoothing * all;
 }
 
 static void check_loss(struct loss_case k, const char *name)
@@ -195,8 +203,12 @@ static void check_loss(struct loss_case k, const char *name)
 	struct probe p = {loss_value, &k, name};
 	size_t n = (size_t)k.rows * k.outputs;
 	double sum = loss_backward(dz, k.kind, k.z, k.outputs, k.labels, k.rows);
+	if (k.smoothing > 0)
+		sum += loss_smooth(dz, k.kind, k.z, k.outputs, k.labels, k.rows, k.smoothing);
 	assert_true(fabs(sum - loss_value(&k)) <= 1e-12 * fmax(1, sum));
 	check_derivative(&p, k.z, n, dz, "z");
+	if (k.smoothing > 0)
+		return;
 	memcpy(in_place, k.z, sizeof in_place);
 	loss_backward(in_place, k.kind, in_place, k.outputs, k.labels, k.rows);
 	assert_memory_equal(in_place, dz, n * sizeof dz[0]);
@@ -211,6 +223,8 @@ static void losses(void **state)
 		binary.labels[i].class = i % 2;
 	}
 	check_loss(binary, "binary cross-entropy");
+	binary.smoothing = 0.3;
+	check_loss(binary, "smoothed binary cross-entropy");
 
 	struct rng r;
 	rng_seeded(&r, 9, "loss");
@@ -221,6 +235,8 @@ static void losses(void **state)
 				k.z[i] = scale * rng_normal(&r);
 			models_labels(k.labels, 3, classes, &r);
 			check_loss(k, "softmax cross-entropy");
+			k.smoothing = 0.3;
+			check_loss(k, "smoothed softmax cross-entropy");
 		}
 }
 

@@ -74,6 +74,50 @@ static void two_classes_are_binary(void **state)
 		}
 }
 
+/* PyTorch 1.13 in float64: cross_entropy(label_smoothing=s, reduction="sum") of two rows, and
+ * binary_cross_entropy_with_logits with the target y (1 - s) + s / 2. */
+static void smoothing_as_pytorch(void **state)
+{
+	(void)state;
+	const float z[6] = {0.5f, -1, 2, 3, 0.25f, -0.5f};
+	const union label_value labels[2] = {{2}, {1}};
+	static const struct {
+		double smoothing, loss, dz[6];
+	} softmax[] = {
+		{0.1,
+	         3.1645998106451,
+	         {0.141957058806703, 0.00577923993735412, -0.147736298744057, 0.880638814653308, -0.874905048710047,
+	          -0.00573376594326071}},
+		{0.9,
+	         3.83126647731176,
+	         {-0.124709607859963, -0.260887426729313, 0.385597034589276, 0.613972147986641, -0.341571715376714,
+	          -0.272400432609927}},
+	};
+	for (size_t c = 0; c < 2; c++) {
+		float dz[6];
+		double loss = loss_backward(dz, LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, labels, 2);
+		loss += loss_smooth(dz, LOSS_SOFTMAX_CROSS_ENTROPY, z, 3, labels, 2, softmax[c].smoothing);
+		assert_true(fabs(loss - softmax[c].loss) < 1e-6);
+		for (int i = 0; i < 6; i++)
+			assert_true(fabs(dz[i] - softmax[c].dz[i]) < 2e-7);
+	}
+	static const struct {
+		float z;
+		uint32_t label;
+		double loss, dz;
+	} rows[] = {{-2, 0, 0.226928011042973, 0.0692029220221175},
+	            {-2, 1, 2.02692801104297, -0.830797077977882},
+	            {0.75f, 0, 1.0993710061149, 0.629178699175393},
+	            {0.75f, 1, 0.4243710061149, -0.270821300824607}};
+	for (size_t i = 0; i < 4; i++) {
+		const union label_value label = {rows[i].label};
+		float dz;
+		double loss = loss_backward(&dz, LOSS_BINARY_CROSS_ENTROPY, &rows[i].z, 1, &label, 1);
+		loss += loss_smooth(&dz, LOSS_BINARY_CROSS_ENTROPY, &rows[i].z, 1, &label, 1, 0.1);
+		assert_true(fabs(loss - rows[i].loss) < 1e-6 && fabs(dz - rows[i].dz) < 2e-7);
+	}
+}
+
 static void rows_add_up(void **state)
 {
 	(void)state;
@@ -196,10 +240,15 @@ static void binary_labels_are_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(binary_against_slow),       cmocka_unit_test(binary_specials_stay_in_their_rows),
-		cmocka_unit_test(binary_labels_are_checked), cmocka_unit_test(binary_known_values),
-		cmocka_unit_test(extremes_stay_finite),      cmocka_unit_test(nan_fails_closed),
-		cmocka_unit_test(two_classes_are_binary),    cmocka_unit_test(rows_add_up),
+		cmocka_unit_test(binary_against_slow),
+		cmocka_unit_test(binary_specials_stay_in_their_rows),
+		cmocka_unit_test(binary_labels_are_checked),
+		cmocka_unit_test(binary_known_values),
+		cmocka_unit_test(extremes_stay_finite),
+		cmocka_unit_test(nan_fails_closed),
+		cmocka_unit_test(two_classes_are_binary),
+		cmocka_unit_test(smoothing_as_pytorch),
+		cmocka_unit_test(rows_add_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

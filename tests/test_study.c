@@ -227,12 +227,14 @@ static void later_keys(void **state)
 	(void)state;
 	struct study s;
 	contract_parse(&s, minimal);
-	assert_true(s.local.l1 == 0 && s.local.proximal == 0 && s.local.schedule.kind == SCHEDULE_CONSTANT);
+	assert_true(s.local.l1 == 0 && s.local.proximal == 0 && s.local.label_smoothing == 0 &&
+	            s.local.schedule.kind == SCHEDULE_CONSTANT);
 	study_free(&s);
 	static const struct {
 		const char *local, *canonical;
 	} cases[] = {
 		{"l1: 0.001", "\"weight_decay\":0,\"l1\":0.001}"},
+		{"label_smoothing: 0.25", "\"weight_decay\":0,\"label_smoothing\":0.25}"},
 		{"schedule: {kind: constant}", "\"weight_decay\":0,\"schedule\":{\"kind\":\"constant\",\"warmup\":0}}"},
 		{"schedule: {kind: step, every: 10}",
 	         "\"schedule\":{\"kind\":\"step\",\"warmup\":0,\"every\":10,\"factor\":0.10000000000000001}}"},
@@ -258,13 +260,14 @@ static void later_keys_are_read(void **state)
 {
 	(void)state;
 	struct study s;
-	char *text = contract_edited(minimal, "rounds: 30",
-	                             "rounds: 30\n  strategy: fedprox\n"
-	                             "  local: {optimizer: nesterov, momentum: 0.8, l1: 0.01, proximal: 0.1,\n"
-	                             "    schedule: {kind: step, warmup: 3, every: 7, factor: 0.5}}");
+	char *text = contract_edited(
+		minimal, "rounds: 30",
+		"rounds: 30\n  strategy: fedprox\n"
+		"  local: {optimizer: nesterov, momentum: 0.8, l1: 0.01, proximal: 0.1, label_smoothing: 0.2,\n"
+		"    schedule: {kind: step, warmup: 3, every: 7, factor: 0.5}}");
 	contract_parse(&s, text);
 	assert_true(s.local.optimizer == OPTIMIZER_NESTEROV && s.local.momentum == 0.8);
-	assert_true(s.local.l1 == 0.01 && s.local.proximal == 0.1);
+	assert_true(s.local.l1 == 0.01 && s.local.proximal == 0.1 && s.local.label_smoothing == 0.2);
 	assert_true(s.local.schedule.kind == SCHEDULE_STEP && s.local.schedule.warmup == 3);
 	assert_true(s.local.schedule.every == 7 && s.local.schedule.factor == 0.5);
 	study_free(&s);

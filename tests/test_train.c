@@ -368,6 +368,24 @@ static void dropout_follows_from_the_round(void **state)
 	problem_free(&p);
 }
 
+/* The training loss and its steps are smoothed: one step of SGD on one row, by hand from the definition. */
+static void label_smoothing_is_trained(void **state)
+{
+	(void)state;
+	struct model_spec s = models_spec("dense 1", 1, 1);
+	struct local_training sgd = {
+		.batch = 1, .optimizer = OPTIMIZER_SGD, .learning_rate = 0.5, .label_smoothing = 0.2};
+	const float x = 2;
+	const union label_value label = {1};
+	struct memory_rows rows = {.x = &x, .labels = &label, .rows = 1, .inputs = 1, .batch = 1};
+	struct train_report report;
+	float w[2] = {0.5f, -0.25f};
+	double z = 0.75, p = 1 / (1 + exp(-z)), y = 1 * 0.8 + 0.2 / 2;
+	assert_int_equal(run(w, &report, &s, &sgd, &rows, NULL), OK);
+	assert_true(fabs(report.loss - (-y * log(p) - (1 - y) * log(1 - p))) < 1e-6);
+	assert_true(fabs(w[0] - (0.5 - 0.5 * (p - y) * 2)) < 1e-6 && fabs(w[1] - (-0.25 - 0.5 * (p - y))) < 1e-6);
+}
+
 /* ---- what ends a run early */
 
 struct cancelling {
@@ -463,6 +481,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_train_on),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(runs_do_not_touch_each_other),
+		cmocka_unit_test(label_smoothing_is_trained),
 		cmocka_unit_test(a_run_has_its_round),
 		cmocka_unit_test(dropout_follows_from_the_round),
 		cmocka_unit_test(divergence_is_an_error),

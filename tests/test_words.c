@@ -157,16 +157,18 @@ static void test_what_is_trained(void **state)
 	assert_null(strstr(flat, "learning rate is"));
 	assert_null(strstr(flat, "weight decay"));
 	assert_null(strstr(flat, "FedProx"));
+	assert_null(strstr(flat, "smoothing"));
 	drop_page();
 	write_page("training: {strategy: fedprox, rounds: 9, local: {steps: 20, batch: 4, optimizer: adamw, "
 	           "weight_decay: 0.02, proximal: "
-	           "0.3, "
+	           "0.3, label_smoothing: 0.1, "
 	           "schedule: {kind: step, every: 3, warmup: 2}}}");
 	expect_words("20 batches of 4 rows of the training rows, by AdamW with learning rate 0.05.");
 	expect_words("The learning rate rises to it over the first 2 rounds.");
 	expect_words("is multiplied by 0.1 every 3 rounds.");
 	expect_words("weight decay (L2) 0.02, L1 0.");
 	expect_words("(FedProx, mu 0.3)");
+	expect_words("takes 0.1 of each label's certainty (label smoothing)");
 	drop_page();
 	write_page(
 		"training: {rounds: 9, local: {epochs: 2, optimizer: nesterov, l1: 0.001, schedule: {kind: cosine}}}");
