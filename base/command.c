@@ -15,6 +15,12 @@ static const struct command_option help_option = {"help", NULL, "show this", fal
 
 /* ---- help */
 
+/* The dashes that an option is written with. */
+static const char *dashes(const struct command_option *o)
+{
+	return o->name[1] ? "--" : "-";
+}
+
 static void print_commands(const struct command_program *p)
 {
 	printf("%s: %s\n\nCommands:\n", p->name, p->about);
@@ -33,7 +39,7 @@ static void print_command(const struct command_program *p, const struct command 
 		printf("%s\n", c->help);
 	printf("\nOptions:\n");
 	for (const struct command_option *o = c->options; o && o->name; o++) {
-		int width = printf("  --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+		int width = printf("  %s%s%s%s", dashes(o), o->name, o->value ? " " : "", o->value ? o->value : "");
 		printf("%*s%s%s\n", width < NAME_COLUMN ? NAME_COLUMN - width : 1, "", o->help,
 		       o->repeats ? " (may be repeated)" : "");
 	}
@@ -68,7 +74,7 @@ static enum err unknown_option(const struct command_program *p, const struct com
 {
 	char known[WORDS_MAX] = "--help", hint[NEAREST_MAX + 32];
 	for (const struct command_option *o = c->options; o && o->name; o++) {
-		strncat(known, "|--", sizeof(known) - strlen(known) - 1);
+		strncat(known, o->name[1] ? "|--" : "|-", sizeof(known) - strlen(known) - 1);
 		strncat(known, o->name, sizeof(known) - strlen(known) - 1);
 	}
 	return diag_set(why, ERR_USAGE, "%s: no option %s%s; %s %s --help lists them", c->name, word,
@@ -105,34 +111,48 @@ static bool is_given(const struct command_line *line, const struct command_optio
 	return false;
 }
 
-/* Takes the option at argv[at], with its value: how many words that were, 0 on failure. */
+/* What a word that begins with a dash names: its option, NULL when there is none, and its value when that is in the same word. */
+static const struct command_option *name_of(const struct command *c, const char *word, const char **value)
+{
+	if (word[1] != '-') {
+		*value = word[2] ? word + 2 : NULL;
+		return find_option(c, word + 1, 1);
+	}
+	const char *name = word + 2, *equals = strchr(name, '=');
+	size_t length = equals ? (size_t)(equals - name) : strlen(name);
+	*value = equals ? equals + 1 : NULL;
+	return length == 1 ? NULL : find_option(c, name, length);
+}
+
+/* Takes the option at words[0], with its value: how many words that were, 0 on failure. */
 static int take_option(struct command_line *line, const struct command_program *p, int count, char **words,
                        struct diag *why)
 {
 	const struct command *c = line->command;
-	const char *name = words[0] + 2, *equals = strchr(name, '=');
-	size_t length = equals ? (size_t)(equals - name) : strlen(name);
+	const char *value = NULL;
 
-	const struct command_option *o = find_option(c, name, length);
+	const struct command_option *o = name_of(c, words[0], &value);
 	if (!o) {
 		(void)unknown_option(p, c, words[0], why);
 		return 0;
 	}
-	if (!o->value && equals) {
-		(void)diag_set(why, ERR_USAGE, "%s: --%s takes no value", c->name, o->name);
+	const char *dash = dashes(o);
+	if (!o->value && value) {
+		(void)diag_set(why, ERR_USAGE, "%s: %s%s takes no value", c->name, dash, o->name);
 		return 0;
 	}
-	if (o->value && !equals && count < 2) {
-		(void)diag_set(why, ERR_USAGE, "%s: --%s needs a value: --%s %s", c->name, o->name, o->name, o->value);
+	if (o->value && !value && count < 2) {
+		(void)diag_set(why, ERR_USAGE, "%s: %s%s needs a value: %s%s %s", c->name, dash, o->name, dash, o->name,
+		               o->value);
 		return 0;
 	}
 	if ((is_given(line, o) && !o->repeats) || line->given_count == COMMAND_OPTIONS_MAX) {
-		(void)diag_set(why, ERR_USAGE, "%s: --%s is given too often", c->name, o->name);
+		(void)diag_set(why, ERR_USAGE, "%s: %s%s is given too often", c->name, dash, o->name);
 		return 0;
 	}
-	const char *value = !o->value ? NULL : equals ? equals + 1 : words[1];
-	line->given[line->given_count++] = (struct command_given){.option = o, .value = value};
-	return o->value && !equals ? 2 : 1;
+	bool in_next = o->value && !value;
+	line->given[line->given_count++] = (struct command_given){.option = o, .value = in_next ? words[1] : value};
+	return in_next ? 2 : 1;
 }
 
 static enum err take_operand(struct command_line *line, const struct command_program *p, const char *word,
@@ -156,12 +176,10 @@ static enum err take_words(struct command_line *line, const struct command_progr
 		if (options && strcmp(words[at], "--") == 0) {
 			options = false;
 			at++;
-		} else if (options && words[at][0] == '-' && words[at][1] == '-') {
+		} else if (options && words[at][0] == '-' && words[at][1]) {
 			int taken = take_option(line, p, count - at, words + at, why);
 			e = taken ? OK : ERR_USAGE;
 			at += taken;
-		} else if (options && words[at][0] == '-' && words[at][1]) {
-			e = unknown_option(p, line->command, words[at], why);
 		} else {
 			e = take_operand(line, p, words[at++], why);
 		}

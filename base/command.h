@@ -5,7 +5,8 @@
  *     program   |    operands    option with a value
  *               command (may be two words: "study add")
  *
- * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE; "--" ends them. Every command has
+ * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE, and one whose name is a single letter as
+ * -n VALUE or -nVALUE; "--" ends them. Every command has
  * --help, the program has --help and --version. What is mistyped is answered with the nearest word that exists.
  */
 #ifndef COHORT_BASE_COMMAND_H
@@ -13,11 +14,11 @@
 
 #include "base/err.h"
 
-#define COMMAND_OPERANDS_MAX 16
+#define COMMAND_OPERANDS_MAX 1024 /* runs that a shell's pattern names */
 #define COMMAND_OPTIONS_MAX 96 /* given at once: --host may be repeated for each name of a machine */
 
 struct command_option {
-	const char *name; /* "out", without the dashes; NULL ends a list */
+	const char *name; /* "out" or "o", without the dashes; NULL ends a list */
 	const char *value; /* "FILE"; NULL: a flag */
 	const char *help; /* one line */
 	bool repeats; /* may be given more than once */

@@ -26,10 +26,8 @@ static int run_badly(const struct command_line *line, struct diag *why)
 }
 
 static const struct command_option sign_options[] = {
-	{"out", "FILE", "where to", false},
-	{"host", "NAME", "a name", true},
-	{"json", NULL, "as JSON", false},
-	{NULL, NULL, NULL, false},
+	{"out", "FILE", "where to", false}, {"host", "NAME", "a name", true}, {"json", NULL, "as JSON", false},
+	{"j", "CORES", "at once", false},   {"v", NULL, "say more", false},   {NULL, NULL, NULL, false},
 };
 static const struct command commands[] = {
 	{"sign", "DIR REQUEST", 1, 2, sign_options, "sign it", NULL, run},
@@ -76,6 +74,14 @@ static void good_lines(void **state)
 	assert_int_equal(line.operand_count, 2);
 	assert_string_equal(line.operands[1], "--r");
 
+	assert_int_equal(parse(&line, &why, "sign -j 4 ca -v"), OK);
+	assert_string_equal(command_value(&line, "j", 0), "4");
+	assert_true(command_flag(&line, "v"));
+	assert_int_equal(line.operand_count, 1);
+	assert_int_equal(parse(&line, &why, "sign -j4 ca"), OK);
+	assert_string_equal(command_value(&line, "j", 0), "4");
+	assert_int_equal(line.operand_count, 1);
+
 	assert_int_equal(parse(&line, &why, "sign -"), OK); /* a lone dash is a name */
 	assert_string_equal(line.operands[0], "-");
 	assert_int_equal(parse(&line, &why, "sign --out --json ca"),
@@ -102,6 +108,10 @@ static void bad_lines(void **state)
 		{"sign a b c", "sign: \"c\" is too much"},
 		{"sign a --ouy f", "no option --ouy (did you mean --out?)"},
 		{"sign a -o f", "no option -o"},
+		{"sign a -j", "-j needs a value: -j CORES"},
+		{"sign a --j 4", "no option --j"},
+		{"sign a -vx", "-v takes no value"},
+		{"sign a -j 1 -j2", "-j is given too often"},
 		{"sign a --out", "--out needs a value: --out FILE"},
 		{"sign a --json=1", "--json takes no value"},
 		{"sign a --json --json", "--json is given too often"},
