@@ -121,7 +121,7 @@ static const struct command_option *name_of(const struct command *c, const char 
 	const char *name = word + 2, *equals = strchr(name, '=');
 	size_t length = equals ? (size_t)(equals - name) : strlen(name);
 	*value = equals ? equals + 1 : NULL;
-	return length == 1 ? NULL : find_option(c, name, length);
+	return find_option(c, name, length);
 }
 
 /* Takes the option at words[0], with its value: how many words that were, 0 on failure. */

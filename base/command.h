@@ -5,7 +5,7 @@
  *     program   |    operands    option with a value
  *               command (may be two words: "study add")
  *
- * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE, and one whose name is a single letter as
+ * Options may stand anywhere behind the command, as --name VALUE or --name=VALUE, and one whose name is a single letter also as
  * -n VALUE or -nVALUE; "--" ends them. Every command has
  * --help, the program has --help and --version. What is mistyped is answered with the nearest word that exists.
  */

@@ -9,4 +9,8 @@
 
 int commands_rules(const struct command_line *line, struct diag *why); /* commands_rules.c */
 
+int commands_plot(const struct command_line *line, struct diag *why); /* commands_plot.c */
+extern const struct command_option commands_plot_options[];
+extern const char commands_plot_help[];
+
 #endif

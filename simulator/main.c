@@ -8,6 +8,8 @@
 #include <signal.h>
 
 static const struct command commands[] = {
+	{"plot", "RUN...", 1, COMMAND_OPERANDS_MAX, commands_plot_options,
+         "compare runs: a picture or a table of means over seeds", commands_plot_help, commands_plot},
 	{"rules", "STUDY.yaml", 1, 1, NULL, "read a study and print its contract's canonical bytes", NULL,
          commands_rules},
 };

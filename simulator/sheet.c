@@ -94,3 +94,18 @@ double *sheet_column(const struct sheet *s, const char *name)
 		out[i] = found ? sheet_number(s, i, column) : NAN;
 	return out;
 }
+
+void sheet_put_cell(struct buf *out, const char *text)
+{
+	if (text[strcspn(text, ",\"\r\n")] == '\0') {
+		buf_put_text(out, text);
+		return;
+	}
+	buf_put_u8(out, '"');
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '"')
+			buf_put_u8(out, '"');
+		buf_put_u8(out, (uint8_t)*c);
+	}
+	buf_put_u8(out, '"');
+}

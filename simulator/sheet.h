@@ -25,4 +25,7 @@ double sheet_number(const struct sheet *s, size_t row, uint32_t column); /* NaN:
 /* The column of this name as numbers, NaN throughout when there is none; `rows` of them, freed by the caller. */
 double *sheet_column(const struct sheet *s, const char *name);
 
+/* Writes one cell, in quotes where its text needs them. */
+void sheet_put_cell(struct buf *out, const char *text);
+
 #endif

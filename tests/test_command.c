@@ -78,6 +78,8 @@ static void good_lines(void **state)
 	assert_string_equal(command_value(&line, "j", 0), "4");
 	assert_true(command_flag(&line, "v"));
 	assert_int_equal(line.operand_count, 1);
+	assert_int_equal(parse(&line, &why, "sign ca --j=5"), OK);
+	assert_string_equal(command_value(&line, "j", 0), "5");
 	assert_int_equal(parse(&line, &why, "sign -j4 ca"), OK);
 	assert_string_equal(command_value(&line, "j", 0), "4");
 	assert_int_equal(line.operand_count, 1);
@@ -109,7 +111,7 @@ static void bad_lines(void **state)
 		{"sign a --ouy f", "no option --ouy (did you mean --out?)"},
 		{"sign a -o f", "no option -o"},
 		{"sign a -j", "-j needs a value: -j CORES"},
-		{"sign a --j 4", "no option --j"},
+		{"sign a --jj 4", "no option --jj;"},
 		{"sign a -vx", "-v takes no value"},
 		{"sign a -j 1 -j2", "-j is given too often"},
 		{"sign a --out", "--out needs a value: --out FILE"},
