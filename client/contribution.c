@@ -56,27 +56,28 @@ static enum err add_statistics(const struct filling *f)
 	                      &f->report->saturated, f->why);
 }
 
-static enum err train(const struct filling *f, float *parameters, const float *global, uint32_t step)
+enum err contribution_train(float *parameters, double *loss, const struct site_rows *r, struct workspace *w,
+                            const float *global, uint32_t step, const atomic_bool *cancel, struct diag *why)
 {
-	const struct local_training *local = &f->study->local;
-	struct round_rows rows = {.examples = &f->rows->parts[PART_TRAIN], .batches = &f->w->batches};
+	const struct local_training *local = &r->study->local;
+	struct round_rows rows = {.examples = &r->parts[PART_TRAIN], .batches = &w->batches};
 	struct row_source source = {round_rows_begin, round_rows_fill, &rows};
 	struct train_run run = {.round = step,
-	                        .rounds = f->study->rounds,
+	                        .rounds = r->study->rounds,
 	                        .anchor = global,
-	                        .draws = &f->study->draws,
-	                        .site = f->rows->site};
+	                        .draws = &r->study->draws,
+	                        .site = r->site};
 	struct train_report trained;
 	struct batch_range range;
 	enum err e;
 
-	batches_begin(rows.batches, &f->rows->order_key, rows.examples->rows, local->batch);
+	batches_begin(rows.batches, &r->order_key, rows.examples->rows, local->batch);
 	range = batches_of_round(rows.batches, step, local->epochs, local->steps);
 	rows.next = range.first;
 	rows.end = range.first + range.count;
-	e = trainer_run(&f->w->trainer, parameters, &trained, source, run, f->cancel, f->why);
+	e = trainer_run(&w->trainer, parameters, &trained, source, run, cancel, why);
 	if (e == OK)
-		f->report->training_loss = trained.loss;
+		*loss = trained.loss;
 	return e;
 }
 
@@ -88,7 +89,7 @@ static enum err add_update(const struct filling *f, const float *global, uint32_
 	enum err e;
 
 	vec_copy(local, global, f->study->model.parameters);
-	e = train(f, local, global, step);
+	e = contribution_train(local, &f->report->training_loss, f->rows, f->w, global, step, f->cancel, f->why);
 	if (e != OK)
 		return e;
 	e = segment_encode_update(f->octets, layout_find(l, SEGMENT_UPDATE), l, local, global,

@@ -48,4 +48,9 @@ enum err contribution_fill(uint8_t *octets, struct contribution_report *report, 
                            struct workspace *w, const struct round_plan *plan, const struct round_model *model,
                            const atomic_bool *cancel, struct diag *why) MUST_USE;
 
+/* Local training alone: round `step` of the study on `rows`, which are encoded, in place on `parameters`, which begin as
+ * `global` (in memory of its own). `*loss` as report.training_loss. Errors as above. */
+enum err contribution_train(float *parameters, double *loss, const struct site_rows *rows, struct workspace *w,
+                            const float *global, uint32_t step, const atomic_bool *cancel, struct diag *why) MUST_USE;
+
 #endif

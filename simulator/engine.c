@@ -322,6 +322,7 @@ void engine_free(struct engine *e)
 	buf_free(&e->newest);
 	free(e->moments);
 	buf_free(&e->best);
+	free(e->first);
 	campaign_free(e->campaign);
 	crew_free(e->crew);
 	free(e);
@@ -335,6 +336,11 @@ struct bytes engine_model(const struct engine *e, struct hash *sha256, uint32_t 
 
 	*sha256 = campaign_best(e->campaign, &octets, step);
 	return buf_bytes(hash_equal(sha256, &e->best_sha256) ? &e->best : &e->newest);
+}
+
+const float *engine_first(const struct engine *e)
+{
+	return e->first;
 }
 
 const struct campaign *engine_campaign(const struct engine *e)

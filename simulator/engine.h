@@ -70,6 +70,9 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 /* After engine_run: the best model by the study's rule, as a file; empty when there is none. Borrowed. */
 struct bytes engine_model(const struct engine *e, struct hash *sha256, uint32_t *step);
 
+/* The parameters that training began with, study->model.parameters; NULL before. Borrowed. */
+const float *engine_first(const struct engine *e);
+
 const struct campaign *engine_campaign(const struct engine *e);
 uint32_t engine_site_count(const struct engine *e);
 const struct engine_site *engine_site(const struct engine *e, uint32_t index); /* in the federation's order */

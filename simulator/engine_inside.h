@@ -38,6 +38,7 @@ struct engine {
 	struct buf newest, best; /* files */
 	struct hash newest_sha256, best_sha256;
 	float *moments; /* of the server, belonging to `newest`; NULL: none */
+	float *first; /* parameters; NULL before training began */
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
 	int64_t now_ms; /* virtual */

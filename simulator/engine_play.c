@@ -1,6 +1,7 @@
 /* One attempt: its plan is judged, fates are drawn, the crew computes, and the campaign hears of it in the order of sites. */
 #include "simulator/engine_inside.h"
 
+#include "base/vec.h"
 #include "client/session.h"
 
 #include <math.h>
@@ -87,9 +88,14 @@ static enum err read_model(struct engine *e, const struct round_plan *plan, stru
 	round_model_free(&e->model);
 	err = round_model_read(&e->model, e->study, buf_bytes(&e->newest), why);
 	e->model_read = plan->model;
-	if (err == OK)
-		engine_encode(e, &e->model);
-	return err;
+	if (err != OK)
+		return err;
+	engine_encode(e, &e->model);
+	if (e->first == NULL) {
+		e->first = vec_f32(e->study->model.parameters);
+		vec_copy(e->first, e->model.parameters, e->study->model.parameters);
+	}
+	return OK;
 }
 
 static void compute_all(struct engine *e, const struct round_plan *plan)
