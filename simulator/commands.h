@@ -7,7 +7,7 @@
 
 #include "base/command.h"
 
-int commands_rules(const struct command_line *line, struct diag *why); /* commands_rules.c */
+int commands_run(const struct command_line *line, struct diag *why); /* commands_run.c */
 
 int commands_plot(const struct command_line *line, struct diag *why); /* commands_plot.c */
 extern const struct command_option commands_plot_options[];

@@ -7,11 +7,30 @@
 
 #include <signal.h>
 
+static const struct command_option run_options[] = {
+	{"data", "PATH", "folder with a CSV per site, or one CSV with --site-column or --partition", false},
+	{"site-column", "NAME", "the column of the CSV that names each row's site", false},
+	{"partition", "HOW", "iid, dirichlet:ALPHA, shards:K, quantity:ALPHA or column:NAME, with --sites", false},
+	{"sites", "N", "how many sites a partition makes", false},
+	{"synthetic", "SITESxROWS", "rows drawn from the study's own terms, instead of --data", false},
+	{"sites-per-round", "K", "each training round asks a random K of the sites; default: all", false},
+	{"dropout", "P", "probability that a site stays away from an attempt", false},
+	{"slow", "P", "probability that a site's contribution comes too late", false},
+	{"seed", "N", "first parameters, order of rows, sampling; default 0: the federation's own", false},
+	{"set", "KEY=VALUE", "change a key of the study, as in training.rounds=5", true},
+	{"policy", "FILE", "every hospital's policy; default: one that permits everything", false},
+	{"baselines", NULL, "also train on all rows pooled, and each site alone", false},
+	{"threads", "N", "workers; default: the machine's cores. Results do not depend on it", false},
+	{"out", "DIR", "write the model, figures and a report into this new folder", false},
+	{"json", NULL, "print the run as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+
 static const struct command commands[] = {
+	{"run", "STUDY.yaml", 1, 1, run_options, "simulate a study on rows of this machine",
+         "\nCtrl-C ends the run at the next step and keeps what was done (exit code 75).", commands_run},
 	{"plot", "RUN...", 1, COMMAND_OPERANDS_MAX, commands_plot_options,
          "compare runs: a picture or a table of means over seeds", commands_plot_help, commands_plot},
-	{"rules", "STUDY.yaml", 1, 1, NULL, "read a study and print its contract's canonical bytes", NULL,
-         commands_rules},
 };
 
 static const struct command_program program = {

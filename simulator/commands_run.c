@@ -1,0 +1,183 @@
+/* run: one simulated study. */
+#include "base/parse.h"
+#include "simulator/commands.h"
+#include "simulator/progress.h"
+#include "simulator/run_directory.h"
+#include "simulator/run_json.h"
+#include "simulator/run_print.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_bool interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	atomic_store(&interrupted, true);
+}
+
+/* The first Ctrl-C ends the run at the next step and keeps what was done, the second one ends the process. */
+static void listen_for_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- options */
+
+static enum err read_count(uint64_t *out, const struct command_line *line, const char *name, uint64_t min, uint64_t max,
+                           struct diag *why)
+{
+	const char *text = command_value(line, name, 0);
+
+	if (text == NULL)
+		return OK;
+	if (parse_u64(out, bytes_text(text)) && *out >= min && *out <= max)
+		return OK;
+	return diag_set(why, ERR_USAGE, "--%s %s: must be a whole number from %llu to %llu", name, text,
+	                (unsigned long long)min, (unsigned long long)max);
+}
+
+static enum err read_probability(double *out, const struct command_line *line, const char *name, struct diag *why)
+{
+	const char *text = command_value(line, name, 0);
+
+	if (text == NULL || (parse_f64(out, bytes_text(text), '.') && *out >= 0 && *out <= 1))
+		return OK;
+	return diag_set(why, ERR_USAGE, "--%s %s: must be a number from 0 to 1", name, text);
+}
+
+static uint64_t machine_threads(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 1 ? 1 : cores > CREW_MAX ? CREW_MAX : (uint64_t)cores;
+}
+
+static enum err read_request(struct run_request *q, const char *settings[COMMAND_OPTIONS_MAX],
+                             const struct command_line *line, struct diag *why)
+{
+	uint64_t sites = 0, per_round = 0, threads = machine_threads();
+	enum err e = read_count(&q->seed, line, "seed", 0, INT64_MAX, why);
+
+	q->study = line->operands[0];
+	q->data.data = command_value(line, "data", 0);
+	q->data.site_column = command_value(line, "site-column", 0);
+	q->data.partition = command_value(line, "partition", 0);
+	q->data.synthetic = command_value(line, "synthetic", 0);
+	q->policy = command_value(line, "policy", 0);
+	q->baselines = command_flag(line, "baselines");
+	while ((settings[q->setting_count] = command_value(line, "set", q->setting_count)) != NULL)
+		q->setting_count++;
+	q->settings = settings;
+	if (e == OK)
+		e = read_count(&sites, line, "sites", 1, VECTOR_SITES_MAX, why);
+	if (e == OK)
+		e = read_count(&per_round, line, "sites-per-round", 1, VECTOR_SITES_MAX, why);
+	if (e == OK)
+		e = read_count(&threads, line, "threads", 1, CREW_MAX, why);
+	if (e == OK)
+		e = read_probability(&q->dropout, line, "dropout", why);
+	if (e == OK)
+		e = read_probability(&q->slow, line, "slow", why);
+	q->data.sites = (uint32_t)sites;
+	q->sites_per_round = (uint32_t)per_round;
+	q->threads = (uint32_t)threads;
+	return e;
+}
+
+/* ---- progress */
+
+static const char *figure_shown(double *out, const struct study *s, const struct metrics *m)
+{
+	enum column_type type = s->schema.label.type;
+
+	*out = type == COLUMN_NUMERIC ? m->rmse : type == COLUMN_BINARY ? m->auc : m->accuracy;
+	return type == COLUMN_NUMERIC ? "rmse" : type == COLUMN_BINARY ? "auc" : "accuracy";
+}
+
+static void show_round(void *context, const struct study *study, const struct engine_round *round, uint64_t updates)
+{
+	struct progress *p = context;
+	uint32_t step = round->report->plan->step;
+	double figure, seconds = progress_seconds(p);
+	char left[16], shown[48] = "";
+
+	if (!progress_due(p))
+		return;
+	if (round->report->evaluated) {
+		const char *name = figure_shown(&figure, study, &round->report->test);
+
+		snprintf(shown, sizeof shown, "   %s %.4g", name, figure);
+	}
+	progress_left(left, p, step, study->rounds);
+	progress_show(p, "round %u of %u%s   %.0f updates/s   %s left", step, study->rounds, shown,
+	              seconds > 0 ? (double)updates / seconds : 0, left);
+}
+
+/* ---- the command */
+
+static enum err print_json(const struct run *r, const char *directory, struct diag *why)
+{
+	char model[PATH_SIZE];
+	struct json *node;
+	struct buf text;
+	bool failed;
+
+	snprintf(model, sizeof model, "%s/model.safetensors", directory != NULL ? directory : "");
+	node = run_json(r, directory != NULL && !hash_is_zero(&r->model_sha256) ? model : NULL);
+	buf_init(&text, RUN_JSON_MAX);
+	json_write(&text, node, false);
+	buf_put_u8(&text, '\n');
+	failed = text.failed;
+	fwrite(text.ptr, 1, text.len, stdout);
+	buf_free(&text);
+	json_free(node);
+	return failed ? diag_set(why, ERR_LIMIT, "the run's JSON is larger than %u bytes; use --out", RUN_JSON_MAX)
+	              : OK;
+}
+
+static void print_warnings(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->federation.warning_count; i++)
+		fprintf(stderr, "cohort-sim: warning: %s\n", r->federation.warnings[i]);
+	if (r->federation.warnings_left_out > 0)
+		fprintf(stderr, "cohort-sim: warning: and %u more of these\n", r->federation.warnings_left_out);
+}
+
+int commands_run(const struct command_line *line, struct diag *why)
+{
+	const char *settings[COMMAND_OPTIONS_MAX + 1], *out = command_value(line, "out", 0);
+	struct progress progress;
+	struct run_request request = {.cancel = &interrupted, .on_round = show_round, .context = &progress};
+	struct run run = {0};
+	enum err e = read_request(&request, settings, line, why);
+
+	if (e == OK && out != NULL)
+		e = run_directory_make(out, why);
+	if (e != OK)
+		return err_exit(e);
+	listen_for_interrupts();
+	progress_begin(&progress);
+	e = run_perform(&run, &request, why);
+	progress_end(&progress);
+	print_warnings(&run);
+	if (e == OK && out != NULL)
+		e = run_directory_write(out, &run, why);
+	if (e == OK && command_flag(line, "json"))
+		e = print_json(&run, out, why);
+	else if (e == OK)
+		run_print(stdout, &run, out);
+	if (e == OK && !run.complete)
+		e = diag_set(why, ERR_CANCELLED, "interrupted after %u of %u rounds; what was done is kept", run.rounds,
+		             run.study.rounds);
+	run_free(&run);
+	if (e != OK && out != NULL)
+		rmdir(out); /* succeeds only when nothing was written */
+	return err_exit(e);
+}

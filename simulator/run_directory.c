@@ -1,0 +1,116 @@
+#include "simulator/run_directory.h"
+
+#include "base/file.h"
+#include "simulator/run_json.h"
+#include "simulator/run_rounds.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define MODE 0644 /* a simulation's data are no hospital's; the umask still applies to the folder */
+
+static bool is_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	bool empty = folder != NULL;
+
+	while (empty && (entry = readdir(folder)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (folder != NULL)
+		closedir(folder);
+	return empty;
+}
+
+enum err run_directory_make(const char *path, struct diag *why)
+{
+	if (mkdir(path, 0777) == 0)
+		return OK;
+	if (errno != EEXIST)
+		return diag_errno(why, errno, "%s: cannot be made", path);
+	if (is_empty(path))
+		return OK;
+	return diag_set(why, ERR_CONFLICT, "%s: exists and is not empty; name another folder with --out, or remove it",
+	                path);
+}
+
+static enum err write_file(const char *folder, const char *name, struct bytes content, struct diag *why)
+{
+	char path[PATH_SIZE];
+
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+		return diag_set(why, ERR_CREATE, "%s: the path is too long", folder);
+	return file_replace(path, content, MODE, why);
+}
+
+static void put_site(struct buf *out, const struct run *r, uint32_t i)
+{
+	static const struct metrics none = METRICS_NONE;
+	const struct engine_site *s = engine_site(r->engine, i);
+	const struct table *t = &r->federation.sites[i].table;
+	const struct metrics *m = r->test.count == 0 ? &none : &r->test.sites[i];
+	const double cells[] = {m->rows, m->loss, m->accuracy, m->precision, m->recall,
+	                        m->f1,   m->auc,  m->brier,    m->r2,        m->rmse};
+
+	buf_printf(out, "%s,%u,%u,%u,%u,%.9g,%u,%u,%u,%u,%llu,%llu,%llu", r->federation.sites[i].name, i + 1,
+	           t->part_rows[PART_TRAIN], t->part_rows[PART_VALIDATION], t->part_rows[PART_TEST],
+	           site_rows_weight(&s->rows), s->contributed, s->late, s->dropped, s->refused,
+	           (unsigned long long)s->bytes_up, (unsigned long long)s->bytes_down,
+	           (unsigned long long)s->saturated);
+	for (size_t k = 0; k < sizeof cells / sizeof cells[0]; k++)
+		run_rounds_cell(out, cells[k]);
+	buf_put_u8(out, '\n');
+}
+
+static enum err write_sites(const char *path, const struct run *r, struct diag *why)
+{
+	struct buf text;
+	enum err e;
+
+	buf_init(&text, RUN_JSON_MAX);
+	buf_put_text(&text, "site,number,train,validation,test,weight,contributed,late,dropped,refused,bytes_up,"
+	                    "bytes_down,saturated,rows,loss,accuracy,precision,recall,f1,auc,brier,r2,rmse\n");
+	for (uint32_t i = 0; i < r->site_count; i++)
+		put_site(&text, r, i);
+	e = write_file(path, "sites.csv", buf_bytes(&text), why);
+	buf_free(&text);
+	return e;
+}
+
+static enum err write_json(const char *path, const struct run *r, const char *model, struct diag *why)
+{
+	struct json *node = run_json(r, model);
+	struct buf text;
+	enum err e;
+
+	buf_init(&text, RUN_JSON_MAX);
+	json_write(&text, node, true);
+	buf_put_u8(&text, '\n');
+	e = write_file(path, "run.json", buf_bytes(&text), why);
+	buf_free(&text);
+	json_free(node);
+	return e;
+}
+
+enum err run_directory_write(const char *path, const struct run *r, struct diag *why)
+{
+	struct hash sha256;
+	uint32_t step;
+	struct bytes model = engine_model(r->engine, &sha256, &step);
+	enum err e = OK;
+
+	if (model.len > 0)
+		e = write_file(path, "model.safetensors", model, why);
+	if (e == OK)
+		e = write_file(path, "rounds.csv", buf_bytes(&r->rounds_csv), why);
+	if (e == OK)
+		e = write_sites(path, r, why);
+	if (e == OK) /* last: who finds it finds all the others */
+		e = write_json(path, r, model.len > 0 ? "model.safetensors" : NULL, why);
+	return e;
+}

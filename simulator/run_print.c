@@ -1,0 +1,130 @@
+#include "simulator/run_print.h"
+
+#include <math.h>
+#include <string.h>
+
+#define SITES_SHOWN 30 /* a screen; sites.csv has all */
+
+struct column {
+	const char *name;
+	size_t offset; /* in struct metrics */
+};
+
+/* The figures that speak for a label's kind. */
+static const struct column binary[] = {{"accuracy", offsetof(struct metrics, accuracy)},
+                                       {"AUC", offsetof(struct metrics, auc)},
+                                       {"F1", offsetof(struct metrics, f1)},
+                                       {"loss", offsetof(struct metrics, loss)},
+                                       {NULL, 0}};
+static const struct column several[] = {{"accuracy", offsetof(struct metrics, accuracy)},
+                                        {"macro F1", offsetof(struct metrics, f1)},
+                                        {"AUC", offsetof(struct metrics, auc)},
+                                        {"loss", offsetof(struct metrics, loss)},
+                                        {NULL, 0}};
+static const struct column numeric[] = {{"R2", offsetof(struct metrics, r2)},
+                                        {"RMSE", offsetof(struct metrics, rmse)},
+                                        {"loss", offsetof(struct metrics, loss)},
+                                        {NULL, 0}};
+
+static const struct column *columns_of(const struct run *r)
+{
+	enum column_type type = r->study.schema.label.type;
+
+	return type == COLUMN_NUMERIC ? numeric : type == COLUMN_BINARY ? binary : several;
+}
+
+static double value_of(const struct metrics *m, const struct column *c)
+{
+	return *(const double *)((const char *)m + c->offset);
+}
+
+static void put_cells(FILE *out, const struct column *columns, const struct metrics *m)
+{
+	for (const struct column *c = columns; c->name != NULL; c++)
+		if (isnan(value_of(m, c)))
+			fprintf(out, "  %9s", "-");
+		else
+			fprintf(out, "  %9.4g", value_of(m, c));
+}
+
+static void put_headline(FILE *out, const char *what, const struct column *columns, const struct metrics *m)
+{
+	fprintf(out, "%s:", what);
+	for (const struct column *c = columns; c->name != NULL; c++)
+		if (!isnan(value_of(m, c)))
+			fprintf(out, " %s %.4g", c->name, value_of(m, c));
+	fputc('\n', out);
+}
+
+static void put_course(FILE *out, const struct run *r)
+{
+	uint64_t updates = run_updates(r);
+
+	fprintf(out, "%s: %u sites, %u of %u rounds, %llu site updates in %.3g s", r->study.name, r->site_count,
+	        r->rounds, r->study.rounds, (unsigned long long)updates, r->seconds);
+	if (r->seconds > 0 && updates > 0)
+		fprintf(out, " (%.0f/s)", (double)updates / r->seconds);
+	fprintf(out, "%s\n", r->complete ? "" : "; interrupted");
+	fputs("Simulated: the rows are on this machine and no hospital took part.\n", out);
+}
+
+static void put_figures(FILE *out, const struct run *r)
+{
+	const struct column *columns = columns_of(r);
+	char what[96];
+
+	if (r->test.count == 0)
+		return;
+	snprintf(what, sizeof what, "Model of round %u on the %.0f test rows of all sites", r->model_step,
+	         r->test.all.rows);
+	put_headline(out, what, columns, &r->test.all);
+	if (r->validation.all.rows > 0) {
+		snprintf(what, sizeof what, "on their %.0f validation rows", r->validation.all.rows);
+		put_headline(out, what, columns, &r->validation.all);
+	}
+	if (r->has_baselines)
+		put_headline(out, "pooled training on the same test rows", columns, &r->baselines.pooled);
+	if (!run_released(r))
+		fputs("The study's own rules would not release these figures (evaluation.release, sites.cell_min).\n",
+		      out);
+}
+
+static void put_sites(FILE *out, const struct run *r)
+{
+	const struct column *columns = columns_of(r);
+
+	if (r->test.count == 0)
+		return;
+	fprintf(out, "\n%-20s %7s %7s %7s", "site", "train", "test", "rounds");
+	for (const struct column *c = columns; c->name != NULL; c++)
+		fprintf(out, "  %9s", c->name);
+	if (r->has_baselines)
+		fprintf(out, "  %16s", columns == numeric ? "alone, R2" : "alone, accuracy");
+	fputc('\n', out);
+	for (uint32_t i = 0; i < r->site_count && i < SITES_SHOWN; i++) {
+		const struct table *t = &r->federation.sites[i].table;
+
+		fprintf(out, "%-20s %7u %7u %7u", r->federation.sites[i].name, t->part_rows[PART_TRAIN],
+		        t->part_rows[PART_TEST], engine_site(r->engine, i)->contributed);
+		put_cells(out, columns, &r->test.sites[i]);
+		if (r->has_baselines)
+			fprintf(out, "  %16.4g", value_of(&r->baselines.sites[i].home, columns));
+		fputc('\n', out);
+	}
+	if (r->site_count > SITES_SHOWN)
+		fprintf(out, "... and %u more\n", r->site_count - SITES_SHOWN);
+}
+
+void run_print(FILE *out, const struct run *r, const char *directory)
+{
+	put_course(out, r);
+	put_figures(out, r);
+	put_sites(out, r);
+	if (directory != NULL)
+		fprintf(out,
+		        "\nReport: %s/report.html; figures: %s/run.json, rounds.csv, sites.csv; model: "
+		        "%s/model.safetensors\n",
+		        directory, directory, directory);
+	else
+		fputs("\nNothing was written; --out DIR keeps the model, figures and a report.\n", out);
+}
