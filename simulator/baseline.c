@@ -32,8 +32,8 @@ static void pool_rows(struct site_rows *out, const struct engine *e)
 	struct examples *all = &out->parts[PART_TRAIN];
 	uint32_t width = schema_inputs(&e->study->schema), next = 0;
 
-	*out = (struct site_rows){.study = e->study};
-	batches_key(&out->order_key, &e->study->draws, "pooled");
+	*out = (struct site_rows){.study = e->study, .site = "pooled"};
+	batches_key(&out->order_key, &e->study->draws, out->site);
 	for (uint32_t i = 0; i < e->federation->count; i++)
 		all->rows += e->sites[i].rows.parts[PART_TRAIN].rows;
 	all->width = width;

@@ -96,7 +96,7 @@ static enum err play(struct run *r, struct diag *why)
 
 	if (e != OK)
 		return e;
-	buf_init(&r->rounds_csv, RUN_ROUNDS_TEXT_MAX);
+	buf_init(&r->rounds_csv, RUN_TABLE_MAX);
 	run_rounds_begin(&r->rounds_csv);
 	e = engine_run(r->engine, note_round, r, why);
 	r->seconds = machine_seconds() - began;

@@ -1,6 +1,7 @@
 #include "simulator/run_directory.h"
 
 #include "base/file.h"
+#include "simulator/report_page.h"
 #include "simulator/run_json.h"
 #include "simulator/run_rounds.h"
 
@@ -110,7 +111,7 @@ enum err run_directory_write(const char *path, const struct run *r, struct diag 
 		e = write_file(path, "rounds.csv", buf_bytes(&r->rounds_csv), why);
 	if (e == OK)
 		e = write_sites(path, r, why);
-	if (e == OK) /* last: who finds it finds all the others */
+	if (e == OK)
 		e = write_json(path, r, model.len > 0 ? "model.safetensors" : NULL, why);
-	return e;
+	return e == OK ? report_page_write(path, why) : e;
 }

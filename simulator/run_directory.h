@@ -12,13 +12,11 @@
 
 #include "simulator/run.h"
 
-#define RUN_JSON_MAX (256u << 20) /* 1 KiB for each of 100,000 sites, twice over with baselines */
-
 /* Before the run: makes the folder, so that hours of work do not end at a path that cannot be written. ERR_CONFLICT when it
  * exists and is not empty. */
 enum err run_directory_make(const char *path, struct diag *why) MUST_USE;
 
-/* After it: all files but the report. ERR_CREATE, ERR_FULL, ERR_IO. */
+/* After it: all files. ERR_CREATE, ERR_FULL, ERR_IO. */
 enum err run_directory_write(const char *path, const struct run *run, struct diag *why) MUST_USE;
 
 #endif
