@@ -9,10 +9,8 @@
 #include "simulator/engine.h"
 #include "simulator/site_figures.h"
 
-(256u << 20) /* rounds.csv: 400 bytes for each of ROUNDS_MAX rounds, and as much for failed attempts */
-
-	/* As on the command line; borrowed by the run. */
-	struct run_request {
+/* As on the command line; borrowed by the run. */
+struct run_request {
 	const char *study; /* path */
 	struct federation_options data;
 	uint32_t sites_per_round, threads;

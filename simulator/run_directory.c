@@ -51,7 +51,7 @@ static enum err write_file(const char *folder, const char *name, struct bytes co
 
 static void put_site(struct buf *out, const struct run *r, uint32_t i)
 {
-	static const struct metrics none = METRICS_NONE;
+	const struct metrics none = METRICS_NONE;
 	const struct engine_site *s = engine_site(r->engine, i);
 	const struct table *t = &r->federation.sites[i].table;
 	const struct metrics *m = r->test.count == 0 ? &none : &r->test.sites[i];

@@ -39,7 +39,7 @@ static const char *asks_name(unsigned asks)
 
 void run_rounds_add(struct buf *out, const struct engine_round *round)
 {
-	static const struct metrics none = METRICS_NONE;
+	const struct metrics none = METRICS_NONE;
 	const struct round_report *r = round->report;
 	const struct round_plan *p = r->plan;
 
