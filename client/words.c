@@ -234,7 +234,14 @@ static void put_leaving(struct buf *out, const struct study *s)
 	    "model's %zu parameters, times the hospital's weight, and the weight (%s).",
 	    s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
 	    s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
+	say(out, "From the weighted mean of all hospitals' changes the coordinator makes the next model (strategy %s).",
+	    study_strategy_name(s->strategy));
 	put_evaluation(out, s);
+	if (s->patience > 0)
+		say(out,
+		    "Training ends before that when %u evaluation%s in a row found no better %s on the validation "
+		    "patients of all hospitals.",
+		    s->patience, s->patience == 1 ? "" : "s", study_select_name(s->select));
 	say(out,
 	    "Control messages: that a round was joined, or refused for a reason from a closed list, without numbers.");
 	say(out, "No row of a patient leaves, no name and no number of one. No round is answered after %s.",

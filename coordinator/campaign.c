@@ -5,33 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The study's `select` as a number that is better when larger; NAN when it cannot be judged. */
-static double merit(const struct study *s, const struct metrics *m)
-{
-	switch (s->select) {
-	case SELECT_AUC:
-		return m->auc;
-	case SELECT_ACCURACY:
-		return m->accuracy;
-	case SELECT_F1:
-		return m->f1;
-	case SELECT_LOSS:
-		return -m->loss;
-	}
-	return NAN;
-}
-
-/* The figures speak of the model that the round named, which the step before made. */
-static void judge(struct campaign *c, const struct outcome *o)
-{
-	struct campaign_record *r = &c->record;
-	double value = o->evaluated ? merit(c->study, &o->validation) : NAN;
-
-	if (!isnan(value) && (isnan(r->best_value) || value > r->best_value)) {
-		r->best_value = value;
-		r->best = (struct campaign_model){r->round.plan.model, r->round.plan.model_octets, r->step - 1};
-	}
-}
 /* ---- answers of the shell */
 
 void campaign_computed(struct campaign *c, const struct outcome *outcome, int64_t now_ms)
@@ -41,13 +14,13 @@ void campaign_computed(struct campaign *c, const struct outcome *outcome, int64_
 	if (c->state != CAMPAIGN_EXPECT_OUTCOME)
 		return; /* stopped meanwhile */
 	campaign_close(c, OUTCOME_DONE, outcome, now_ms);
-	judge(c, outcome);
+	bool stale = campaign_judge(c, outcome);
 	if (outcome->has_model)
 		r->model = (struct campaign_model){outcome->model_sha256, outcome->model.len, r->step};
 	if (isnan(r->best_value)) /* without validation figures the best model is the last */
 		r->best = r->model;
 	r->step++;
-	if (round_plan_asks(c->study, r->step) == 0)
+	if (stale || round_plan_asks(c->study, r->step) == 0)
 		campaign_finish(c, PHASE_FINISHED);
 	else
 		campaign_plan_next(c);

@@ -10,7 +10,7 @@
  *                                  |                          |         ^           v
  *                                  +---- (operator pause) ----+---------+---- EXPECT_OUTCOME (the model is made)
  *
- *   ends: CAMPAIGN_FINISHED (all rounds done), CAMPAIGN_STOPPED (operator),
+ *   ends: CAMPAIGN_FINISHED (all rounds done, or stopped early), CAMPAIGN_STOPPED (operator),
  *         CAMPAIGN_FAILED (the sums show what cannot be trained)
  *
  * What lasts is one record (campaign_save) and the rows of the open attempt. A message to the sites follows from the
@@ -149,6 +149,8 @@ const char *campaign_state_name(const struct campaign *c); /* "running", "waitin
 void campaign_waiting_for(const struct campaign *c, char *out,
                           size_t size); /* "2 more hospitals to approve", "st-mary, ..."; "" */
 const char *campaign_failure(const struct campaign *c); /* "" unless FAILED */
+void campaign_reason(const struct campaign *c, char *out,
+                     size_t size); /* why it is over before all rounds are done: failed, "stopped early: ..."; "" */
 bool campaign_over(const struct campaign *c); /* finished, stopped or failed, although perhaps not on disk yet */
 uint32_t campaign_step(const struct campaign *c); /* training rounds done */
 bool campaign_round_open(const struct campaign *c);

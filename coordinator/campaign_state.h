@@ -1,6 +1,6 @@
 /*
  * The inside of a campaign, shared by campaign.c (events), campaign_round.c (opening and
- * closing rounds), campaign_sample.c (whom to invite) and campaign_view.c (looking, and the inbox), and by nobody else.
+ * closing rounds), campaign_sample.c (whom to invite), campaign_judge.c (the best model) and campaign_view.c (looking, and the inbox), and by nobody else.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_STATE_H
 #define COHORT_COORDINATOR_CAMPAIGN_STATE_H
@@ -75,6 +75,9 @@ void campaign_enter_round(struct campaign *c, int64_t now_ms);
 
 /* Sites that have left since the attempt was planned are dropped from it, so that nobody waits for them. */
 void campaign_drop_leavers(struct campaign *c, int64_t now_ms);
+
+/* Notes whether the model that the round evaluated is the best so far. True when the study is to stop early. */
+bool campaign_judge(struct campaign *c, const struct outcome *o);
 
 /* Writes the closed message and the report of the open attempt; the round itself is kept until both are durable. */
 void campaign_close(struct campaign *c, enum round_outcome outcome, const struct outcome *result, int64_t now_ms);

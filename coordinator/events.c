@@ -82,18 +82,21 @@ void events_study_added(const struct course_world *w, const struct study *study)
 void events_state(const struct course_world *w, const struct study *study, const struct campaign *campaign,
                   const char **announced)
 {
-	const char *state = campaign_state_name(campaign), *failure = campaign_failure(campaign);
+	const char *state = campaign_state_name(campaign);
+	bool failed = campaign_failure(campaign)[0] != '\0';
+	char reason[DIAG_MAX];
 	struct json *body;
 
 	if (state == *announced)
 		return; /* the names are literals: one address each */
-	if (failure[0] != '\0')
-		log_error("study %s %s: %s", study->name, state, failure);
+	campaign_reason(campaign, reason, sizeof reason);
+	if (failed)
+		log_error("study %s %s: %s", study->name, state, reason);
 	else
-		log_notice("study %s is %s", study->name, state);
+		log_notice("study %s is %s%s%s", study->name, state, reason[0] != '\0' ? ": " : "", reason);
 	body = json_new_object();
 	json_set_string(body, "state", state);
-	json_set_string(body, "reason", failure);
+	json_set_string(body, "reason", reason);
 	record(w, study->name, "state", body);
 	*announced = state;
 }

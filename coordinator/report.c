@@ -90,7 +90,7 @@ static void set_models(struct json *node, const struct course *c)
 static enum err study_status(struct json *list, struct office *o, const struct course *c, struct diag *why)
 {
 	struct json *node = json_new_object();
-	char waiting_for[WAITING_SIZE];
+	char waiting_for[WAITING_SIZE], reason[DIAG_MAX];
 	struct stored_round newest;
 	bool found;
 	enum err e = store_newest_metrics(o->store, c->id, &newest, &found, why);
@@ -102,6 +102,8 @@ static enum err study_status(struct json *list, struct office *o, const struct c
 	json_set_string(node, "state", campaign_state_name(c->campaign));
 	json_set_string(node, "waiting_for", waiting_for);
 	json_set_string(node, "failure", campaign_failure(c->campaign));
+	campaign_reason(c->campaign, reason, sizeof reason);
+	json_set_string(node, "reason", reason);
 	json_set_integer(node, "round", (int64_t)campaign_plan(c->campaign)->round);
 	json_set_integer(node, "attempt", campaign_plan(c->campaign)->attempt);
 	json_set_integer(node, "step", campaign_step(c->campaign));

@@ -93,6 +93,8 @@ static void print_study(const struct json *s, int64_t now_ms)
 		printf("  waits for  %s\n", text(s, "waiting_for"));
 	if (text(s, "failure")[0] != '\0')
 		printf("  failed     %s\n", text(s, "failure"));
+	else if (text(s, "reason")[0] != '\0')
+		printf("  reason     %s\n", text(s, "reason"));
 	if (metrics != NULL && json_kind(metrics) == JSON_IS_OBJECT)
 		printf("  figures    loss %s, accuracy %s, auc %s\n", figure(loss, metrics, "loss", 4),
 		       figure(accuracy, metrics, "accuracy", 3), figure(auc, metrics, "auc", 3));

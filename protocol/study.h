@@ -71,6 +71,8 @@ struct study {
 	enum evaluation_release evaluation;
 	uint32_t bins; /* score histogram, binary label */
 	enum select_metric select; /* best model, by validation sums */
+	uint32_t
+		patience; /* evaluations without a better one, after which the study finishes; 0: all rounds are done */
 
 	struct sites_rule sites;
 	const char **members; /* invited names; NULL: everyone on the roster */
@@ -105,6 +107,9 @@ void study_free(struct study *s); /* accepts a zeroed one */
 
 /* The day after `expires`, as seconds since 1970 UTC: from then on no site answers. INT64_MAX when not given. */
 int64_t study_expires_s(const struct study *s);
+
+const char *study_select_name(enum select_metric m); /* "auc" */
+const char *study_strategy_name(enum strategy_kind k); /* "fedavg" */
 
 bool study_invites(const struct study *s, const char *site); /* on the list of members, or the list is the roster */
 

@@ -176,24 +176,52 @@ static void read_training(struct study_reading *r, const struct json *node)
 	r->out->evaluate_every = (uint32_t)study_integer(&training, "evaluate_every");
 }
 
+static const char *const selects[] = {
+	[SELECT_AUC] = "auc", [SELECT_ACCURACY] = "accuracy", [SELECT_LOSS] = "loss", [SELECT_F1] = "f1", NULL};
+
+const char *study_select_name(enum select_metric m)
+{
+	CHECK((size_t)m < sizeof selects / sizeof selects[0] - 1);
+	return selects[m];
+}
+
+/* Early stopping waits for a better figure on validation rows: there must be such rows, and figures on the way. */
+static void read_patience(const struct study_section *evaluation)
+{
+	struct study *out = evaluation->reading->out;
+	const struct split *split = &out->schema.split;
+	bool by_column = split->column != NULL;
+	out->patience = (uint32_t)study_integer(evaluation, "patience");
+	if (out->patience == 0)
+		return;
+	if (out->evaluation == EVALUATION_NONE)
+		study_reject(evaluation, "patience",
+		             "early stopping needs figures; write release: masked, or patience: 0");
+	if (out->evaluate_every == 0)
+		study_reject(
+			evaluation, "patience",
+			"early stopping needs figures on the way; write training.evaluate_every: 1, or patience: 0");
+	if (by_column ? split->validation == NULL : split->validation_fraction == 0)
+		study_reject(
+			evaluation, "patience",
+			"early stopping is judged on validation rows, and there are none; write %s, or patience: 0",
+			by_column ? "data.split.validation" : "data.split.validation_fraction: 0.1");
+}
+
 static void read_evaluation(struct study_reading *r, const struct json *node)
 {
 	static const char *const releases[] = {"masked", "none", NULL};
 	static const enum evaluation_release release_of[] = {EVALUATION_MASKED, EVALUATION_NONE};
-	static const char *const metrics[] = {
-		[SELECT_AUC] = "auc", [SELECT_ACCURACY] = "accuracy", [SELECT_LOSS] = "loss", [SELECT_F1] = "f1", NULL};
 	struct study_section evaluation = {r, node, "evaluation"};
 	r->out->evaluation = release_of[study_choice(&evaluation, "release", releases, "release: masked or none")];
 	r->out->bins = (uint32_t)study_integer(&evaluation, "bins");
-	r->out->select = (enum select_metric)study_choice(&evaluation, "select", metrics, "auc, accuracy, loss or f1");
+	r->out->select = (enum select_metric)study_choice(&evaluation, "select", selects, "auc, accuracy, loss or f1");
 	if (r->out->bins % 2 != 0)
 		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
 		             r->out->bins);
 	if (r->out->select == SELECT_AUC && r->out->schema.label.type != COLUMN_BINARY)
 		study_reject(&evaluation, "select", "auc needs a binary label; write accuracy, loss or f1");
-	if (study_integer(&evaluation, "patience") != 0)
-		study_reject(&evaluation, "patience",
-		             "early stopping is not built yet in this version; write patience: 0");
+	read_patience(&evaluation);
 	if (json_count(json_get(node, "subgroups")) != 0)
 		study_reject(&evaluation, "subgroups", "are not built yet in this version; write subgroups: []");
 }

@@ -7,8 +7,6 @@
 
 #include "protocol/study_read.h"
 
-const char *study_strategy_name(enum strategy_kind k); /* "fedavg" */
-
 /* training.server with the defaults of `strategy` (a name on the list of study_rules.c) written out, in the order of that list. */
 struct json *study_complete_server(const struct json *written, const char *strategy);
 

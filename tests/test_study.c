@@ -332,6 +332,28 @@ static void strategies(void **state)
 	}
 }
 
+static void early_stopping(void **state)
+{
+	(void)state;
+	static const char *const splits[] = {"split: {validation_fraction: 0.1}",
+	                                     "split: {column: part, train: a, validation: b, test: c}"};
+	struct study s;
+	for (size_t i = 0; i < 2; i++) {
+		char data[256], *text;
+		snprintf(data, sizeof data, "  %s\n  label: {name: disease, type: binary}\nevaluation: {patience: 3}\n",
+		         splits[i]);
+		text = contract_edited(minimal, "  label: {name: disease, type: binary}\n", data);
+		contract_parse(&s, text);
+		assert_int_equal(s.patience, 3);
+		assert_string_equal(study_select_name(s.select), "auc");
+		study_free(&s);
+		free(text);
+	}
+	contract_parse(&s, minimal);
+	assert_int_equal(s.patience, 0);
+	study_free(&s);
+}
+
 static void full_listing(void **state)
 {
 	(void)state;
@@ -447,6 +469,7 @@ int main(void)
 		cmocka_unit_test(later_keys),
 		cmocka_unit_test(later_keys_are_read),
 		cmocka_unit_test(strategies),
+		cmocka_unit_test(early_stopping),
 		cmocka_unit_test(full_listing),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(invitations),

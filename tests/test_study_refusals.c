@@ -344,7 +344,19 @@ static void refuses_federation(void **state)
 		{BEFORE("evaluation: {release: noised}"), "14:23: evaluation.release: \"noised\" is not built yet in "
 	                                                  "this version; write release: masked or none"},
 		{BEFORE("evaluation: {patience: 3}"),
-	         "14:24: evaluation.patience: early stopping is not built yet in this version; write patience: 0"},
+	         "14:24: evaluation.patience: early stopping is judged on validation rows, and there are none; write "
+	         "data.split.validation_fraction: 0.1, or patience: 0"},
+		{BEFORE("evaluation: {release: none, patience: 3}"),
+	         "14:39: evaluation.patience: early stopping needs figures; write release: masked, or patience: 0"},
+		{BEFORE("  evaluate_every: 0\nevaluation: {patience: 3}"),
+	         "15:24: evaluation.patience: early stopping needs figures on the way; write training.evaluate_every: "
+	         "1, or "
+	         "patience: 0"},
+		{"  label: {name: disease, type: binary}\n",
+	         "  split: {column: part, train: a, test: b}\n  label: {name: disease, type: binary}\n"
+	         "evaluation: {patience: 3}\n",
+	         "11:24: evaluation.patience: early stopping is judged on validation rows, and there are none; write "
+	         "data.split.validation, or patience: 0"},
 		{BEFORE("evaluation: {subgroups: [sex]}"),
 	         "14:25: evaluation.subgroups: are not built yet in this version; write subgroups: []"},
 		{BEFORE("evaluation: {bins: 3}"),

@@ -91,7 +91,14 @@ static void test_what_leaves_is_the_layout(void **state)
 	write_page("training: {rounds: 7, local: {epochs: 1}, weights: {by: equal}, evaluate_every: 0}");
 	expect_words("In each of 7 training rounds");
 	expect_words("all hospitals count the same");
+	expect_words("makes the next model (strategy fedavg)");
 	expect_words("Once, at the end (evaluate,");
+	assert_null(strstr(flat, "Training ends before"));
+	drop_page();
+	write_page("evaluation: {release: masked, bins: 16, select: loss, patience: 5}");
+	expect_words(
+		"Training ends before that when 5 evaluations in a row found no better loss on the validation patients "
+		"of all hospitals.");
 	drop_page();
 	write_page("evaluation: {release: none}");
 	expect_words("Evaluation: nothing leaves.");
@@ -169,6 +176,7 @@ static void test_what_is_trained(void **state)
 	expect_words("weight decay (L2) 0.02, L1 0.");
 	expect_words("(FedProx, mu 0.3)");
 	expect_words("takes 0.1 of each label's certainty (label smoothing)");
+	expect_words("makes the next model (strategy fedprox)");
 	drop_page();
 	write_page(
 		"training: {rounds: 9, local: {epochs: 2, optimizer: nesterov, l1: 0.001, schedule: {kind: cosine}}}");
