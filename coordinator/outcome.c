@@ -76,17 +76,23 @@ static enum err first_parameters(float *parameters, const struct study *s, struc
 {
 	struct rng r;
 
+	rng_init(&r, s->draws.b, "init"); /* the study's hash is the seed: anyone can make the first model again */
 	switch (s->init) {
 	case INIT_FILE:
 		return init_file(parameters, &s->model, s->init_file, &s->init_sha256, why);
 	case INIT_ZERO:
 		init_zero(parameters, &s->model);
-		return OK;
+		break;
 	case INIT_HE:
+		init_he(parameters, &s->model, &r);
+		break;
+	case INIT_XAVIER:
+		init_xavier(parameters, &s->model, &r);
+		break;
+	case INIT_GAUSSIAN:
+		init_gaussian(parameters, &s->model, s->init_deviation, &r);
 		break;
 	}
-	rng_init(&r, s->draws.b, "init"); /* the study's hash is the seed: anyone can make the first model again */
-	init_he(parameters, &s->model, &r);
 	return OK;
 }
 

@@ -11,16 +11,38 @@ void init_zero(float *parameters, const struct model_spec *spec)
 	vec_zero(parameters, spec->parameters);
 }
 
+static void draw_normal(float *parameters, const struct layer *l, double deviation, struct rng *r)
+{
+	for (size_t k = l->weight; k < l->bias; k++)
+		parameters[k] = (float)(deviation * rng_normal(r));
+}
+
 void init_he(float *parameters, const struct model_spec *spec, struct rng *r)
+{
+	init_zero(parameters, spec);
+	for (uint32_t i = 0; i < spec->layer_count; i++)
+		if (spec->layers[i].kind == LAYER_DENSE)
+			draw_normal(parameters, &spec->layers[i], sqrt(2.0 / spec->layers[i].inputs), r);
+}
+
+void init_gaussian(float *parameters, const struct model_spec *spec, double deviation, struct rng *r)
+{
+	init_zero(parameters, spec);
+	for (uint32_t i = 0; i < spec->layer_count; i++)
+		if (spec->layers[i].kind == LAYER_DENSE)
+			draw_normal(parameters, &spec->layers[i], deviation, r);
+}
+
+void init_xavier(float *parameters, const struct model_spec *spec, struct rng *r)
 {
 	init_zero(parameters, spec);
 	for (uint32_t i = 0; i < spec->layer_count; i++) {
 		const struct layer *l = &spec->layers[i];
+		double bound = sqrt(6.0 / ((double)l->inputs + l->outputs));
 		if (l->kind != LAYER_DENSE)
 			continue;
-		double deviation = sqrt(2.0 / l->inputs);
 		for (size_t k = l->weight; k < l->bias; k++)
-			parameters[k] = (float)(deviation * rng_normal(r));
+			parameters[k] = (float)(bound * (2 * rng_unit(r) - 1));
 	}
 }
 

@@ -8,10 +8,18 @@
 #include "base/random.h"
 #include "model/spec.h"
 
-/* Weights of a layer with I inputs: normal with deviation sqrt(2 / I), biases 0 (He et al. 2015, eq. 10). Draws in
- * the order of the flat vector from `r`, which the caller seeds with the label "init". parameters[spec->parameters].
- *  */
+/* parameters[spec->parameters]: the weights of a dense layer with I inputs and O outputs as follows, all biases 0. Drawn
+ * in the order of the flat vector from `r`, which the caller seeds with the label "init". */
+
+/* Normal with deviation sqrt(2 / I) (He et al. 2015, eq. 10): for relu. */
 void init_he(float *parameters, const struct model_spec *spec, struct rng *r);
+
+/* Uniform in [-a, a), a = sqrt(6 / (I + O)), the "normalized initialization" of Glorot and Bengio 2010, eq. 16: for
+ * sigmoid and tanh. */
+void init_xavier(float *parameters, const struct model_spec *spec, struct rng *r);
+
+/* Normal with this deviation, whatever the layer. */
+void init_gaussian(float *parameters, const struct model_spec *spec, double deviation, struct rng *r);
 
 void init_zero(float *parameters, const struct model_spec *spec);
 

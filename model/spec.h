@@ -28,7 +28,7 @@ struct layer {
 };
 
 enum loss_kind { LOSS_BINARY_CROSS_ENTROPY, LOSS_SOFTMAX_CROSS_ENTROPY };
-enum init_kind { INIT_HE, INIT_ZERO, INIT_FILE };
+enum init_kind { INIT_HE, INIT_ZERO, INIT_FILE, INIT_XAVIER, INIT_GAUSSIAN };
 
 struct model_spec {
 	struct layer layers[MODEL_LAYERS_MAX];

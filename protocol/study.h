@@ -56,6 +56,7 @@ struct study {
 	struct schema schema;
 	struct model_spec model;
 	enum init_kind init;
+	double init_deviation; /* INIT_GAUSSIAN */
 	const char *init_file; /* INIT_FILE: a path beside the study, used by the coordinator alone */
 	struct hash init_sha256;
 

@@ -7,10 +7,14 @@
 
 #include "base/name.h"
 #include "base/nearest.h"
+#include "base/parse.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define DEVIATION_MIN 1e-6 /* of first weights: smaller ones are 0 to a float sum with a bias */
+#define DEVIATION_MAX 10.0 /* larger ones saturate every activation */
 
 void study_reject_path(struct study_reading *r, enum err e, const char *path)
 {
@@ -101,31 +105,57 @@ static void read_head(const struct study_section *top)
 		             out->name, NAME_SIZE - 1);
 }
 
-/* The first parameters: "he", "zero", or a file. */
+static void read_init_file(const struct study_section *file)
+{
+	struct study *out = file->reading->out;
+	out->init = INIT_FILE;
+	out->init_file = study_text(file, "file");
+	if (!hash_from_hex(&out->init_sha256, study_text(file, "sha256")) || hash_is_zero(&out->init_sha256))
+		study_reject(file, "sha256", "must be the 64 characters 0-9 and a-f that sha256sum prints");
+}
+
+/* "gaussian 0.01", from the blank on; without a number there is none. */
+static void read_deviation(const struct study_section *model, const char *rest)
+{
+	struct study *out = model->reading->out;
+	double deviation = 0;
+	out->init = INIT_GAUSSIAN;
+	struct bytes number = bytes_text(rest + (rest[0] == ' '));
+	if (!parse_f64(&deviation, number, '.') || !(deviation >= DEVIATION_MIN && deviation <= DEVIATION_MAX))
+		study_reject(model, "init", "a gaussian needs a deviation from %g to %g, such as gaussian 0.01",
+		             DEVIATION_MIN, DEVIATION_MAX);
+	out->init_deviation = deviation;
+}
+
+/* The first parameters: a word, a word and a number, or a file. */
 static void read_init(const struct study_section *model)
 {
-	static const char *const built[] = {[INIT_HE] = "he", [INIT_ZERO] = "zero", NULL};
-	struct study *out = model->reading->out;
+	static const struct {
+		const char *word;
+		enum init_kind kind;
+	} words[] = {{"he", INIT_HE}, {"xavier", INIT_XAVIER}, {"zero", INIT_ZERO}};
 	const struct json *init = json_get(model->node, "init");
 	if (json_kind(init) == JSON_IS_OBJECT) {
-		struct study_section file = {model->reading, init, "model.init"};
-		out->init = INIT_FILE;
-		out->init_file = study_text(&file, "file");
-		if (!hash_from_hex(&out->init_sha256, study_text(&file, "sha256")) || hash_is_zero(&out->init_sha256))
-			study_reject(&file, "sha256", "must be the 64 characters 0-9 and a-f that sha256sum prints");
+		read_init_file(&(struct study_section){model->reading, init, "model.init"});
 		return;
 	}
 	const char *text = json_as_string(init);
 	char word[NAME_SIZE], near[NAME_SIZE];
-	snprintf(word, sizeof word, "%.*s", (int)strcspn(text, " "), text);
-	bool known = strcmp(word, "gaussian") == 0 || strcmp(text, "xavier") == 0 || strcmp(text, "he") == 0 ||
-	             strcmp(text, "zero") == 0;
-	if (known)
-		out->init = (enum init_kind)study_choice(model, "init", built, "he, zero or {file: ..., sha256: ...}");
+	size_t length = strcspn(text, " ");
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(text, words[i].word) == 0) {
+			model->reading->out->init = words[i].kind;
+			return;
+		}
+	snprintf(word, sizeof word, "%.*s", (int)length, text);
+	if (strcmp(word, "gaussian") == 0)
+		read_deviation(model, text + length);
 	else if (nearest_word(near, sizeof near, word, "he|xavier|gaussian|zero"))
 		study_reject(model, "init", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
 	else
-		study_reject(model, "init", "\"%s\" is unknown; write he, zero or {file: ..., sha256: ...}", text);
+		study_reject(model, "init",
+		             "\"%s\" is unknown; write he, xavier, gaussian 0.01, zero or {file: ..., sha256: ...}",
+		             text);
 }
 
 static void read_model(struct study_reading *r, const struct json *node)

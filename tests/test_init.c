@@ -24,33 +24,65 @@ static float *he(const struct model_spec *s, uint64_t seed, const char *label)
 	return w;
 }
 
-/* Moments of each layer's weights: deviation sqrt(2 / inputs), mean 0, kurtosis 3, all within 5 standard errors. */
-static void he_moments(void **state)
+static float *xavier(const struct model_spec *s, uint64_t seed)
+{
+	struct rng r;
+	float *w = vec_f32(s->parameters);
+	rng_seeded(&r, seed, "init");
+	init_xavier(w, s, &r);
+	return w;
+}
+
+static float *gaussian(const struct model_spec *s, double deviation, uint64_t seed)
+{
+	struct rng r;
+	float *w = vec_f32(s->parameters);
+	rng_seeded(&r, seed, "init");
+	init_gaussian(w, s, deviation, &r);
+	return w;
+}
+
+/* The weights over their deviation: mean 0, variance 1 and this kurtosis, all within 5 standard errors, whose variances
+ * for n draws are 1, kurtosis - 1 and (for normal and for uniform draws) `spread`. Biases are 0. */
+static void check_moments(const float *w, const struct layer *l, double deviation, double kurtosis, double spread)
+{
+	double n = (double)l->inputs * l->outputs, sum = 0, squares = 0, fourth = 0;
+	for (size_t k = l->weight; k < l->bias; k++) {
+		double z = w[k] / deviation;
+		sum += z;
+		squares += z * z;
+		fourth += z * z * z * z;
+	}
+	assert_true(fabs(sum / n) < 5 / sqrt(n));
+	assert_true(fabs(squares / n - 1) < 5 * sqrt((kurtosis - 1) / n));
+	assert_true(fabs(fourth / n - kurtosis) < 5 * sqrt(spread / n));
+	for (size_t k = 0; k < l->outputs; k++)
+		assert_true(w[l->bias + k] == 0);
+}
+
+/* Of a normal: E z^4 = 3, Var z^4 = 105 - 9. Of a uniform on [-sqrt 3, sqrt 3]: E z^4 = 9/5, Var z^4 = 81/9 - 81/25. */
+static void moments(void **state)
 {
 	(void)state;
-	struct model_spec s = models_spec("dense 256, relu, dense 128, relu, dense 10", 784, 10);
-	float *w = he(&s, 1, "init");
+	struct model_spec s = models_spec("dense 256, relu, dropout 0.5, dense 128, tanh, dense 10", 784, 10);
+	float *h = he(&s, 1, "init"), *x = xavier(&s, 1), *g = gaussian(&s, 0.01, 1);
 	for (uint32_t i = 0; i < s.layer_count; i++) {
 		const struct layer *l = &s.layers[i];
 		if (l->kind != LAYER_DENSE)
 			continue;
-		double n = (double)l->inputs * l->outputs, sum = 0, squares = 0, fourth = 0;
-		for (size_t k = l->weight; k < l->bias; k++) {
-			double z = w[k] * sqrt(l->inputs / 2.0);
-			sum += z;
-			squares += z * z;
-			fourth += z * z * z * z;
-		}
-		assert_true(fabs(sum / n) < 5 / sqrt(n));
-		assert_true(fabs(squares / n - 1) < 5 * sqrt(2 / n));
-		assert_true(fabs(fourth / n - 3) < 5 * sqrt(96 / n));
-		for (size_t k = 0; k < l->outputs; k++)
-			assert_true(w[l->bias + k] == 0);
+		check_moments(h, l, sqrt(2.0 / l->inputs), 3, 96);
+		check_moments(x, l, sqrt(2.0 / (l->inputs + l->outputs)), 1.8, 5.76);
+		check_moments(g, l, 0.01, 3, 96);
+		double bound = sqrt(6.0 / (l->inputs + l->outputs));
+		for (size_t k = l->weight; k < l->bias; k++)
+			assert_true(fabsf(x[k]) <= (float)bound);
 	}
-	free(w);
+	free(h);
+	free(x);
+	free(g);
 }
 
-static void he_follows_from_the_seed(void **state)
+static void they_follow_from_the_seed(void **state)
 {
 	(void)state;
 	struct model_spec s = models_spec("dense 5, relu, dense 3", 4, 3);
@@ -65,10 +97,19 @@ static void he_follows_from_the_seed(void **state)
 		assert_true(a[k] == (float)(sqrt(2.0 / 4) * rng_normal(&r)));
 	for (int k = 25; k < 40; k++) /* behind 5 biases, the second layer goes on with the same stream */
 		assert_true(a[k] == (float)(sqrt(2.0 / 5) * rng_normal(&r)));
+	float *x = xavier(&s, 1), *g = gaussian(&s, 0.5, 1);
+	rng_seeded(&r, 1, "init");
+	for (int k = 0; k < 20; k++)
+		assert_true(g[k] == (float)(0.5 * rng_normal(&r)));
+	rng_seeded(&r, 1, "init");
+	for (int k = 0; k < 20; k++)
+		assert_true(x[k] == (float)(sqrt(6.0 / 9) * (2 * rng_unit(&r) - 1)));
 	free(a);
 	free(b);
 	free(c);
 	free(d);
+	free(x);
+	free(g);
 }
 
 static void zero(void **state)
@@ -123,8 +164,8 @@ static void from_a_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(he_moments),
-		cmocka_unit_test(he_follows_from_the_seed),
+		cmocka_unit_test(moments),
+		cmocka_unit_test(they_follow_from_the_seed),
 		cmocka_unit_test(zero),
 		cmocka_unit_test(from_a_file),
 	};

@@ -122,6 +122,29 @@ static void test_a_first_model_of_zeros(void **state)
 	pooled_end(&f);
 }
 
+/* The other beginnings from the same stream. */
+static void test_other_first_models(void **state)
+{
+	static const char *const lines[] = {"model: {layers: [dense 3, tanh, dropout 0.5, dense 1], init: xavier}",
+	                                    "model: {layers: [dense 3, relu, dense 1], init: gaussian 0.125}"};
+	static struct pooled f;
+	float parameters[POOLED_PARAMETERS_MAX], made[POOLED_PARAMETERS_MAX];
+	struct rng r;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pooled_begin(&f, lines[i]);
+		pooled_read(parameters, NULL, &f, &f.first);
+		rng_init(&r, f.study.draws.b, "init");
+		if (i == 0)
+			init_xavier(made, &f.study.model, &r);
+		else
+			init_gaussian(made, &f.study.model, 0.125, &r);
+		assert_memory_equal(parameters, made, f.study.model.parameters * sizeof *made);
+		pooled_end(&f);
+	}
+}
+
 static enum err statistics_with_labels(struct pooled *f, double negatives, double positives, struct diag *why)
 {
 	struct round_plan plan = pooled_plan(f, 0, NULL);
@@ -326,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_the_scaling_is_that_of_the_pooled_rows),
 		cmocka_unit_test(test_the_first_model_follows_from_the_studys_hash),
 		cmocka_unit_test(test_a_first_model_of_zeros),
+		cmocka_unit_test(test_other_first_models),
 		cmocka_unit_test(test_what_the_federation_cannot_learn_from),
 		cmocka_unit_test(test_fedavg_is_the_weighted_mean),
 		cmocka_unit_test(test_a_lie_about_the_weight_moves_no_further_than_the_range),

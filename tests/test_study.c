@@ -256,6 +256,45 @@ static void later_keys(void **state)
 	}
 }
 
+static void first_parameters(void **state)
+{
+	(void)state;
+	struct study s;
+	char *text = contract_edited(minimal, "[dense 1]", "[dense 1]\n  init: xavier");
+	contract_parse(&s, text);
+	assert_int_equal(s.init, INIT_XAVIER);
+	assert_non_null(strstr(buf_text(&s.canonical), "\"init\":\"xavier\""));
+	study_free(&s);
+	free(text);
+	text = contract_edited(minimal, "[dense 1]", "[dense 1]\n  init: gaussian 0.02");
+	contract_parse(&s, text);
+	assert_true(s.init == INIT_GAUSSIAN && s.init_deviation == 0.02);
+	assert_non_null(strstr(buf_text(&s.canonical), "\"init\":\"gaussian 0.02\""));
+	study_free(&s);
+	free(text);
+}
+
+/* The bytes of a contract with all of them are frozen, too, and are read as they were written. */
+static void later_keys_are_frozen(void **state)
+{
+	(void)state;
+	char *text = contract_text("training.yaml"), *canonical = contract_text("training.json");
+	struct study written, received;
+	struct diag why = {0};
+	contract_parse(&written, text);
+	assert_string_equal(buf_text(&written.canonical), canonical);
+	if (study_from_canonical(&received, bytes_text(canonical), &why))
+		fail_msg("%s", why.text);
+	assert_true(hash_equal(&received.hash, &written.hash));
+	assert_memory_equal(&received.local, &written.local, sizeof written.local);
+	assert_memory_equal(&received.model, &written.model, sizeof written.model);
+	assert_true(received.init == INIT_GAUSSIAN && received.init_deviation == 0.05);
+	study_free(&written);
+	study_free(&received);
+	free(text);
+	free(canonical);
+}
+
 static void later_keys_are_read(void **state)
 {
 	(void)state;
@@ -467,6 +506,8 @@ int main(void)
 		cmocka_unit_test(every_term_changes_the_hash),
 		cmocka_unit_test(conditional_defaults),
 		cmocka_unit_test(later_keys),
+		cmocka_unit_test(first_parameters),
+		cmocka_unit_test(later_keys_are_frozen),
 		cmocka_unit_test(later_keys_are_read),
 		cmocka_unit_test(strategies),
 		cmocka_unit_test(early_stopping),

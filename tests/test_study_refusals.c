@@ -193,17 +193,23 @@ static void refuses_model_and_training(void **state)
 	         "follows them is the label's"},
 		{"[dense 1]", "[dense 3, rleu, dense 1]",
 	         "11:21: model.layers[1]: unknown layer \"rleu\"; did you mean \"relu\"?"},
-		{"[dense 1]\n", "[dense 1]\n  init: xavier\n",
-	         "12:9: model.init: \"xavier\" is not built yet in this version; write he, zero or {file: ..., sha256: "
-	         "...}"},
-		{"[dense 1]\n", "[dense 1]\n  init: gaussian 0.01\n",
-	         "12:9: model.init: \"gaussian 0.01\" is not built yet in this version; write he, zero or {file: ..., "
-	         "sha256: "
-	         "...}"},
+		{"[dense 1]\n", "[dense 1]\n  init: xavier 2\n",
+	         "12:9: model.init: \"xavier 2\" is unknown; did you mean \"xavier\"?"},
+		{"[dense 1]\n", "[dense 1]\n  init: gaussian\n",
+	         "12:9: model.init: a gaussian needs a deviation from 1e-06 to 10, such as gaussian 0.01"},
+		{"[dense 1]\n", "[dense 1]\n  init: gaussian 0\n",
+	         "12:9: model.init: a gaussian needs a deviation from 1e-06 to 10, such as gaussian 0.01"},
+		{"[dense 1]\n", "[dense 1]\n  init: gaussian 0.01x\n",
+	         "12:9: model.init: a gaussian needs a deviation from 1e-06 to 10, such as gaussian 0.01"},
+		{"[dense 1]\n", "[dense 1]\n  init: gaussian 11\n",
+	         "12:9: model.init: a gaussian needs a deviation from 1e-06 to 10, such as gaussian 0.01"},
+		{"[dense 1]\n", "[dense 1]\n  init: gaussion 0.1\n",
+	         "12:9: model.init: \"gaussion 0.1\" is unknown; did you mean \"gaussian\"?"},
 		{"[dense 1]\n", "[dense 1]\n  init: zeros\n",
 	         "12:9: model.init: \"zeros\" is unknown; did you mean \"zero\"?"},
 		{"[dense 1]\n", "[dense 1]\n  init: random\n",
-	         "12:9: model.init: \"random\" is unknown; write he, zero or {file: ..., sha256: ...}"},
+	         "12:9: model.init: \"random\" is unknown; write he, xavier, gaussian 0.01, zero or {file: ..., "
+	         "sha256: ...}"},
 		{"[dense 1]\n", "[dense 1]\n  init: {file: a}\n", "12:9: model.init: \"sha256\" is missing"},
 		{"[dense 1]\n",
 	         "[dense 1]\n  init: {file: a, sha256: "

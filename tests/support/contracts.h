@@ -3,6 +3,7 @@
  *
  *   minimal.yaml    minimal.json     only what must be written, masking off
  *   all-keys.yaml   all-keys.json    every key that this version has, none at its default
+ *   training.yaml    training.json   local training with all that a study may leave out
  *   listing.yaml                     the documentation's listing of every key of the format; refused as a whole
  *
  * Whatever fails here fails the test.
