@@ -19,11 +19,13 @@
 #define optimizer_step plain_optimizer_step
 #define optimizer_begin plain_optimizer_begin
 #define optimizer_free plain_optimizer_free
+#define optimizer_adds plain_optimizer_adds
 #include "model/optimizer.c"
 #undef optimizer_init
 #undef optimizer_step
 #undef optimizer_begin
 #undef optimizer_free
+#undef optimizer_adds
 
 #define layers_init plain_layers_init
 #define layers_dense_forward plain_layers_dense_forward
