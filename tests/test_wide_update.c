@@ -25,10 +25,12 @@
 #define loss_row other_loss_row
 #define loss_forward other_loss_forward
 #define loss_backward other_loss_backward
+#define loss_smooth other_loss_smooth
 #include "model/loss.c"
 #undef loss_row
 #undef loss_forward
 #undef loss_backward
+#undef loss_smooth
 
 #define layout_begin other_layout_begin
 #define layout_add other_layout_add
