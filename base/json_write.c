@@ -14,19 +14,31 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Octets at `s` that stand for themselves. */
+static size_t plain_run(const char *s)
+{
+	size_t n = 0;
+	while ((unsigned char)s[n] >= 0x20 && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void write_string(struct buf *out, const char *utf8)
 {
 	static const char short_for[] = "\b\f\n\r\t\"\\", letter[] = "bfnrt\"\\";
 	buf_put_u8(out, '"');
-	for (const char *c = utf8; *c; c++) {
+	for (const char *c = utf8;; c++) {
+		size_t plain = plain_run(c);
+		buf_put(out, bytes_of(c, plain));
+		c += plain;
+		if (*c == '\0')
+			break;
 		const char *at = strchr(short_for, *c);
 		if (at) {
 			buf_put_u8(out, '\\');
 			buf_put_u8(out, (uint8_t)letter[at - short_for]);
-		} else if ((unsigned char)*c < 0x20) {
-			buf_printf(out, "\\u%04x", (unsigned)*c);
 		} else {
-			buf_put_u8(out, (uint8_t)*c);
+			buf_printf(out, "\\u%04x", (unsigned)*c);
 		}
 	}
 	buf_put_u8(out, '"');

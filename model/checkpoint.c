@@ -2,7 +2,9 @@
 
 #include "base/limits.h"
 #include "base/name.h"
+#include "base/vec.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +83,8 @@ static void put_floats(struct buf *out, const float *x, size_t n)
 	for (size_t i = 0; to && i < n; i++) {
 		uint32_t bits;
 		memcpy(&bits, &x[i], sizeof bits);
-		store_u32(to + 4 * i, bits);
+		bits = htole32(bits); /* seen by the compiler, so that this is one copy */
+		memcpy(to + 4 * i, &bits, sizeof bits);
 	}
 }
 
@@ -100,11 +103,15 @@ static void check_about(const struct model_spec *spec, const struct checkpoint_a
 static enum err writable(const struct spec_tensor *list, uint32_t count, const float *parameters,
                          const struct checkpoint_about *about, struct diag *why)
 {
-	for (uint32_t i = 0; i < count; i++)
-		for (size_t k = 0; k < list[i].length; k++)
-			if (!isfinite(parameters[list[i].first + k]))
-				return diag_set(why, ERR_DATA, "%s: element %zu of the model is not a number",
-				                list[i].name, k);
+	for (uint32_t i = 0; i < count; i++) {
+		const float *x = parameters + list[i].first;
+		size_t k = 0;
+		if (vec_finite(x, list[i].length))
+			continue;
+		while (isfinite(x[k]))
+			k++;
+		return diag_set(why, ERR_DATA, "%s: element %zu of the model is not a number", list[i].name, k);
+	}
 	for (uint32_t i = 0; i < about->input_count; i++) {
 		const struct checkpoint_input *in = &about->inputs[i];
 		if (!json_is_plain(in->name) || strlen(in->name) > TEXT_LINE_MAX)

@@ -12,7 +12,9 @@
 
 #include "base/name.h"
 #include "base/parse.h"
+#include "base/vec.h"
 
+#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -86,15 +88,19 @@ static enum err refuse_shape(const struct reading *r, const struct spec_tensor *
 static enum err copy_floats(const struct reading *r, float *parameters, const struct spec_tensor *t)
 {
 	const uint8_t *from = r->data.ptr + r->at;
-	for (size_t k = 0; k < t->length; k++) {
-		uint32_t bits = load_u32(from + k * sizeof(float));
-		float value;
-		memcpy(&value, &bits, sizeof value);
-		if (!isfinite(value))
-			return diag_set(r->why, ERR_DATA, "%s: element %zu of %s is not a number", r->what, k, t->name);
-		parameters[t->first + k] = value;
+	float *to = parameters + t->first;
+	size_t k = 0;
+	for (size_t i = 0; i < t->length; i++) {
+		uint32_t bits;
+		memcpy(&bits, from + 4 * i, sizeof bits);
+		bits = le32toh(bits); /* seen by the compiler, so that this is one copy */
+		memcpy(&to[i], &bits, sizeof bits);
 	}
-	return OK;
+	if (vec_finite(to, t->length))
+		return OK;
+	while (isfinite(to[k]))
+		k++;
+	return diag_set(r->why, ERR_DATA, "%s: element %zu of %s is not a number", r->what, k, t->name);
 }
 
 static enum err read_tensor(struct reading *r, float *parameters, uint32_t index, const struct json *entry)
