@@ -1,0 +1,165 @@
+/*
+ * The simulator's engine on made-up rows: client updates per second of whole rounds, with everything a round has (the campaign,
+ * the judgement of its plan, the model's file), beside the loops that researchers write (reference_torch.py, reference_numpy.py,
+ * which say what they do; null where Debian's python3-torch or python3-numpy is missing).
+ *
+ *   simulator_mlp_57_rows          network 30-128-64-1, 100 sites of 57 training rows, 10 per round, batch 32    PyTorch
+ *   simulator_mlp_6_rows           the same with 6 rows                                                          PyTorch
+ *   simulator_logistic_57_rows     logistic regression on 30 inputs, 57 rows, 100 sites, all in each round       NumPy
+ *   simulator_10000_sites          10,000 sites of 57 rows, 100 per round; reference: 100 of 100 sites
+ *   simulator_site_octets          memory that a site takes beside its encoded rows
+ *   simulator_two_workers          100 of 100 sites with two workers; reference: with one
+ *
+ * With one worker the clock is the thread's own, so what else runs on the machine does not count; two workers are timed by the
+ * wall, and need a quiet machine. Every figure is the best of many windows of rounds.
+ */
+#include "base/secret.h"
+#include "simulator/engine.h"
+#include "tests/bench/figure.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INPUTS 30
+#define WINDOW_UPDATES 400 /* a window has at least so many */
+
+struct load {
+	const char *layers;
+	uint32_t sites, rows, sites_per_round; /* training rows */
+	uint32_t rounds, workers;
+};
+
+/* ---- the study */
+
+static void write_study(struct buf *out, const struct load *l)
+{
+	buf_put_text(out, "cohort: 1\nstudy: bench\nrevision: 1\npurpose: Measure\nexpires: 2199-12-31\n"
+	                  "data:\n  features:\n");
+	for (int i = 0; i < INPUTS; i++)
+		buf_printf(out, "    - {name: x%d, min: -4, max: 4}\n", i);
+	buf_printf(out,
+	           "  label: {name: y, type: binary, positive: \"1\"}\n"
+	           "  fill: mean\n" /* no flags of what is missing: as many inputs as features */
+	           "  split: {test_fraction: 0, validation_fraction: 0, seed: 1}\n"
+	           "model: {layers: [%s]}\n"
+	           "training: {rounds: %u, evaluate_every: 0, local: {epochs: 1, batch: 32, optimizer: sgd, "
+	           "learning_rate: 0.05}}\n"
+	           "evaluation: {release: none}\n"
+	           "sites: {min: 2, max_dropouts: 0, cell_min: 1}\n"
+	           "masking: off\n"
+	           "privacy: {mechanism: none}\n",
+	           l->layers, l->rounds);
+}
+
+/* ---- one run */
+
+struct run {
+	const struct load *load;
+	double began; /* the window */
+	uint64_t updates; /* of the window */
+	double best; /* updates per second */
+};
+
+static double now(const struct run *r)
+{
+	struct timespec t;
+	if (r->load->workers == 1)
+		return thread_seconds();
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void on_round(void *context, const struct engine_round *round)
+{
+	struct run *r = context;
+	bool trains = round->report->plan->asks & ASK_TRAIN;
+	CHECK(round->contributed == r->load->sites_per_round || !trains);
+	r->updates += trains ? round->contributed : 0;
+	if (r->updates < WINDOW_UPDATES && trains)
+		return;
+	double end = now(r);
+	if (trains)
+		r->best = fmax(r->best, (double)r->updates / (end - r->began));
+	r->updates = 0;
+	r->began = end;
+}
+
+/* Updates per second. `*octets` (may be NULL) becomes the memory per site beside the rows that the first layer reads. */
+static double measure(const struct load *load, double *octets)
+{
+	struct buf text;
+	struct diag why = {{0}};
+	struct study study;
+	struct federation federation;
+	struct engine *engine;
+	struct engine_options options = {.sites_per_round = load->sites_per_round, .threads = load->workers};
+	struct run run = {.load = load};
+	char synthetic[32];
+	buf_init(&text, 65536);
+	write_study(&text, load);
+	snprintf(synthetic, sizeof synthetic, "%ux%u", load->sites, load->rows);
+	struct federation_options from = {.synthetic = synthetic, .seed = 1};
+	if (study_parse(&study, buf_bytes(&text), "study.yaml", true, &why) != OK) {
+		fprintf(stderr, "%s\n", why.text);
+		exit(1);
+	}
+	struct mallinfo2 before = mallinfo2();
+	if (federation_load(&federation, &study, &from, &why) != OK ||
+	    engine_new(&engine, &study, &federation, &options, &why) != OK ||
+	    engine_run(engine, on_round, &run, &why) != OK) {
+		fprintf(stderr, "%s\n", why.text);
+		exit(1);
+	}
+	struct mallinfo2 after = mallinfo2();
+	double data = (double)load->rows * (INPUTS * sizeof(float) + sizeof(union label_value));
+	if (octets)
+		*octets =
+			(double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / load->sites - data;
+	engine_free(engine);
+	federation_free(&federation);
+	study_free(&study);
+	buf_free(&text);
+	return run.best;
+}
+
+/* ---- the references */
+
+/* What the script prints; NAN when it cannot run here. */
+static double reference(const char *script, const char *arguments)
+{
+	char command[256], line[256] = "";
+	double value = NAN;
+	snprintf(command, sizeof command, "/usr/bin/python3 tests/bench/%s %s", script, arguments);
+	FILE *p = popen(command, "r");
+	CHECK(p != NULL);
+	if (fgets(line, sizeof line, p) && sscanf(line, "{\"updates_per_second\": %lf}", &value) != 1)
+		value = NAN;
+	if (pclose(p) != 0)
+		value = NAN;
+	return value;
+}
+
+#define MLP "dense 128, relu, dense 64, relu, dense 1"
+
+int main(void)
+{
+	const struct load mlp_57 = {MLP, 100, 57, 10, 800, 1}, mlp_6 = {MLP, 100, 6, 10, 2000, 1},
+			  logistic = {"dense 1", 100, 57, 100, 2000, 1};
+	struct load wide = {MLP, 100, 57, 100, 80, 1};
+	double octets;
+	secret_init();
+	figure("simulator_mlp_57_rows", measure(&mlp_57, NULL), "updates/s", reference("reference_torch.py", "mlp 57"));
+	figure("simulator_mlp_6_rows", measure(&mlp_6, NULL), "updates/s", reference("reference_torch.py", "mlp 6"));
+	figure("simulator_logistic_57_rows", measure(&logistic, NULL), "updates/s",
+	       reference("reference_numpy.py", "57"));
+	double hundred = measure(&wide, NULL);
+	wide.sites = 10000;
+	double many = measure(&wide, &octets);
+	figure("simulator_10000_sites", many, "updates/s", hundred);
+	figure("simulator_site_octets", octets, "octets", NAN);
+	wide.sites = 100;
+	wide.workers = 2;
+	figure("simulator_two_workers", measure(&wide, NULL), "updates/s", hundred);
+	return 0;
+}
