@@ -11,8 +11,8 @@
  *                                                          al. 2014; scaled in training, so that evaluation is y = x)
  *
  * d* is the derivative of the loss with respect to *. The activations need only their own result for the way back, and
- * dropout only its draws, so they may work in place: y == x forward, dx == dy backward. Same inputs, same bits: one BLAS thread, fixed order of
- * sums.
+ * dropout only its draws, so they may work in place: y == x forward, dx == dy backward. Same inputs, same bits: one
+ * BLAS thread, fixed order of sums.
  */
 #ifndef COHORT_MODEL_LAYERS_H
 #define COHORT_MODEL_LAYERS_H

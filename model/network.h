@@ -12,11 +12,12 @@
  *
  * An activation or dropout right behind a dense layer works in the dense layer's two arrays (outputs[l] ==
  * outputs[l-1]): backward needs only its result, or its draws. So does dropout right behind relu: what relu needs for
- * the way back, where its result is above 0, dropout leaves wherever a gradient comes back. So gradients[l] of a dense layer l ends as G[B,O], the derivative by what the dense
- * layer itself put out, and network_input(l) is A[B,I], what it read. These two stay until the next forward: a row's
- * gradient norm is sqrt(sum_l |G_l row|^2 (|A_l row|^2 + 1)) without any row's gradient ever made (Goodfellow 2015),
- * and scaling the rows of G between network_backward and network_gradient weights the rows. That is why these are two
- * calls.
+ * the way back, where its result is above 0, dropout leaves wherever a gradient comes back.
+ *
+ * So gradients[l] of a dense layer l ends as G[B,O], the derivative by what the dense layer itself put out, and
+ * network_input(l) is A[B,I], what it read. These two stay until the next forward: a row's gradient norm is
+ * sqrt(sum_l |G_l row|^2 (|A_l row|^2 + 1)) without any row's gradient ever made (Goodfellow 2015), and scaling the
+ * rows of G between network_backward and network_gradient weights the rows. That is why these are two calls.
  */
 #ifndef COHORT_MODEL_NETWORK_H
 #define COHORT_MODEL_NETWORK_H

@@ -10,11 +10,11 @@
  *
  *   sgd        w -= rate g
  *   momentum   v = mu v + g;  w -= rate v                         (Polyak 1964, heavy ball; as in PyTorch)
- *   nesterov   v = mu v + g;  w -= rate (g + mu v)                (Nesterov 1983 as in Sutskever et al. 2013; as in PyTorch)
+ *   nesterov   v = mu v + g;  w -= rate (g + mu v)                (Sutskever et al. 2013, section 2; as in PyTorch)
  *   adam       m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
  *              w -= rate (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon)      (Kingma and Ba 2015, Algorithm 1)
  *   adamw      the same with g without weight_decay, and w -= rate weight_decay w beside it
- *                                                       (Loshchilov and Hutter 2019, Algorithm 2; rate times decay as in PyTorch)
+ *                                       (Loshchilov and Hutter 2019, Algorithm 2, with rate times decay as in PyTorch)
  *
  * rate is the learning rate times the run's factor (model/schedule.h). State begins at zero with each run; a site's
  * state never outlives a round. The same state machine serves sites and the server. What is 0 costs nothing.

@@ -5,9 +5,9 @@
  *
  *   parameters  | W0 128x30 | b0 128 | W1 64x128 | b1 64 | W2 1x64 | b2 1 |      row-major [out, in], float
  *
- * Only dense layers have parameters (dropout works in training alone and is the identity otherwise); they are numbered 0, 1, ... in the exported file's tensor names
- * (`layer.N.weight`, `layer.N.bias`). Layers end with the logits: loss and link follow from the label, so a last
- * sigmoid is an error. Layers are a closed set: nothing received is ever executed.
+ * Only dense layers have parameters; they are numbered 0, 1, ... in the exported file's tensor names (`layer.N.weight`,
+ * `layer.N.bias`). Dropout works in training alone and is the identity otherwise. Layers end with the logits: loss and
+ * link follow from the label, so a last sigmoid is an error. Layers are a closed set: nothing received is ever executed.
  */
 #ifndef COHORT_MODEL_SPEC_H
 #define COHORT_MODEL_SPEC_H

@@ -3,9 +3,8 @@
  * batch that the source has. Epochs or steps, order and sizes of batches are the source's (data/batches.h).
  *
  * Optimizer state starts at zero at each run: sites are stateless between rounds. What a run needs of its round is in
- * struct train_run. A batch larger than a block of the
- * network is the sum over blocks, so memory does not grow with it. Same source, settings and parameters: same bits,
- * whatever ran before.
+ * struct train_run. A batch larger than a block of the network is the sum over blocks, so memory does not grow with it.
+ * Same source, settings, run and parameters: same bits, whatever ran before.
  */
 #ifndef COHORT_MODEL_TRAIN_H
 #define COHORT_MODEL_TRAIN_H

@@ -26,7 +26,8 @@ static void read_optimizer(const struct study_section *local)
 		[OPTIMIZER_SGD] = "sgd",           [OPTIMIZER_MOMENTUM] = "momentum", [OPTIMIZER_ADAM] = "adam",
 		[OPTIMIZER_NESTEROV] = "nesterov", [OPTIMIZER_ADAMW] = "adamw",       NULL};
 	struct local_training *out = &local->reading->out->local;
-	out->optimizer = (enum optimizer_kind)study_choice(local, "optimizer", built, "sgd, momentum or adam");
+	out->optimizer =
+		(enum optimizer_kind)study_choice(local, "optimizer", built, "sgd, momentum, nesterov, adam or adamw");
 	bool moment = out->optimizer == OPTIMIZER_MOMENTUM || out->optimizer == OPTIMIZER_NESTEROV;
 	bool adam = out->optimizer == OPTIMIZER_ADAM || out->optimizer == OPTIMIZER_ADAMW;
 	study_only_for(local, "momentum", moment, "optimizer: momentum or nesterov");
