@@ -4,6 +4,7 @@
 #include "base/vec.h"
 #include "coordinator/strategy.h"
 #include "data/standardize.h"
+#include "model/checkpoint.h"
 #include "model/init.h"
 
 #include <math.h>
@@ -15,7 +16,6 @@
 void outcome_free(struct outcome *o)
 {
 	buf_free(&o->model);
-	free(o->parameters);
 	free(o->moments);
 	memset(o, 0, sizeof *o);
 }
@@ -160,40 +160,32 @@ static float *take_moments(const struct study *s, uint32_t step, const float *be
 	return moments;
 }
 
-enum err outcome_base_read(struct outcome_base *out, const struct study *s, struct bytes file, struct diag *why)
-{
-	*out = (struct outcome_base){.parameters = vec_f32(s->model.parameters)};
-	return checkpoint_read(out->parameters, &out->file, &s->model, file, "the round's model", why);
-}
-
-void outcome_base_free(struct outcome_base *b)
-{
-	free(b->parameters);
-	checkpoint_free(&b->file);
-	*b = (struct outcome_base){0};
-}
-
 static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
-                             const struct outcome_base *base, const float *moments, struct diag *why)
+                             struct bytes model, const float *moments, struct diag *why)
 {
 	size_t n = s->model.parameters;
-	double *update;
-	enum err e;
+	float *parameters = vec_f32(n);
+	double *update = mem_array(n, sizeof *update);
+	struct checkpoint before = {0};
+	enum err e = checkpoint_read(parameters, &before, &s->model, model, "the round's model", why);
 
+	if (e != OK)
+		goto out;
 	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
-	if (out->weight <= 0)
-		return diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
-	update = mem_array(n, sizeof *update);
+	if (out->weight <= 0) {
+		e = diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
+		goto out;
+	}
 	aggregate_values(update, sum, SEGMENT_UPDATE);
 	take_mean(update, n, s, out->weight);
-	out->parameters = vec_f32(n);
-	vec_copy(out->parameters, base->parameters, n);
 	out->moments = take_moments(s, step, moments);
-	e = strategy_apply(s, out->parameters, out->moments, update, n, why);
+	e = strategy_apply(s, parameters, out->moments, update, n, why);
 	if (e == OK)
-		e = write_model(out, s, out->parameters, step, base->file.about.inputs, base->file.about.input_count,
-		                why);
+		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);
+out:
+	checkpoint_free(&before);
 	free(update);
+	free(parameters);
 	return e;
 }
 
@@ -232,9 +224,8 @@ static void figures(struct outcome *out, const struct study *s, const struct agg
 	free(counts);
 }
 
-enum err outcome_compute_from(struct outcome *out, const struct study *s, const struct round_plan *plan,
-                              const struct aggregate *sum, const struct outcome_base *base, const float *moments,
-                              struct diag *why)
+enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
+                         const struct aggregate *sum, struct bytes model, const float *moments, struct diag *why)
 {
 	enum err e = OK;
 
@@ -242,23 +233,8 @@ enum err outcome_compute_from(struct outcome *out, const struct study *s, const 
 	if (plan->asks & ASK_STATISTICS)
 		e = from_statistics(out, s, sum, why);
 	if (e == OK && (plan->asks & ASK_TRAIN))
-		e = from_updates(out, s, plan->step, sum, base, moments, why);
+		e = from_updates(out, s, plan->step, sum, model, moments, why);
 	if (e == OK && (plan->asks & ASK_EVALUATE))
 		figures(out, s, sum);
-	return e;
-}
-
-enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
-                         const struct aggregate *sum, struct bytes model, const float *moments, struct diag *why)
-{
-	struct outcome_base base = {0};
-	enum err e = OK;
-
-	memset(out, 0, sizeof *out);
-	if (plan->asks & ASK_TRAIN)
-		e = outcome_base_read(&base, s, model, why);
-	if (e == OK)
-		e = outcome_compute_from(out, s, plan, sum, &base, moments, why);
-	outcome_base_free(&base);
 	return e;
 }

@@ -12,7 +12,6 @@
 #define COHORT_COORDINATOR_OUTCOME_H
 
 #include "coordinator/aggregate.h"
-#include "model/checkpoint.h"
 #include "model/metrics.h"
 #include "protocol/round_plan.h"
 
@@ -26,18 +25,8 @@ struct outcome {
 	bool has_model;
 	struct buf model; /* the new model's file; owned */
 	struct hash model_sha256;
-	float *parameters; /* those in that file after a training round, else NULL; owned */
 	float *moments; /* [strategy_moments * parameters] that belong to the new model; NULL when there are none; owned */
 };
-
-/* The round's model in memory: what the next one is made from. */
-struct outcome_base {
-	float *parameters; /* study->model.parameters; owned */
-	struct checkpoint file; /* whose inputs the next model keeps; owned */
-};
-enum err outcome_base_read(struct outcome_base *out, const struct study *s, struct bytes file,
-                           struct diag *why) MUST_USE;
-void outcome_base_free(struct outcome_base *b); /* accepts a zeroed one, and one that could not be read */
 
 /* `model` is the file that the plan names, empty for statistics; moments[strategy_moments * parameters] are those that
  * belong to it, which step 1 (where they begin) and strategies without moments do not look at. ERR_DATA when the federation's sums show what cannot
@@ -46,12 +35,6 @@ void outcome_base_free(struct outcome_base *b); /* accepts a zeroed one, and one
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
                          const struct aggregate *sum, struct bytes model, const float *moments,
                          struct diag *why) MUST_USE;
-
-/* The same for who has the round's model in memory; NULL for statistics. From one training round to the next only the
- * parameters change: swapped with outcome.parameters, `base` is the next round's. */
-enum err outcome_compute_from(struct outcome *out, const struct study *s, const struct round_plan *plan,
-                              const struct aggregate *sum, const struct outcome_base *base, const float *moments,
-                              struct diag *why) MUST_USE;
 void outcome_free(struct outcome *o); /* accepts a zeroed one */
 
 #endif

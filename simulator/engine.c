@@ -38,34 +38,15 @@ static void remember_model(struct engine *e, struct outcome *o)
 		e->moments = o->moments;
 		o->moments = NULL;
 	}
-	if (o->parameters != NULL) { /* the next round's base, without reading the file */
-		float *used = e->base.parameters;
-
-		e->base.parameters = o->parameters;
-		o->parameters = used;
-		e->base_read = o->model_sha256;
-	}
-}
-
-/* Read from its file after statistics only. */
-static enum err read_base(struct engine *e, const struct round_plan *plan, struct diag *why)
-{
-	if (!(plan->asks & ASK_TRAIN) || hash_equal(&plan->model, &e->base_read))
-		return OK;
-	outcome_base_free(&e->base);
-	e->base_read = plan->model;
-	return outcome_base_read(&e->base, e->study, buf_bytes(&e->newest), why);
 }
 
 static void compute_outcome(struct engine *e)
 {
-	const struct round_plan *plan = campaign_plan(e->campaign);
-	struct outcome o = {0};
+	struct outcome o;
 	struct diag why = {{0}};
-	enum err err = read_base(e, plan, &why);
+	enum err err = outcome_compute(&o, e->study, campaign_plan(e->campaign), &e->sum, buf_bytes(&e->newest),
+	                               e->moments, &why);
 
-	if (err == OK)
-		err = outcome_compute_from(&o, e->study, plan, &e->sum, &e->base, e->moments, &why);
 	if (err == OK) {
 		campaign_computed(e->campaign, &o, e->now_ms);
 		remember_model(e, &o);
@@ -338,7 +319,6 @@ void engine_free(struct engine *e)
 	free(e->parts);
 	aggregate_free(&e->sum);
 	round_model_free(&e->model);
-	outcome_base_free(&e->base);
 	buf_free(&e->newest);
 	free(e->moments);
 	buf_free(&e->best);

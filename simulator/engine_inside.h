@@ -33,9 +33,7 @@ struct engine {
 	struct engine_site *sites; /* federation->count */
 	struct aggregate sum; /* of the attempt in hand */
 	struct engine_part *parts; /* of the attempt's invited sites, in their order; federation->count */
-	struct outcome_base base; /* of the attempt in hand, as the coordinator has it */
-	struct hash base_read; /* its file's SHA-256; zero: none yet */
-	struct round_model model; /* the same, as the sites read it */
+	struct round_model model; /* of the attempt in hand, as the sites read it */
 	struct hash model_read; /* its file's SHA-256; zero: none yet */
 	struct buf newest, best; /* files */
 	struct hash newest_sha256, best_sha256;

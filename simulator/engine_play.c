@@ -85,13 +85,9 @@ static enum err read_model(struct engine *e, const struct round_plan *plan, stru
 
 	if (hash_is_zero(&plan->model) || hash_equal(&plan->model, &e->model_read))
 		return OK;
-	e->model_read = plan->model;
-	if (hash_equal(&plan->model, &e->base_read) && e->model.parameters != NULL) { /* only the parameters changed */
-		vec_copy(e->model.parameters, e->base.parameters, e->study->model.parameters);
-		return OK;
-	}
 	round_model_free(&e->model);
 	err = round_model_read(&e->model, e->study, buf_bytes(&e->newest), why);
+	e->model_read = plan->model;
 	if (err != OK)
 		return err;
 	engine_encode(e, &e->model);
