@@ -143,19 +143,32 @@ static void take_mean(double *update, size_t n, const struct study *s, double we
 	}
 }
 
+enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
+                       uint32_t step, const struct aggregate *sum, struct diag *why)
+{
+	size_t n = s->model.parameters;
+
+	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
+	if (out->weight <= 0)
+		return diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
+	aggregate_values(update, sum, SEGMENT_UPDATE);
+	take_mean(update, n, s, out->weight);
+	if (step == 1 && moments != NULL)
+		strategy_begin(moments, s, n);
+	return strategy_apply(s, parameters, moments, update, n, why);
+}
+
 /* Those before the round, in memory that becomes those after it; NULL when the strategy keeps none. */
 static float *take_moments(const struct study *s, uint32_t step, const float *before)
 {
-	size_t n = s->model.parameters, count = strategy_moments(s) * n;
+	size_t count = strategy_moments(s) * s->model.parameters;
 	float *moments;
 
 	if (count == 0)
 		return NULL;
 	CHECK(step == 1 || before != NULL);
 	moments = vec_f32(count);
-	if (step == 1)
-		strategy_begin(moments, s, n);
-	else
+	if (step > 1)
 		vec_copy(moments, before, count);
 	return moments;
 }
@@ -169,23 +182,29 @@ static enum err from_updates(struct outcome *out, const struct study *s, uint32_
 	struct checkpoint before = {0};
 	enum err e = checkpoint_read(parameters, &before, &s->model, model, "the round's model", why);
 
-	if (e != OK)
-		goto out;
-	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
-	if (out->weight <= 0) {
-		e = diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
-		goto out;
+	if (e == OK) {
+		out->moments = take_moments(s, step, moments);
+		e = outcome_train(out, parameters, out->moments, update, s, step, sum, why);
 	}
-	aggregate_values(update, sum, SEGMENT_UPDATE);
-	take_mean(update, n, s, out->weight);
-	out->moments = take_moments(s, step, moments);
-	e = strategy_apply(s, parameters, out->moments, update, n, why);
 	if (e == OK)
 		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);
-out:
 	checkpoint_free(&before);
 	free(update);
 	free(parameters);
+	return e;
+}
+
+enum err outcome_model(struct outcome *out, const struct study *s, const float *parameters, uint32_t step,
+                       struct bytes like, struct diag *why)
+{
+	float *ignored = vec_f32(s->model.parameters);
+	struct checkpoint of = {0};
+	enum err e = checkpoint_read(ignored, &of, &s->model, like, "the study's first model", why);
+
+	if (e == OK)
+		e = write_model(out, s, parameters, step, of.about.inputs, of.about.input_count, why);
+	checkpoint_free(&of);
+	free(ignored);
 	return e;
 }
 
@@ -205,7 +224,7 @@ static void withhold_small(struct metrics *m, struct calibration *c, const struc
 	*c = (struct calibration){0};
 }
 
-static void figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
+void outcome_figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
 {
 	struct metrics_shape shape = {schema_classes(&s->schema), s->bins};
 	size_t length = metrics_counts_length(shape);
@@ -235,6 +254,6 @@ enum err outcome_compute(struct outcome *out, const struct study *s, const struc
 	if (e == OK && (plan->asks & ASK_TRAIN))
 		e = from_updates(out, s, plan->step, sum, model, moments, why);
 	if (e == OK && (plan->asks & ASK_EVALUATE))
-		figures(out, s, sum);
+		outcome_figures(out, s, sum);
 	return e;
 }

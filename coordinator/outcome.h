@@ -37,4 +37,14 @@ enum err outcome_compute(struct outcome *out, const struct study *s, const struc
                          struct diag *why) MUST_USE;
 void outcome_free(struct outcome *o); /* accepts a zeroed one */
 
+/* ---- its parts, for who keeps models in memory and not as files. `out` is zeroed at first.
+ * train: parameters and moments (NULL when the strategy keeps none) of the round's model become those of the next, in place;
+ * sets `weight`; update[parameters] is scratch. figures: the evaluation. model: the file of parameters that were made so, with
+ * the inputs of `like`, a file of the same study. */
+enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
+                       uint32_t step, const struct aggregate *sum, struct diag *why) MUST_USE;
+void outcome_figures(struct outcome *out, const struct study *s, const struct aggregate *sum);
+enum err outcome_model(struct outcome *out, const struct study *s, const float *parameters, uint32_t step,
+                       struct bytes like, struct diag *why) MUST_USE;
+
 #endif

@@ -16,7 +16,7 @@ static enum err train(float *parameters, float *global, struct engine *e, const 
 	enum err err = OK;
 	double loss;
 
-	vec_copy(parameters, e->first, n);
+	vec_copy(parameters, e->models.first, n);
 	for (uint32_t step = 1; step <= e->study->rounds && err == OK; step++) {
 		vec_copy(global, parameters, n);
 		err = contribution_train(parameters, &loss, rows, w, global, step, e->options.cancel, why);
@@ -135,7 +135,7 @@ enum err baselines_compute(struct baselines *out, struct engine *e, struct diag 
 
 	*out = (struct baselines){.pooled = METRICS_NONE, .count = e->federation->count};
 	out->sites = mem_array(out->count, sizeof *out->sites);
-	CHECK(e->first != NULL);
+	CHECK(e->models.first != NULL);
 	err = compute_pooled(out, e, why);
 	if (err == OK)
 		compute_all_alone(out, e);

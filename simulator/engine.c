@@ -13,127 +13,6 @@
 
 /* ---- the coordinator's shell: what is asked is done at once */
 
-static void remember_model(struct engine *e, struct outcome *o)
-{
-	uint64_t octets;
-	uint32_t step;
-	struct hash best;
-
-	if (o->has_model) {
-		struct buf before = e->newest;
-
-		/* figures judge the model of the step before, so it may have become the best just now */
-		best = campaign_best(e->campaign, &octets, &step);
-		if (hash_equal(&best, &e->newest_sha256) && !hash_equal(&best, &e->best_sha256)) {
-			buf_free(&e->best);
-			e->best = before;
-			e->best_sha256 = best;
-		} else {
-			buf_free(&before);
-		}
-		e->newest = o->model;
-		e->newest_sha256 = o->model_sha256;
-		memset(&o->model, 0, sizeof o->model);
-		free(e->moments);
-		e->moments = o->moments;
-		o->moments = NULL;
-	}
-}
-
-static void compute_outcome(struct engine *e)
-{
-	struct outcome o;
-	struct diag why = {{0}};
-	enum err err = outcome_compute(&o, e->study, campaign_plan(e->campaign), &e->sum, buf_bytes(&e->newest),
-	                               e->moments, &why);
-
-	if (err == OK) {
-		campaign_computed(e->campaign, &o, e->now_ms);
-		remember_model(e, &o);
-	} else {
-		e->failed = err;
-		e->why = why;
-		campaign_not_computed(e->campaign, why.text, e->now_ms);
-	}
-	outcome_free(&o);
-}
-
-static double machine_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- what became of an attempt */
-
-static void tally_site(struct engine *e, struct engine_round *r, const struct engine_part *part,
-                       const struct round_site *s, bool trains)
-{
-	struct engine_site *site = engine_site_numbered(e, part->site);
-	uint64_t up = layout_octets(&e->sum.layout),
-		 down = part->fate == FATE_DROPS ? 0 : r->report->plan->model_octets;
-	bool done = r->report->outcome == OUTCOME_DONE;
-
-	if (s->state == SITE_CONTRIBUTED && done) {
-		r->contributed++;
-		site->contributed++;
-		site->training_loss = trains ? part->loss : site->training_loss;
-		site->saturated += part->saturated;
-		e->updates += trains;
-	} else if (s->state == SITE_REFUSED) {
-		r->refused++;
-		site->refused++;
-		up = 0;
-	} else if (part->fate == FATE_SLOW) {
-		r->late++;
-		site->late++;
-	} else {
-		r->dropped++;
-		site->dropped++;
-		up = s->state == SITE_CONTRIBUTED ? up : 0;
-	}
-	site->bytes_up += up;
-	site->bytes_down += down;
-	r->bytes_up += up;
-	r->bytes_down += down;
-}
-
-static double mean_loss(const struct engine *e, uint32_t count)
-{
-	double sum = 0, weight = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct engine_part *p = &e->parts[i];
-
-		if (p->fate != FATE_CONTRIBUTES || p->refusal != REFUSAL_NONE || isnan(p->loss))
-			continue;
-		sum += p->weight * p->loss;
-		weight += p->weight;
-	}
-	return weight > 0 ? sum / weight : NAN;
-}
-
-static void close_attempt(struct engine *e, const struct round_report *report)
-{
-	bool trains = report->plan->asks & ASK_TRAIN;
-	double now = machine_seconds();
-	struct engine_round r = {
-		.report = report,
-		.invited = report->plan->site_count,
-		.training_loss = trains ? mean_loss(e, report->plan->site_count) : NAN,
-		.seconds = now - e->began,
-	};
-
-	for (uint32_t i = 0; i < r.invited; i++)
-		tally_site(e, &r, &e->parts[i], round_site_at(report->round, i), trains);
-	e->failures = report->outcome == OUTCOME_DONE ? 0 : e->failures + 1;
-	e->began = now;
-	if (e->on_round != NULL)
-		e->on_round(e->context, &r);
-}
-
 void engine_drain(struct engine *e)
 {
 	struct campaign_action a;
@@ -142,7 +21,7 @@ void engine_drain(struct engine *e)
 		switch (a.kind) {
 		case CAMPAIGN_PERSIST:
 			if (campaign_report(e->campaign) != NULL)
-				close_attempt(e, campaign_report(e->campaign));
+				engine_tally(e, campaign_report(e->campaign));
 			campaign_persisted(e->campaign, a.token, e->now_ms);
 			break;
 		case CAMPAIGN_PERSIST_SITE:
@@ -155,7 +34,7 @@ void engine_drain(struct engine *e)
 			campaign_added(e->campaign, a.site, e->now_ms);
 			break;
 		case CAMPAIGN_COMPUTE:
-			compute_outcome(e);
+			engine_models_compute(e);
 			break;
 		case CAMPAIGN_PERSIST_ANSWER:
 		case CAMPAIGN_WAKE:
@@ -207,7 +86,7 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 
 	e->on_round = on_round;
 	e->context = context;
-	e->began = machine_seconds();
+	e->began = engine_clock();
 	while (err == OK) {
 		engine_drain(e);
 		if (campaign_state(e->campaign) >= CAMPAIGN_FINISHED)
@@ -218,6 +97,11 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 	}
 	if (err == OK && e->failed)
 		err = diag_set(why, e->failed, "%s", e->why.text);
+	if (err == OK || err == ERR_CANCELLED) {
+		enum err written = engine_models_finish(e, why);
+
+		err = written != OK ? written : err;
+	}
 	return err;
 }
 
@@ -318,11 +202,7 @@ void engine_free(struct engine *e)
 	free(e->sites);
 	free(e->parts);
 	aggregate_free(&e->sum);
-	round_model_free(&e->model);
-	buf_free(&e->newest);
-	free(e->moments);
-	buf_free(&e->best);
-	free(e->first);
+	engine_models_free(&e->models);
 	campaign_free(e->campaign);
 	crew_free(e->crew);
 	free(e);
@@ -332,15 +212,14 @@ void engine_free(struct engine *e)
 
 struct bytes engine_model(const struct engine *e, struct hash *sha256, uint32_t *step)
 {
-	uint64_t octets;
-
-	*sha256 = campaign_best(e->campaign, &octets, step);
-	return buf_bytes(hash_equal(sha256, &e->best_sha256) ? &e->best : &e->newest);
+	*sha256 = e->models.file_sha256;
+	*step = e->models.file_step;
+	return buf_bytes(&e->models.file);
 }
 
 const float *engine_first(const struct engine *e)
 {
-	return e->first;
+	return e->models.first;
 }
 
 const struct campaign *engine_campaign(const struct engine *e)

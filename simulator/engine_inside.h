@@ -1,4 +1,5 @@
-/* The inside of the engine, shared by engine.c (the study's course) and engine_play.c (one attempt), and by nobody else. */
+/* The inside of the engine, shared by engine.c (the study's course), engine_play.c (one attempt), engine_models.c (what is
+ * learnt), engine_tally.c (what became of whom), site_figures.c and baseline.c (what comes after), and by nobody else. */
 #ifndef COHORT_SIMULATOR_ENGINE_INSIDE_H
 #define COHORT_SIMULATOR_ENGINE_INSIDE_H
 
@@ -22,6 +23,23 @@ struct engine_part {
 	uint64_t saturated;
 };
 
+/* The models of a study, in memory: a file is made of the first, which brings the scaling, and at the end of the best. Between
+ * them a model is its parameters, and its name in plans follows from its step (engine_models.c). */
+struct engine_models {
+	struct buf first_file;
+	float *first; /* its parameters; NULL before the first training round */
+	struct round_model newest; /* `parameters` NULL before that, too */
+	struct hash newest_name;
+	float *before; /* parameters of the step before, when the last round evaluated them */
+	float *best; /* parameters of best_step, when that is not the newest */
+	uint32_t best_step;
+	float *moments; /* of the server; NULL when the strategy keeps none */
+	double *update; /* scratch */
+	struct buf file; /* of the best, after the run */
+	struct hash file_sha256;
+	uint32_t file_step;
+};
+
 struct engine {
 	const struct study *study;
 	struct federation *federation;
@@ -33,12 +51,7 @@ struct engine {
 	struct engine_site *sites; /* federation->count */
 	struct aggregate sum; /* of the attempt in hand */
 	struct engine_part *parts; /* of the attempt's invited sites, in their order; federation->count */
-	struct round_model model; /* of the attempt in hand, as the sites read it */
-	struct hash model_read; /* its file's SHA-256; zero: none yet */
-	struct buf newest, best; /* files */
-	struct hash newest_sha256, best_sha256;
-	float *moments; /* of the server, belonging to `newest`; NULL: none */
-	float *first; /* parameters; NULL before training began */
+	struct engine_models models;
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
 	int64_t now_ms; /* virtual */
@@ -51,6 +64,19 @@ struct engine {
 
 /* Carries out what the campaign asks until it asks nothing. */
 void engine_drain(struct engine *e);
+
+/* The sum of the attempt in hand becomes a model, and the campaign hears of it (CAMPAIGN_COMPUTE). */
+void engine_models_compute(struct engine *e);
+/* Makes what sites need of the plan's model ready. ERR_DATA. */
+enum err engine_models_begin(struct engine *e, const struct round_plan *plan, struct diag *why) MUST_USE;
+/* Makes the file of the best model, if there is one. */
+enum err engine_models_finish(struct engine *e, struct diag *why) MUST_USE;
+void engine_models_free(struct engine_models *m);
+
+/* Counts an attempt that has ended and tells of it. */
+void engine_tally(struct engine *e, const struct round_report *report);
+
+double engine_clock(void); /* seconds of this machine */
 
 /* Plays the open attempt to its end. ERR_CANCELLED leaves it open. */
 enum err engine_play(struct engine *e, struct diag *why) MUST_USE;

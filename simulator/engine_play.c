@@ -1,7 +1,6 @@
 /* One attempt: its plan is judged, fates are drawn, the crew computes, and the campaign hears of it in the order of sites. */
 #include "simulator/engine_inside.h"
 
-#include "base/vec.h"
 #include "client/session.h"
 
 #include <math.h>
@@ -63,7 +62,8 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 
 	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE)
 		return;
-	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->model, e->options.cancel, NULL);
+	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->models.newest, e->options.cancel,
+	                        NULL);
 	part->refusal = refusal_for(err);
 	if (err != OK)
 		return;
@@ -77,25 +77,6 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 static bool is_cancelled(const struct engine *e)
 {
 	return e->options.cancel != NULL && atomic_load(e->options.cancel);
-}
-
-static enum err read_model(struct engine *e, const struct round_plan *plan, struct diag *why)
-{
-	enum err err;
-
-	if (hash_is_zero(&plan->model) || hash_equal(&plan->model, &e->model_read))
-		return OK;
-	round_model_free(&e->model);
-	err = round_model_read(&e->model, e->study, buf_bytes(&e->newest), why);
-	e->model_read = plan->model;
-	if (err != OK)
-		return err;
-	engine_encode(e, &e->model);
-	if (e->first == NULL) {
-		e->first = vec_f32(e->study->model.parameters);
-		vec_copy(e->first, e->model.parameters, e->study->model.parameters);
-	}
-	return OK;
 }
 
 static void compute_all(struct engine *e, const struct round_plan *plan)
@@ -179,7 +160,7 @@ enum err engine_play(struct engine *e, struct diag *why)
 	const struct round_plan *plan = campaign_plan(e->campaign);
 	enum fate *fates = mem_array(plan->site_count, sizeof *fates);
 	enum refusal refusal = judge(e, plan, why);
-	enum err err = read_model(e, plan, why);
+	enum err err = engine_models_begin(e, plan, why);
 
 	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
 	for (uint32_t i = 0; i < plan->site_count; i++)
