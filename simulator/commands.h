@@ -13,4 +13,6 @@ int commands_plot(const struct command_line *line, struct diag *why); /* command
 extern const struct command_option commands_plot_options[];
 extern const char commands_plot_help[];
 
+int commands_faults(const struct command_line *line, struct diag *why); /* commands_faults.c */
+
 #endif

@@ -50,12 +50,40 @@ bool during_is_of(enum during d, enum side s)
 	return both || (s == SIDE_SITE) == (d >= DURING_FETCHING);
 }
 
+/* ---- what cannot be */
+
+static bool is_of_the_line(enum fault f)
+{
+	return f <= FAULT_DELAY || f == FAULT_DAMAGE;
+}
+
+static const char *impossible_at_coordinator(enum fault f, enum during d)
+{
+	if (is_of_the_line(f) && (d == DURING_OPENING || d == DURING_CLOSING))
+		return "answers leave after the commit that a turn ends with";
+	if (f == FAULT_SLOW && d != DURING_COLLECTING && d != DURING_SUMMING && d != DURING_OUTCOME)
+		return "no job is under way that anybody waits for";
+	return NULL;
+}
+
+static const char *impossible_at_site(enum fault f, enum during d)
+{
+	bool writes = d == DURING_FETCHING || d == DURING_PERSISTING || d == DURING_OVER;
+
+	if (f == FAULT_SLOW)
+		return d == DURING_COMPUTING ? NULL : "only training takes long";
+	if (f == FAULT_FULL || f == FAULT_SYNC)
+		return writes ? NULL : "it writes nothing then";
+	if (d == DURING_PERSISTING && f != FAULT_CRASH)
+		return "the contribution is made final where it is drained: no time passes";
+	if (f == FAULT_DAMAGE && d <= DURING_COMPUTING)
+		return "its requests have no octets that could be damaged";
+	return NULL;
+}
+
 const char *disturbance_impossible(enum fault f, enum side s, enum during d)
 {
-	(void)f;
-	(void)s;
-	(void)d;
-	return NULL;
+	return s == SIDE_COORDINATOR ? impossible_at_coordinator(f, d) : impossible_at_site(f, d);
 }
 
 void disturbances_add(struct disturbances *to, const struct disturbances *from)

@@ -26,11 +26,22 @@ static const struct command_option run_options[] = {
 	{NULL, NULL, NULL, false},
 };
 
+static const struct command_option faults_options[] = {
+	{"seeds", "A..B", "run the worlds of these seeds", false},
+	{"jobs", "N", "in so many processes; default: the machine's cores", false},
+	{"trace", NULL, "print every step of one seed", false},
+	{"json", NULL, "print the result as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+
 static const struct command commands[] = {
 	{"run", "STUDY.yaml", 1, 1, run_options, "simulate a study on rows of this machine",
          "\nCtrl-C ends the run at the next step and keeps what was done (exit code 75).", commands_run},
 	{"plot", "RUN...", 1, COMMAND_OPERANDS_MAX, commands_plot_options,
          "compare runs: a picture or a table of means over seeds", commands_plot_help, commands_plot},
+	{"faults", "", 0, 0, faults_options, "disturb many small federations, and check that every promise holds",
+         "\nEnds with 1 when a promise was broken, or when 2000 seeds left a cell of the table empty.",
+         commands_faults},
 };
 
 static const struct command_program program = {

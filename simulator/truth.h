@@ -38,7 +38,8 @@ void truth_of_run(struct world *w); /* at the end */
 
 /* truth_rounds.c: sums, ends, records */
 void truth_of_sum(struct world *w, const struct round_plan *plan, const struct round *round);
-void truth_of_outcome(struct world *w, const struct outcome *o); /* of the sum just seen */
+void truth_of_outcome(struct world *w, const struct round_plan *plan,
+                      const struct outcome *o); /* of the sum just seen */
 void truth_of_report(struct world *w, const struct round_report *r); /* written */
 void truth_of_end(struct world *w, const struct world_end *end); /* committed: it is published */
 void truth_of_record(struct world *w); /* committed */

@@ -1,6 +1,7 @@
 /* What must hold of sums, of ends, and of the records that tell them. */
 #include "simulator/truth.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool truth_took_part(const struct world_end *end, uint32_t number)
@@ -81,11 +82,37 @@ void truth_of_sum(struct world *w, const struct round_plan *plan, const struct r
 		               (unsigned long long)now->round, now->participant_count, sum->added);
 }
 
-void truth_of_outcome(struct world *w, const struct outcome *o)
+/* The same again, of the model and the moments that were published last: a restart must not have changed them. */
+void truth_of_outcome(struct world *w, const struct round_plan *plan, const struct outcome *o)
 {
-	const struct hash none = {{0}};
+	struct outcome again = {0};
+	struct diag why = {{0}};
 
-	w->made_model = o->has_model ? o->model_sha256 : none;
+	if (!hash_equal(&plan->model, &w->published_model))
+		truth_violated(w, CHECK_MODEL, "round %llu is not about the newest model",
+		               (unsigned long long)plan->round);
+	else if (outcome_compute(&again, w->setting->study, plan, &w->office.sum, office_model(w, &plan->model),
+	                         w->published_moments, &why) != OK ||
+	         again.has_model != o->has_model || !hash_equal(&again.model_sha256, &o->model_sha256))
+		truth_violated(w, CHECK_MODEL, "round %llu made another model than its sum gives",
+		               (unsigned long long)plan->round);
+	w->made_model = again.model_sha256;
+	free(w->made_moments);
+	w->made_moments = again.moments;
+	again.moments = NULL;
+	outcome_free(&again);
+}
+
+/* The sum that was made is published. */
+static void publish(struct world *w)
+{
+	w->progress_ms = w->now_ms;
+	if (hash_is_zero(&w->made_model))
+		return;
+	w->published_model = w->made_model;
+	free(w->published_moments);
+	w->published_moments = w->made_moments;
+	w->made_moments = NULL;
 }
 
 /* ---- ends */
@@ -138,7 +165,7 @@ static const char *false_reason(struct world *w, const struct round_report *r, c
 	case SITE_EXPECT_CONTRIBUTION:
 		if (!c->joined[h->index])
 			return "joined, though nobody has seen it";
-		return r->outcome != OUTCOME_DONE || open_ms >= config.deadline_ms
+		return r->outcome != OUTCOME_DONE || open_ms >= config.deadline_ms || !c->awaited[h->index]
 		               ? NULL
 		               : "not waited for, though the deadline was not over";
 	case SITE_CONTRIBUTED:
@@ -202,13 +229,10 @@ void truth_of_end(struct world *w, const struct world_end *end)
 		truth_violated(w, CHECK_PROGRESS, "%u attempts have ended, and no end", out->end_count);
 		return;
 	}
-	if (end->outcome == OUTCOME_DONE) {
-		w->progress_ms = w->now_ms;
-		w->published_model = hash_is_zero(&w->made_model) ? w->published_model : w->made_model;
-	}
+	if (end->outcome == OUTCOME_DONE)
+		publish(w);
 	world_note(w, COORDINATOR, outcome_name(end->outcome), end->round, end->attempt, end->participant_count);
 	out->ends[out->end_count++] = *end;
-	host_come_or_go(w);
 }
 
 /* ---- records */

@@ -5,10 +5,16 @@
 
 void truth_of_release(struct world *w, struct host *h, const struct release_record *r)
 {
+	struct hash content;
+
 	if (r->round >= WORLD_ROUNDS_MAX) {
 		truth_violated(w, CHECK_PROGRESS, "round %llu, and no end", (unsigned long long)r->round);
 		return;
 	}
+	sha256_of(&content, buf_bytes(&h->staged));
+	if (!hash_equal(&content, &r->content) || h->staged.len != r->octets)
+		truth_violated(w, CHECK_FINAL, "site %u made other octets final for round %llu than its ledger says",
+		               h->number, (unsigned long long)r->round);
 	if (h->has_truth[r->round])
 		truth_violated(w, CHECK_FINAL, "site %u made round %llu final twice%s", h->number,
 		               (unsigned long long)r->round,

@@ -6,6 +6,7 @@
 
 #define EVENTS_MAX 4000000 /* a world that needs more is stuck */
 #define BEGIN_S 1767225600 /* 2026-01-01 */
+#define LAST_STORM_MS 3000 /* once the study has ended: most studies end when all is calm */
 #define ROUND_MS 1000 /* what a round takes beside waiting for sites that do not come */
 
 /* ---- small things that all use */
@@ -59,101 +60,6 @@ struct event world_event(const struct world *w, enum event_kind kind, uint32_t w
 		.who = who,
 		.boot = who == COORDINATOR ? w->office.boot : w->hosts[who].boot,
 	};
-}
-
-/* ---- dice */
-
-uint64_t world_below(struct world *w, uint64_t bound)
-{
-	return rng_below(&w->rng, bound);
-}
-
-bool world_draws(struct world *w, enum fault f, enum side s)
-{
-	double p = w->calm ? 0 : w->plan->odds.of[f][s];
-
-	return p > 0 && rng_unit(&w->rng) < p;
-}
-
-void world_count(struct world *w, enum fault f, enum side s, uint32_t site)
-{
-	enum during d = s == SIDE_COORDINATOR ? office_during(w) : host_during(&w->hosts[site]);
-
-	w->out->disturbances.count[f][s][d]++;
-	world_note(w, s == SIDE_COORDINATOR ? COORDINATOR : site, fault_name(f), (uint64_t)d, 0, 0);
-}
-
-bool world_befalls(struct world *w, enum fault f, enum side s, uint32_t site)
-{
-	if (!world_draws(w, f, s))
-		return false;
-	world_count(w, f, s, site);
-	return true;
-}
-
-bool world_crashes(struct world *w, enum side s, uint32_t site, uint32_t step, enum crash_when when)
-{
-	for (uint32_t i = 0; i < WORLD_CRASHES_MAX; i++) {
-		const struct world_crash *c = &w->plan->crashes[i];
-
-		if (!c->planned || w->crashed[i] || c->side != s || c->when != when || c->at != step ||
-		    (s == SIDE_SITE && c->site != site))
-			continue;
-		w->crashed[i] = true;
-		w->out->crashes++;
-		return true;
-	}
-	return world_befalls(w, FAULT_CRASH, s, site);
-}
-
-/* ---- the trace */
-
-static uint64_t mix(uint64_t h, uint64_t x)
-{
-	h = (h ^ x) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / the golden ratio, as in splitmix64 */
-	return h ^ (h >> 29);
-}
-
-uint64_t world_digest(struct bytes content)
-{
-	uint64_t h = mix(1, content.len);
-	size_t at = 0;
-
-	for (; at + 8 <= content.len; at += 8)
-		h = mix(h, load_u64(content.ptr + at));
-	for (; at < content.len; at++)
-		h = mix(h, content.ptr[at]);
-	return h;
-}
-
-static void print_note(const struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content)
-{
-	FILE *to = w->plan->trace;
-
-	if (who == COORDINATOR)
-		fprintf(to, "%9lld ms  coordinator  ", (long long)w->now_ms);
-	else
-		fprintf(to, "%9lld ms  site %-6u  ", (long long)w->now_ms, w->hosts[who].number);
-	fprintf(to, "%-24s", what);
-	if (a != 0 || b != 0)
-		fprintf(to, " %llu.%llu", (unsigned long long)a, (unsigned long long)b);
-	if (content != 0)
-		fprintf(to, "  %016llx", (unsigned long long)content);
-	fputc('\n', to);
-}
-
-void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content)
-{
-	uint64_t h = w->out->trace;
-
-	h = mix(h, (uint64_t)w->now_ms);
-	h = mix(h, who);
-	h = mix(h, world_digest(bytes_text(what)));
-	h = mix(h, a);
-	h = mix(h, b);
-	w->out->trace = mix(h, content);
-	if (w->plan->trace != NULL)
-		print_note(w, who, what, a, b, content);
 }
 
 /* ---- birth, end */
@@ -225,8 +131,10 @@ static void end(struct world *w)
 	struct event e;
 	uint64_t octets;
 
-	w->out->state = campaign_state(w->office.campaign);
-	w->out->model = campaign_model(w->office.campaign, &octets);
+	if (w->office.up) {
+		w->out->state = campaign_state(w->office.campaign);
+		w->out->model = campaign_model(w->office.campaign, &octets);
+	}
 	w->out->ended_ms = w->now_ms;
 	while (agenda_take(&w->agenda, &e))
 		post_free(e.letter);
@@ -236,6 +144,8 @@ static void end(struct world *w)
 	office_free(w);
 	for (int t = 0; t < MESSAGE_TYPE_COUNT; t++)
 		buf_free(&w->told_texts[t]);
+	free(w->made_moments);
+	free(w->published_moments);
 }
 
 static bool is_over(const struct world *w)
@@ -249,6 +159,17 @@ static bool is_over(const struct world *w)
 }
 
 /* ---- what happens */
+
+void world_disturb_again(struct world *w)
+{
+	struct event e = world_event(w, EVENT_CALM, COORDINATOR, 1 + (int64_t)world_below(w, LAST_STORM_MS));
+
+	if (!w->plan->favours || !w->calm)
+		return;
+	world_note(w, COORDINATOR, "disturbed again", 0, 0, 0);
+	w->calm = false;
+	agenda_add(&w->agenda, &e);
+}
 
 static void calm_down(struct world *w)
 {
@@ -287,7 +208,7 @@ static void at_coordinator(struct world *w, const struct event *e)
 	if (e->kind == EVENT_TURN)
 		office_turn(w);
 	else if (e->kind == EVENT_JOB)
-		office_job_ends(w, e->number);
+		pool_job_ends(w, e->number);
 	else if (e->kind == EVENT_HOLD)
 		desk_expire(w, e->number);
 }
@@ -297,7 +218,7 @@ static void at_host(struct world *w, const struct event *e)
 	struct host *h = &w->hosts[e->who];
 
 	if (e->kind == EVENT_LEAVE) {
-		host_leave(w, h);
+		people_leave(w, h);
 		return;
 	}
 	if (e->boot != h->boot)

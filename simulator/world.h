@@ -5,13 +5,16 @@
  * SQLite, no thread.
  *
  *     world.c              the agenda is worked off, from the first moment to the last
+ *     world_dice.c         chance, and the trace
  *     world_post.c         letters: requests and answers in flight, each with its own time, and what befalls them
- *     world_office.c       the coordinator's program: a turn of its loop, the campaign's actions, the jobs of its pool
+ *     world_office.c       the coordinator's program: a turn of its loop, the campaign's actions
+ *     world_pool.c         the jobs of its pool
  *     world_desk.c         the coordinator's counter: what becomes of a request
  *     world_disk.c         the coordinator's disk: what is written, what is committed, what a new start finds
  *     world_host.c         a hospital's program: the session's actions, its disk
  *     world_wire.c         a hospital's requests: asked, given up, asked again, answered
- *     world_truth*.c       what must hold (truth.h lists it)
+ *     world_people.c       the operator, the authority, who comes and goes
+ *     truth*.c             what must hold
  *
  * The shells here are small copies of runner.c, course.c and member.c: what they keep from the cores, no world can find in the
  * cores.
@@ -68,6 +71,7 @@ struct world_plan {
 	uint32_t sites_per_round; /* 0: all that approve */
 	struct world_odds odds;
 	int64_t calm_from_ms; /* from then on nothing is disturbed, and the study must go on; 0: from the beginning */
+	bool favours; /* phases that are short or rare are disturbed more than the odds say */
 	bool silent; /* a lost letter is noticed by nobody: its sender waits until it gives up */
 	bool expires; /* the coordinator's clock, too, may jump beyond the last day, which ends the study */
 	bool unapproved; /* the study is started before anybody approves */
@@ -78,6 +82,7 @@ struct world_plan {
 	bool refuses[WORLD_SITES_MAX]; /* its policy permits no round */
 	uint32_t joins_after[WORLD_SITES_MAX]; /* approves when so many attempts have ended */
 	uint32_t leaves_after[WORLD_SITES_MAX]; /* withdraws then; 0: stays */
+	bool leaves_last[WORLD_SITES_MAX]; /* withdraws when the study has ended */
 	uint32_t revoked_after[WORLD_SITES_MAX]; /* its certificate is revoked then; 0: never */
 	FILE *trace; /* NULL, or where each step is written down */
 };

@@ -99,8 +99,8 @@ static void join(struct world *w, const struct letter *l)
 {
 	struct office *c = &w->office;
 
-	if (campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND)
-		c->joined[l->site] = true;
+	c->joined[l->site] |= campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND;
+	c->awaited[l->site] |= office_during(w) == DURING_COLLECTING;
 	campaign_polled(c->campaign, world_number(l->site), office_now_ms(w));
 }
 
@@ -269,7 +269,7 @@ static void upload(struct world *w, struct letter *l)
 	verdict = campaign_upload(w->office.campaign, world_number(l->site), l->round, l->attempt, l->octets,
 	                          &l->content, office_now_ms(w));
 	if (verdict == UPLOAD_WANTED)
-		w->office.joined[l->site] = true;
+		w->office.joined[l->site] = w->office.awaited[l->site] = true;
 	settles(w, l, verdict == UPLOAD_WANTED ? UPLOAD_PENDING : verdict);
 }
 

@@ -4,7 +4,63 @@
  */
 #include "simulator/truth.h"
 
+#include "base/vec.h"
+#include "coordinator/strategy.h"
+
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- the server's moments */
+
+static size_t moments_count(const struct world *w)
+{
+	return strategy_moments(w->setting->study) * w->setting->study->model.parameters;
+}
+
+static void drop_moments(struct server_moments *m)
+{
+	free(m->values);
+	*m = (struct server_moments){0};
+}
+
+static void copy_moments(const struct world *w, struct server_moments *to, const struct server_moments *from)
+{
+	*to = *from;
+	if (from->values == NULL)
+		return;
+	to->values = vec_f32(moments_count(w));
+	memcpy(to->values, from->values, moments_count(w) * sizeof *to->values);
+}
+
+void disk_take_moments(struct world *w, struct outcome *o)
+{
+	struct server_moments *m = &w->office.moments;
+
+	if (o->moments == NULL)
+		return;
+	drop_moments(m);
+	*m = (struct server_moments){o->moments, o->model_sha256};
+	o->moments = NULL;
+}
+
+const float *disk_moments(const struct world *w, const struct hash *model)
+{
+	const struct server_moments *m = &w->office.moments;
+
+	return !hash_is_zero(model) && hash_equal(&m->model, model) ? m->values : NULL;
+}
+
+/* With the record: those of its model. */
+static void store_moments(struct world *w)
+{
+	struct office *c = &w->office;
+
+	if (c->moments.values == NULL || hash_equal(&c->cache.moments.model, &c->moments.model))
+		return;
+	if (c->cache.moments.values != c->disk.moments.values)
+		drop_moments(&c->cache.moments);
+	copy_moments(w, &c->cache.moments, &c->moments);
+}
 
 /* ---- what is written */
 
@@ -17,6 +73,7 @@ void disk_store_record(struct world *w, uint64_t token)
 	if (c->cache.record != c->disk.record)
 		json_free(c->cache.record);
 	c->cache.record = campaign_save(c->campaign);
+	store_moments(w);
 	if (report != NULL) {
 		truth_of_report(w, report);
 		truth_list(&c->end, report);
@@ -64,16 +121,23 @@ void disk_store_row(struct world *w, uint32_t index)
 static void become_durable(struct world *w)
 {
 	struct office *c = &w->office;
+	bool over;
 
 	if (c->cache.record != c->disk.record)
 		json_free(c->disk.record);
+	if (c->cache.moments.values != c->disk.moments.values)
+		drop_moments(&c->disk.moments);
 	c->disk = c->cache;
 	c->dirty = false;
 	if (c->has_end)
 		truth_of_end(w, &c->end);
 	c->end_stored = c->end_stored || c->has_end;
 	c->has_end = false;
+	over = w->told_texts[MESSAGE_FINISHED].len > 0;
 	truth_of_record(w);
+	people_come_or_go(w);
+	if (!over && w->told_texts[MESSAGE_FINISHED].len > 0)
+		world_disturb_again(w);
 	w->out->orders += c->obeyed;
 	if (c->obeyed)
 		c->ordered = false;
@@ -92,13 +156,33 @@ void disk_lose(struct world *w, bool survives)
 	}
 	if (c->cache.record != c->disk.record)
 		json_free(c->cache.record);
+	if (c->cache.moments.values != c->disk.moments.values)
+		drop_moments(&c->cache.moments);
 	c->cache = c->disk;
 	c->dirty = false;
 }
 
 void disk_restore(struct world *w)
 {
-	w->office.cache = w->office.disk;
+	struct office *c = &w->office;
+
+	c->cache = c->disk;
+	drop_moments(&c->moments);
+	copy_moments(w, &c->moments, &c->disk.moments);
+}
+
+void disk_free(struct world *w)
+{
+	struct office *c = &w->office;
+
+	disk_lose(w, false);
+	json_free(c->disk.record);
+	drop_moments(&c->disk.moments);
+	drop_moments(&c->moments);
+	for (uint32_t i = 0; i < WORLD_SITES_MAX; i++)
+		buf_free(&c->synced[i].octets);
+	for (uint32_t i = 0; i < c->model_count; i++)
+		buf_free(&c->models[i].bytes);
 }
 
 bool disk_commit(struct world *w)

@@ -7,11 +7,10 @@
 #include <string.h>
 
 #define COMPUTE_MS 5 /* training takes less, unless it is slow */
-#define LEAVE_AGAIN_MS 20
 
 enum during host_during(const struct host *h)
 {
-	if (h->over)
+	if (h->over || h->leaving)
 		return DURING_OVER;
 	if (h->session == NULL)
 		return DURING_JOINING;
@@ -59,7 +58,7 @@ void host_start(struct world *w, struct host *h)
 	host_drain(w, h);
 }
 
-static void forget(struct host *h)
+void host_stop(struct host *h)
 {
 	session_free(h->session);
 	h->session = NULL;
@@ -76,7 +75,7 @@ void host_crash(struct world *w, struct host *h)
 	struct event e;
 
 	world_note(w, h->index, "dies", h->boot, 0, 0);
-	forget(h);
+	host_stop(h);
 	h->up = false;
 	h->boot++;
 	e = world_event(w, EVENT_START, h->index,
@@ -94,7 +93,7 @@ bool host_dies(struct world *w, struct host *h)
 
 void host_free(struct host *h)
 {
-	forget(h);
+	host_stop(h);
 	buf_free(&h->staged);
 	buf_free(&h->vector);
 	buf_free(&h->model);
@@ -149,12 +148,16 @@ static void refuse(struct host *h, const struct session_action *a)
 	give_chore(h, a);
 }
 
-static void cancel(struct host *h)
+/* What is given up may be ready just now. */
+static void cancel(struct world *w, struct host *h)
 {
+	struct event e = world_event(w, EVENT_JOB, h->index, (int64_t)world_below(w, 2 * COMPUTE_MS));
+
 	wire_cancel(h);
 	if (h->computing != 0) {
-		h->computing_given_up = h->computing;
+		h->computing_given_up = e.number = h->computing;
 		h->computing_given_up_work = h->chore.action.work;
+		agenda_add(&w->agenda, &e);
 	}
 	h->computing = 0;
 	h->chore.bare = false;
@@ -179,7 +182,7 @@ static bool execute(struct world *w, struct host *h, const struct session_action
 		refuse(h, a);
 		break;
 	case SESSION_CANCEL:
-		cancel(h);
+		cancel(w, h);
 		break;
 	case SESSION_DISCARD:
 		if (h->has_record && h->record.round <= a->round)
@@ -286,67 +289,4 @@ void host_computed(struct world *w, struct host *h, uint64_t number)
 	           world_digest(buf_bytes(&h->staged)));
 	session_computed(h->session, h->chore.action.work, &content, h->staged.len, refusal);
 	host_drain(w, h);
-}
-
-/* ---- coming and going */
-
-static void come(struct world *w, struct host *h)
-{
-	struct event e = world_event(w, EVENT_START, h->index, 1 + (int64_t)world_below(w, DOWN_MS));
-
-	h->joined = true;
-	agenda_add(&w->agenda, &e);
-}
-
-static void go(struct world *w, struct host *h)
-{
-	struct event e;
-
-	world_note(w, h->index, "withdraws", 0, 0, 0);
-	forget(h);
-	h->leaving = true;
-	h->boot++;
-	e = world_event(w, EVENT_LEAVE, h->index, 1);
-	agenda_add(&w->agenda, &e);
-}
-
-static void revoke(struct world *w, struct host *h)
-{
-	world_note(w, h->index, "is revoked", 0, 0, 0);
-	h->revoked = w->office.revoked[h->index] = true;
-	if (w->office.up)
-		office_wants_turn(w, 1);
-}
-
-void host_come_or_go(struct world *w)
-{
-	const struct world_plan *p = w->plan;
-	uint32_t ends = w->out->end_count;
-
-	for (uint32_t i = 0; i < w->setting->site_count; i++) {
-		struct host *h = &w->hosts[i];
-
-		if (!h->joined && ends >= p->joins_after[i])
-			come(w, h);
-		if (h->joined && !h->leaving && p->leaves_after[i] > 0 && ends >= p->leaves_after[i])
-			go(w, h);
-		if (!h->revoked && p->revoked_after[i] > 0 && ends >= p->revoked_after[i])
-			revoke(w, h);
-	}
-}
-
-/* Withdrawing is told again until it is known. A person's word comes later than what the network still holds of the program
- * that has ended: a poll that arrived after it would approve again. */
-void host_leave(struct world *w, struct host *h)
-{
-	struct event e = world_event(w, EVENT_LEAVE, h->index, LEAVE_AGAIN_MS);
-
-	if (h->left || h->revoked)
-		return;
-	agenda_add(&w->agenda, &e);
-	if (h->in_flight == 0 && h->lanes[LANE_WORK].request == 0) {
-		h->up = true;
-		h->chore.action.kind = SESSION_END;
-		wire_work(w, h);
-	}
 }

@@ -10,6 +10,7 @@
 #define MODELS_MAX 128
 #define TOLD_MAX 2048 /* sequence numbers whose messages are remembered */
 #define HELD_MAX 32 /* requests that the coordinator holds; with more it closes the connection */
+#define FLYING_MAX 64 /* letters of one direction that are kept an eye on */
 #define SAID_MAX 8 /* a site's newest refusals */
 
 /* Virtual milliseconds. The same proportions as in the programs, but shorter. */
@@ -50,7 +51,8 @@ struct letter {
 	uint64_t octets; /* UPLOAD: as the request says, and so */
 	struct hash content; /* is this; MODEL: which one */
 	struct buf body;
-	bool damaged, copied;
+	bool damaged, copied, overtaken;
+	enum during during; /* what its sender was doing */
 };
 
 /* ---- a hospital */
@@ -85,7 +87,8 @@ struct host {
 	int64_t clock_s; /* what its wall clock is wrong by */
 	bool up;
 	uint32_t boot;
-	uint32_t in_flight; /* requests of its own */
+	struct letter *flying[2][FLYING_MAX]; /* answers to it, requests of it, in no order */
+	uint32_t flying_count[2];
 	/* memory */
 	struct session *session;
 	struct contributor contributor;
@@ -110,7 +113,6 @@ struct host {
 	struct said said[SAID_MAX];
 	uint32_t said_count;
 	bool revoked;
-	uint64_t newest[2]; /* letter that arrived: from it, to it */
 	int64_t deaf_until_ms[SIDE_COUNT]; /* what this side sends is lost */
 };
 
@@ -122,8 +124,14 @@ struct slot { /* of a site in the open attempt's staging file */
 	bool complete;
 };
 
+struct server_moments { /* coordinator/moments.h */
+	float *values; /* NULL: none */
+	struct hash model; /* that they belong to */
+};
+
 struct office_disk { /* one transaction's worth */
-	struct json *record; /* owned by whoever points to it alone */
+	struct json *record; /* owned by whoever points to it alone, as are the moments */
+	struct server_moments moments;
 	enum site_answer answers[WORLD_SITES_MAX]; /* ANSWER_COUNT: none */
 	struct round_site rows[WORLD_SITES_MAX]; /* of the attempt below */
 	bool has_row[WORLD_SITES_MAX];
@@ -158,6 +166,7 @@ struct office {
 	/* memory */
 	struct campaign *campaign;
 	struct aggregate sum;
+	struct server_moments moments; /* of the newest model that was made; not on disk before its record */
 	uint32_t staging; /* counts attempts that began */
 	struct slot slots[WORLD_SITES_MAX]; /* written, not necessarily synced */
 	struct office_job jobs[JOB_KIND_COUNT];
@@ -188,7 +197,8 @@ struct office {
 	uint32_t model_count;
 	bool revoked[WORLD_SITES_MAX]; /* the authority's list */
 	/* the truth */
-	bool joined[WORLD_SITES_MAX]; /* a poll of it was counted since the open attempt began */
+	bool joined[WORLD_SITES_MAX]; /* a poll of it was counted since the open attempt began, */
+	bool awaited[WORLD_SITES_MAX]; /* and while contributions were taken */
 	int64_t opened_ms; /* when it did, on the world's clock */
 	bool expired; /* the wall clock passed the last day */
 	enum during was; /* what it was doing when it died */
@@ -214,20 +224,24 @@ struct world {
 	struct hash plans[WORLD_ROUNDS_MAX]; /* round_plan_hash of what was told; zero: not told yet */
 	struct world_end made; /* the attempt whose sum was last found right */
 	struct hash made_model; /* and the model that was made of it; zero: none */
+	float *made_moments;
 	struct hash published_model;
+	float *published_moments; /* of it; NULL: none */
 	int64_t progress_ms; /* since when it must go on */
 	int64_t before_ms; /* the step before */
 };
 
-/* world.c */
+/* world.c, world_dice.c */
 struct campaign_config world_config(const struct world *w);
 void world_put(struct buf *to, struct bytes from);
 struct host *world_host(struct world *w, uint32_t number);
 uint64_t world_below(struct world *w, uint64_t bound); /* uniform */
-bool world_draws(struct world *w, enum fault f, enum side s); /* does it come now? */
+bool world_draws(struct world *w, enum fault f, enum side s, uint32_t site); /* does it come now? */
 void world_count(struct world *w, enum fault f, enum side s, uint32_t site); /* it did */
+void world_count_during(struct world *w, enum fault f, enum side s, uint32_t site, enum during d);
 bool world_befalls(struct world *w, enum fault f, enum side s, uint32_t site); /* both */
 bool world_crashes(struct world *w, enum side s, uint32_t site, uint32_t step, enum crash_when when);
+void world_disturb_again(struct world *w); /* the study has ended: its last words are favoured, too */
 void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content);
 uint64_t world_digest(struct bytes content); /* for notes */
 struct event world_event(const struct world *w, enum event_kind kind, uint32_t who, int64_t after_ms);
@@ -251,9 +265,17 @@ void office_crash(struct world *w, bool survives); /* what was not committed */
 bool office_dies(struct world *w, uint32_t step, enum crash_when when); /* by plan or odds */
 void office_wants_turn(struct world *w, int64_t after_ms);
 void office_turn(struct world *w);
-void office_job_ends(struct world *w, uint64_t number);
 struct bytes office_model(const struct world *w, const struct hash *sha256); /* empty: not there */
 void office_free(struct world *w);
+
+/* world_pool.c */
+void pool_start_jobs(struct world *w);
+void pool_job_ends(struct world *w, uint64_t number);
+
+/* world_people.c */
+void people_act(struct world *w); /* at the coordinator, in each turn */
+void people_come_or_go(struct world *w); /* after each commit */
+void people_leave(struct world *w, struct host *h);
 
 /* world_disk.c: all are false when the program has died of it */
 bool disk_commit(struct world *w);
@@ -261,6 +283,9 @@ void disk_store_record(struct world *w, uint64_t token);
 void disk_store_row(struct world *w, uint32_t index);
 bool disk_sync(struct world *w, const uint32_t *sites, uint32_t count);
 bool disk_keep_model(struct world *w, const struct outcome *o);
+void disk_take_moments(struct world *w, struct outcome *o); /* in memory, until their record is written */
+const float *disk_moments(const struct world *w, const struct hash *model);
+void disk_free(struct world *w);
 void disk_restore(struct world *w); /* what the next start finds */
 void disk_lose(struct world *w, bool survives); /* a crash: what was not committed is gone, or is not */
 
@@ -281,8 +306,7 @@ void host_crash(struct world *w, struct host *h);
 void host_drain(struct world *w, struct host *h);
 bool host_dies(struct world *w, struct host *h); /* at this moment, by the odds */
 void host_computed(struct world *w, struct host *h, uint64_t number);
-void host_come_or_go(struct world *w); /* after each end */
-void host_leave(struct world *w, struct host *h);
+void host_stop(struct host *h); /* the program ends; its memory is gone */
 void host_free(struct host *h);
 
 /* world_wire.c */

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define IDLE_MS (4 * HOLD_MS) /* nothing moves but polls: the operator's next order is due */
 #define EARLY 8 /* one action in so many is the last before a commit */
-#define JOB_MS 6 /* a job takes less, unless it is slow */
+#define LATER 6 /* one commit in so many is left to the next turn */
+#define LATER_MS 5
 #define BOOT_MS 100000 /* a machine's monotonic clock shows less when the program starts */
 
 int64_t office_now_ms(const struct world *w)
@@ -61,6 +61,7 @@ static void opened(struct world *w)
 	struct office *c = &w->office;
 
 	memset(c->joined, 0, sizeof c->joined);
+	memset(c->awaited, 0, sizeof c->awaited);
 	c->opened_ms = w->now_ms;
 }
 
@@ -158,135 +159,9 @@ bool office_dies(struct world *w, uint32_t step, enum crash_when when)
 
 void office_free(struct world *w)
 {
-	struct office *c = &w->office;
-
 	desk_close(w, false);
-	disk_lose(w, false);
+	disk_free(w);
 	forget(w);
-	json_free(c->disk.record);
-	for (uint32_t i = 0; i < WORLD_SITES_MAX; i++)
-		buf_free(&c->synced[i].octets);
-	for (uint32_t i = 0; i < c->model_count; i++)
-		buf_free(&c->models[i].bytes);
-}
-
-/* ---- jobs of the pool */
-
-static void start(struct world *w, struct office_job *job)
-{
-	struct event e = world_event(w, EVENT_JOB, COORDINATOR, 1 + (int64_t)world_below(w, JOB_MS));
-
-	if (world_befalls(w, FAULT_SLOW, SIDE_COORDINATOR, 0))
-		e.at_ms += world_config(w).deadline_ms + (int64_t)world_below(w, HOLD_MS);
-	job->number = e.number = ++w->jobs;
-	job->staging = w->office.staging;
-	agenda_add(&w->agenda, &e);
-}
-
-static bool take_sites(struct office_job *job, struct queue *from)
-{
-	if (job->number != 0 || from->count == 0)
-		return false;
-	job->count = 0;
-	while (queue_pop(from, &job->sites[job->count]))
-		job->count++;
-	return true;
-}
-
-static void start_jobs(struct world *w)
-{
-	struct office *c = &w->office;
-	struct office_job *compute = &c->jobs[JOB_COMPUTE], *add = &c->jobs[JOB_ADD];
-
-	if (take_sites(&c->jobs[JOB_SYNC], &c->to_sync))
-		start(w, &c->jobs[JOB_SYNC]);
-	if (compute->number == 0 && take_sites(add, &c->to_add))
-		start(w, add);
-	if (c->to_compute && add->number == 0 && compute->number == 0) {
-		c->to_compute = false;
-		round_plan_copy(&compute->plan, campaign_plan(c->campaign));
-		start(w, compute);
-	}
-}
-
-/* False: the program has died of it. */
-static bool end_sync(struct world *w, const struct office_job *job)
-{
-	struct office *c = &w->office;
-
-	if (!disk_sync(w, job->sites, job->count))
-		return false;
-	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
-		if (++w->out->uploads == w->plan->disk_full_at) {
-			campaign_site_persisted(c->campaign, world_number(job->sites[i]), false, office_now_ms(w));
-			desk_told(w);
-		} else {
-			disk_store_row(w, job->sites[i]);
-		}
-	}
-	return true;
-}
-
-static void end_add(struct world *w, const struct office_job *job)
-{
-	struct office *c = &w->office;
-
-	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
-		aggregate_add(&c->sum, buf_bytes(&c->synced[job->sites[i]].octets));
-		campaign_added(c->campaign, world_number(job->sites[i]), office_now_ms(w));
-	}
-}
-
-static bool end_compute(struct world *w, const struct office_job *job)
-{
-	struct office *c = &w->office;
-	const struct round_plan *plan = &job->plan;
-	struct outcome outcome = {0};
-	struct diag why = {{0}};
-	bool alive;
-
-	if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_OUTCOME)
-		return true; /* stopped meanwhile: its model is nobody's */
-	truth_of_sum(w, plan, campaign_round(c->campaign));
-	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model), NULL, &why) !=
-	    OK)
-		truth_violated(w, CHECK_MODEL, "round %llu has no outcome: %s", (unsigned long long)plan->round,
-		               why.text);
-	truth_of_outcome(w, &outcome);
-	alive = disk_keep_model(w, &outcome);
-	if (alive)
-		campaign_computed(c->campaign, &outcome, office_now_ms(w));
-	outcome_free(&outcome);
-	return alive;
-}
-
-void office_job_ends(struct world *w, uint64_t number)
-{
-	static const char *const names[JOB_KIND_COUNT] = {"synced", "added", "computed"};
-	struct office *c = &w->office;
-	uint32_t step = w->out->coordinator_steps;
-	struct office_job job;
-	bool alive = true;
-	int k = 0;
-
-	while (c->jobs[k].number != number)
-		k++;
-	CHECK(k < JOB_KIND_COUNT);
-	world_note(w, COORDINATOR, names[k], c->jobs[k].count, 0, 0);
-	w->out->coordinator_steps++;
-	if (office_dies(w, step, CRASH_BEFORE))
-		return;
-	job = c->jobs[k];
-	memset(&c->jobs[k], 0, sizeof c->jobs[k]);
-	if (k == JOB_SYNC)
-		alive = end_sync(w, &job);
-	else if (k == JOB_ADD)
-		end_add(w, &job);
-	else
-		alive = end_compute(w, &job);
-	round_plan_free(&job.plan);
-	if (alive && !office_dies(w, step, CRASH_AFTER))
-		office_turn(w);
 }
 
 /* ---- the campaign's actions */
@@ -372,55 +247,6 @@ static bool drain(struct world *w, bool *left)
 	return true;
 }
 
-/* ---- the operator, the authority, the calendar */
-
-static void obey(struct world *w)
-{
-	struct office *c = &w->office;
-	uint32_t k = w->out->orders;
-	const struct world_order *order = &w->plan->orders[k < WORLD_ORDERS_MAX ? k : 0];
-	bool idle = w->now_ms - c->acted_ms > IDLE_MS;
-	struct diag why = {{0}};
-	enum err e = OK;
-
-	if (k == WORLD_ORDERS_MAX || order->what == WORLD_NOTHING || c->ordered)
-		return;
-	if (w->out->coordinator_steps < order->at && !(idle && k > 0))
-		return;
-	if (order->what == WORLD_PAUSE)
-		e = campaign_pause(c->campaign, &why);
-	else if (order->what == WORLD_RESUME)
-		e = campaign_unpause(c->campaign, office_now_ms(w), &why);
-	else
-		e = campaign_stop(c->campaign, office_now_ms(w), &why);
-	world_note(w, COORDINATOR, "is ordered", order->what, e == OK, 0);
-	c->ordered = e == OK;
-	if (e != OK)
-		w->out->orders++; /* the study is over: there is nothing left to order */
-}
-
-static void look_up(struct world *w)
-{
-	struct office *c = &w->office;
-	int64_t now_ms = office_now_ms(w);
-	struct diag why = {{0}};
-
-	if (campaign_state(c->campaign) == CAMPAIGN_READY && campaign_start(c->campaign, now_ms, &why) != OK)
-		truth_violated(w, CHECK_KEPT, "a study that is ready cannot be started: %s", why.text);
-	obey(w);
-	for (uint32_t i = 0; i < w->setting->site_count; i++)
-		if (c->revoked[i])
-			campaign_revoked(c->campaign, world_number(i), now_ms);
-	if (world_wall_s(w, c->wall_s) >= study_expires_s(w->setting->study) &&
-	    campaign_state(c->campaign) < CAMPAIGN_FINISHED) {
-		c->expired = true;
-		if (campaign_stop(c->campaign, now_ms, &why) != OK)
-			world_note(w, COORDINATOR, "is just ending", 0, 0, 0);
-	}
-	if (now_ms >= campaign_deadline_ms(c->campaign))
-		campaign_tick(c->campaign, now_ms);
-}
-
 /* ---- a turn of the loop */
 
 void office_wants_turn(struct world *w, int64_t after_ms)
@@ -461,12 +287,24 @@ static void tell(struct world *w)
 			campaign_site_persisted(c->campaign, world_number(index), true, office_now_ms(w));
 	c->token = 0;
 	if (token != 0) {
-		if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_ROUND && campaign_round_open(c->campaign))
+		enum campaign_state state = campaign_state(c->campaign);
+
+		if ((state == CAMPAIGN_EXPECT_OPENED || state == CAMPAIGN_EXPECT_CLOSED) &&
+		    campaign_round_open(c->campaign))
 			opened(w);
 		campaign_persisted(c->campaign, token, office_now_ms(w));
 	}
 	c->end_stored = c->end_stored && campaign_report(c->campaign) != NULL;
 	desk_told(w);
+}
+
+/* False: the program has died of it. */
+static bool commit(struct world *w)
+{
+	if (!disk_commit(w))
+		return false;
+	tell(w);
+	return true;
 }
 
 void office_turn(struct world *w)
@@ -478,16 +316,21 @@ void office_turn(struct world *w)
 	for (uint32_t i = 0; i < c->arrived_count; i++)
 		desk_handle(w, c->arrived[i]);
 	c->arrived_count = 0;
-	look_up(w);
+	people_act(w);
+	if (c->dirty && world_below(w, 2) == 0 && !commit(w))
+		return;
 	while (left || c->dirty) {
 		if (!drain(w, &left))
 			return;
-		start_jobs(w);
+		pool_start_jobs(w);
 		if (!c->dirty)
 			continue;
-		if (!disk_commit(w))
+		if (!left && world_below(w, LATER) == 0) { /* more may be written before, and answers wait */
+			office_wants_turn(w, 1 + (int64_t)world_below(w, LATER_MS));
 			return;
-		tell(w);
+		}
+		if (!commit(w))
+			return;
 		left = true;
 	}
 	desk_answer(w);

@@ -89,8 +89,12 @@ static void deliver(struct world *w, struct letter *l, int64_t after_ms)
 {
 	struct event e = world_event(w, EVENT_LETTER, l->site, after_ms);
 
+	struct host *h = &w->hosts[l->site];
+	uint32_t *count = &h->flying_count[is_request(l)];
+
 	e.letter = l;
-	w->hosts[l->site].in_flight += is_request(l);
+	CHECK(*count < FLYING_MAX);
+	h->flying[is_request(l)][(*count)++] = l;
 	agenda_add(&w->agenda, &e);
 }
 
@@ -99,6 +103,7 @@ void post_send(struct world *w, struct letter *l)
 	enum side from = is_request(l) ? SIDE_SITE : SIDE_COORDINATOR;
 	int64_t after_ms = (int64_t)world_below(w, NEAR_MS);
 
+	l->during = from == SIDE_COORDINATOR ? office_during(w) : host_during(&w->hosts[l->site]);
 	if (is_cut(w, l) || world_befalls(w, FAULT_LOSS, from, l->site)) {
 		lose(w, l);
 		return;
@@ -109,23 +114,39 @@ void post_send(struct world *w, struct letter *l)
 		damage(w, l);
 	if (world_befalls(w, FAULT_DELAY, from, l->site))
 		after_ms += GIVE_UP_MS + (int64_t)world_below(w, HOLD_MS);
-	else if (world_draws(w, FAULT_OVERTAKEN, from))
+	else if (world_draws(w, FAULT_OVERTAKEN, from, l->site))
 		after_ms += (int64_t)world_below(w, PASSED_MS);
 	deliver(w, l, after_ms);
+}
+
+/* It has landed; whoever set out earlier and still flies was overtaken. */
+static void land(struct world *w, const struct letter *l)
+{
+	struct host *h = &w->hosts[l->site];
+	bool request = is_request(l);
+	struct letter **flying = h->flying[request];
+	uint32_t *count = &h->flying_count[request], at = 0;
+
+	for (uint32_t i = 0; i < *count; i++) {
+		struct letter *other = flying[i];
+
+		if (other == l)
+			at = i;
+		else if (!w->calm && !other->copied && !other->overtaken && other->number < l->number) {
+			other->overtaken = true;
+			world_count_during(w, FAULT_OVERTAKEN, request ? SIDE_SITE : SIDE_COORDINATOR, l->site,
+			                   other->during);
+		}
+	}
+	flying[at] = flying[--*count];
 }
 
 void post_arrives(struct world *w, struct letter *l)
 {
 	struct host *h = &w->hosts[l->site];
-	bool request = is_request(l);
-	uint64_t *newest = &h->newest[request];
 
-	if (!w->calm && l->number < *newest && !l->copied)
-		world_count(w, FAULT_OVERTAKEN, request ? SIDE_SITE : SIDE_COORDINATOR, l->site);
-	if (l->number > *newest)
-		*newest = l->number;
-	h->in_flight -= request;
-	if (request) {
+	land(w, l);
+	if (is_request(l)) {
 		desk_receive(w, l);
 		return;
 	}
