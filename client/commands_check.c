@@ -81,6 +81,22 @@ static void print_parts(const struct json *root)
 	screen_table_end(&t);
 }
 
+static void print_feature(struct screen_table *t, const struct json *root, const struct json *f)
+{
+	screen_table_cell(t, "%s", text_of(f, "name"));
+	cell_count(t, root, f, "field");
+	cell_count(t, root, f, "present");
+	cell_count(t, root, f, "missing");
+	cell_count(t, root, f, "below");
+	cell_count(t, root, f, "above");
+	cell_count(t, root, f, "unknown");
+	cell_number(t, f, "lowest");
+	cell_number(t, f, "highest");
+	cell_number(t, f, "mean");
+	cell_list(t, root, json_get(f, "levels"), "level");
+}
+
+/* And a numeric label, in front of them. */
 static void print_features(const struct json *root)
 {
 	static const char *const titles[] = {"COLUMN",   ">FIELD",  ">PRESENT", ">MISSING", ">BELOW", ">ABOVE",
@@ -89,21 +105,10 @@ static void print_features(const struct json *root)
 	struct screen_table t;
 
 	screen_table_begin(&t, titles, sizeof titles / sizeof *titles);
-	for (size_t i = 0; i < json_count(features); i++) {
-		const struct json *f = json_at(features, i);
-
-		screen_table_cell(&t, "%s", text_of(f, "name"));
-		cell_count(&t, root, f, "field");
-		cell_count(&t, root, f, "present");
-		cell_count(&t, root, f, "missing");
-		cell_count(&t, root, f, "below");
-		cell_count(&t, root, f, "above");
-		cell_count(&t, root, f, "unknown");
-		cell_number(&t, f, "lowest");
-		cell_number(&t, f, "highest");
-		cell_number(&t, f, "mean");
-		cell_list(&t, root, json_get(f, "levels"), "level");
-	}
+	if (json_kind(json_get(root, "label")) == JSON_IS_OBJECT)
+		print_feature(&t, root, json_get(root, "label"));
+	for (size_t i = 0; i < json_count(features); i++)
+		print_feature(&t, root, json_at(features, i));
 	screen_table_end(&t);
 }
 

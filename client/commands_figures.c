@@ -74,6 +74,14 @@ static void cell(struct screen_table *t, const struct json *node, const char *ke
 		screen_table_cell(t, "%.*f", decimals, json_as_real(value));
 }
 
+/* Of a figure of classes and one of numbers the one that is defined. */
+static void either_cell(struct screen_table *t, const struct json *node, const char *of_classes, const char *of_numbers)
+{
+	const struct json *value = json_kind(node) == JSON_IS_OBJECT ? json_get(node, of_numbers) : NULL;
+
+	cell(t, node, value == NULL || json_kind(value) == JSON_IS_NULL ? of_classes : of_numbers, 4);
+}
+
 static void print_round(struct screen_table *t, const struct json *r)
 {
 	static const char *const parts[] = {"validation", "test"};
@@ -88,16 +96,16 @@ static void print_round(struct screen_table *t, const struct json *r)
 
 		cell(t, part, "rows", 0);
 		cell(t, part, "loss", 4);
-		cell(t, part, "accuracy", 4);
-		cell(t, part, "auc", 4);
+		either_cell(t, part, "accuracy", "r2");
+		either_cell(t, part, "auc", "rmse");
 	}
 }
 
 static void print_figures(const struct json *root)
 {
-	static const char *const titles[] = {">ROUND",      ">STEP",     ">TRAINING", ">WEIGHT", ">LOSS",
-	                                     ">VALIDATION", ">LOSS",     ">ACCURACY", ">AUC",    ">TEST",
-	                                     ">LOSS",       ">ACCURACY", ">AUC"};
+	static const char *const titles[] = {">ROUND",      ">STEP",        ">TRAINING",    ">WEIGHT",   ">LOSS",
+	                                     ">VALIDATION", ">LOSS",        ">ACCURACY/R2", ">AUC/RMSE", ">TEST",
+	                                     ">LOSS",       ">ACCURACY/R2", ">AUC/RMSE"};
 	const struct json *rounds = json_get(root, "rounds");
 	struct screen_table t;
 

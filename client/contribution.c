@@ -104,7 +104,7 @@ static enum err add_update(const struct filling *f, const float *global, uint32_
 static enum err add_figures(const struct filling *f, const float *global)
 {
 	static const enum split_part parts[2] = {PART_VALIDATION, PART_TEST};
-	struct metrics_shape shape = workspace_shape(f->study);
+	struct metrics_shape shape = study_shape(f->study);
 	size_t length = metrics_counts_length(shape);
 	double loss[2] = {0, 0}, *counts = f->w->counts;
 	struct metrics *figures[2] = {&f->report->validation, &f->report->test};
@@ -114,6 +114,8 @@ static enum err add_figures(const struct filling *f, const float *global)
 	for (int i = 0; i < 2 && e == OK; i++) {
 		const struct examples *rows = &f->rows->parts[parts[i]];
 
+		shape.mean = rows->label_mean;
+		shape.deviation = rows->label_deviation;
 		e = evaluate_rows(&loss[i], counts + i * length, shape, &f->w->evaluator, global, rows->inputs,
 		                  rows->labels, rows->rows, f->cancel, f->why);
 		if (e == OK)
@@ -123,7 +125,7 @@ static enum err add_figures(const struct filling *f, const float *global)
 		e = segment_encode(f->octets, layout_find(f->layout, SEGMENT_LOSS), f->layout, loss,
 		                   &f->report->saturated, f->why);
 	if (e == OK)
-		e = segment_encode(f->octets, layout_find(f->layout, SEGMENT_COUNTS), f->layout, counts,
+		e = segment_encode(f->octets, layout_find(f->layout, round_plan_figures(f->study)), f->layout, counts,
 		                   &f->report->saturated, f->why);
 	f->report->evaluated = e == OK;
 	return e;

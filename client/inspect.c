@@ -72,11 +72,9 @@ static struct json *dropped_of(const struct dictionary *d)
 	return list;
 }
 
-static struct json *feature_of(const struct view *v, uint32_t index)
+static struct json *feature_of(const struct view *v, const struct feature *f, const struct feature_report *r)
 {
 	static const char *const types[] = {"numeric", "binary", "categorical"};
-	const struct feature *f = &v->study->schema.features[index];
-	const struct feature_report *r = &v->table->dictionary.features[index];
 	struct json *node = json_new_object(), *levels = json_new_array(), *unknowns = json_new_array();
 
 	json_set_string(node, "name", f->name);
@@ -100,6 +98,16 @@ static struct json *feature_of(const struct view *v, uint32_t index)
 	return node;
 }
 
+/* A numeric label looks like a numeric feature; null for classes, which stand with the parts. */
+static struct json *label_of(const struct view *v)
+{
+	if (v->study->schema.label.type != COLUMN_NUMERIC)
+		return json_new_null();
+	const struct feature label = schema_label_feature(&v->study->schema);
+
+	return feature_of(v, &label, v->table->dictionary.label);
+}
+
 static void add_line(void *list, const char *line)
 {
 	json_add(list, json_new_string(line));
@@ -107,13 +115,13 @@ static void add_line(void *list, const char *line)
 
 /* ---- may it take part? */
 
-/* Training rows of the rarest class. */
+/* Training rows of the rarest class; of numbers no value is rare enough to be counted. */
 static uint64_t rarest(const struct dictionary *d)
 {
 	const uint64_t *classes = d->classes[PART_TRAIN];
-	uint64_t least = classes[0];
+	uint64_t least = UINT64_MAX;
 
-	for (uint32_t i = 1; i < schema_classes(d->schema); i++)
+	for (uint32_t i = 0; i < schema_classes(d->schema); i++)
 		least = classes[i] < least ? classes[i] : least;
 	return least;
 }
@@ -179,7 +187,8 @@ struct json *inspect_table(const struct table *t, const struct study *s, const s
 	json_set(root, "dropped", dropped_of(d));
 	json_set(root, "parts", parts_of(&v));
 	for (uint32_t i = 0; i < s->schema.feature_count; i++)
-		json_add(features, feature_of(&v, i));
+		json_add(features, feature_of(&v, &s->schema.features[i], &d->features[i]));
+	json_set(root, "label", label_of(&v));
 	json_set(root, "features", features);
 	dictionary_warnings(d, add_line, warnings);
 	json_set(root, "warnings", warnings);

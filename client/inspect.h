@@ -18,6 +18,7 @@ enum refusal inspect_judge(const struct table *t, const struct study *s, const s
 
 /* {"study", "revision", "study_hash", "file", "cell_min", "rows", "used", "patients", "dropped": [{"reason", "rows"}],
  *  "parts": [{"part", "rows", "patients", "classes": [{"label", "rows"}]}],
+ *  "label": as one of the features when it is a number, otherwise null,
  *  "features": [{"name", "field", "type", "present", "missing", "below", "above", "unknown", "lowest", "highest", "mean",
  *                "levels": [{"level", "rows"}], "unknowns": [{"text", "rows"}]}],
  *  "warnings": [text], "permitted": bool, "refusal": code or null, "why": text or null} */

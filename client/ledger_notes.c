@@ -1,7 +1,7 @@
 /* The ledger's notes for people, the roster's version, and reading it all again. */
 #include "base/log.h"
 #include "client/ledger_inside.h"
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <math.h>
 #include <sqlite3.h>
@@ -55,7 +55,7 @@ void ledger_note_closed(struct ledger *l, const struct message *closed)
 
 static void bind_figures(sqlite3_stmt *s, int at, const struct metrics *m)
 {
-	struct json *node = figures_to_json(m);
+	struct json *node = metrics_json_of(m);
 	struct buf text;
 
 	buf_init(&text, FIGURES_MAX);
@@ -150,8 +150,8 @@ static void read_own(struct ledger_line *line, sqlite3_stmt *s, int at)
 		sqlite3_column_type(s, at + 2) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(s, at + 2);
 	own->saturated = (uint64_t)sqlite3_column_int64(s, at + 3);
 	own->evaluated = sqlite3_column_type(s, at + 4) != SQLITE_NULL;
-	figures_from_text(&own->validation, ledger_column_text(s, at + 4));
-	figures_from_text(&own->test, ledger_column_text(s, at + 5));
+	metrics_json_read(&own->validation, ledger_column_text(s, at + 4));
+	metrics_json_read(&own->test, ledger_column_text(s, at + 5));
 }
 
 static void read_line(struct ledger *l, struct ledger_line *line, sqlite3_stmt *s)

@@ -41,7 +41,7 @@ enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct d
 void policy_rules(struct buf *out, const struct policy *p, const struct study *s, uint32_t sites);
 
 /* And with these data? Asked once, at approval, so that no refusal later depends on a patient's values. `positives`:
- * training rows of the rarest class. */
+ * training rows of the rarest class, UINT64_MAX of a numeric label. */
 enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest,
                                struct diag *why) MUST_USE;
 

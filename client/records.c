@@ -1,7 +1,7 @@
 #include "client/records.h"
 
 #include "client/contract.h"
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +47,8 @@ static struct json *own_of(const struct contribution_report *own)
 	json_set_real(node, "weight", own->weight);
 	json_set_real(node, "training_loss", own->training_loss);
 	json_set_integer(node, "saturated", (int64_t)own->saturated);
-	json_set(node, "validation", own->evaluated ? figures_to_json(&own->validation) : json_new_null());
-	json_set(node, "test", own->evaluated ? figures_to_json(&own->test) : json_new_null());
+	json_set(node, "validation", own->evaluated ? metrics_json_of(&own->validation) : json_new_null());
+	json_set(node, "test", own->evaluated ? metrics_json_of(&own->test) : json_new_null());
 	return node;
 }
 

@@ -23,13 +23,16 @@ void site_rows_free(struct site_rows *r)
 	memset(r, 0, sizeof *r);
 }
 
-/* `scale: site`: this hospital's own mean and deviation; what is missing is filled with them, too. */
-static void scaling_of_site(struct scaling *out, const struct site_rows *r)
+/* `scale: site`: this hospital's own mean and deviation; what is missing is filled with them, too. A numeric
+ * label is scaled alike everywhere. */
+static void scaling_of_site(struct scaling *out, const struct site_rows *r, const struct scaling *of_all)
 {
 	double *sums = mem_array(schema_statistics_length(&r->study->schema), sizeof *sums);
 
 	statistics_collect(sums, r->table);
 	scaling_from_statistics(out, &r->study->schema, sums);
+	out->label_mean = of_all->label_mean;
+	out->label_deviation = of_all->label_deviation;
 	free(sums);
 }
 
@@ -43,7 +46,7 @@ void site_rows_encode(struct site_rows *r, const struct round_model *model)
 		return;
 	forget(r);
 	if (by_site)
-		scaling_of_site(&own, r);
+		scaling_of_site(&own, r, &model->scaling);
 	for (int part = 0; part < PART_COUNT; part++)
 		examples_encode(&r->parts[part], r->table, (enum split_part)part, by_site ? &own : &model->scaling);
 	r->scaling_name = model->scaling_name;

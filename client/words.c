@@ -122,8 +122,12 @@ static void put_columns(struct buf *out, const struct schema *s)
 		else
 			say(out, "%s (%u levels)", f->name, f->levels.count);
 	}
-	say(out, "%s (the label, %s)", s->label.name,
-	    s->label.type == COLUMN_BINARY ? "two classes" : "several classes");
+	if (s->label.type == COLUMN_NUMERIC)
+		say(out, "%s (the label, a number, %g to %g%s%s)", s->label.name, s->label.min, s->label.max,
+		    s->label.unit[0] != '\0' ? " " : "", s->label.unit);
+	else
+		say(out, "%s (the label, %s)", s->label.name,
+		    s->label.type == COLUMN_BINARY ? "two classes" : "several classes");
 	if (s->patient_id != NULL)
 		say(out, "%s (the patient's number: it keeps a patient's rows together and goes nowhere)",
 		    s->patient_id);
@@ -202,7 +206,8 @@ static size_t octets_of(const struct study *s, unsigned asks)
 
 static void put_evaluation(struct buf *out, const struct study *s)
 {
-	uint32_t counts = 2 * spec_counts_length(&s->model, s->bins); /* validation and test */
+	size_t sums = 2 * spec_counts_length(study_shape(s)); /* validation and test */
+	bool numeric = s->schema.label.type == COLUMN_NUMERIC;
 	char when[64];
 
 	if (s->evaluation == EVALUATION_NONE) {
@@ -217,8 +222,10 @@ static void put_evaluation(struct buf *out, const struct study *s)
 		snprintf(when, sizeof when, "After every %u training rounds, and at the end", s->evaluate_every);
 	say(out,
 	    "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: "
-	    "the sum of their losses, and %u counts of patients (by class and by the model's answer).",
-	    when, octets_of(s, ASK_EVALUATE), counts);
+	    "the sum of their losses, and %zu %s.",
+	    when, octets_of(s, ASK_EVALUATE), sums,
+	    numeric ? "sums over patients (how many, their label and its square, the model's error, its square)"
+	            : "counts of patients (by class and by the model's answer)");
 }
 
 static void put_leaving(struct buf *out, const struct study *s)
@@ -226,9 +233,9 @@ static void put_leaving(struct buf *out, const struct study *s)
 	head(out, "What leaves this hospital");
 	say(out,
 	    "Once (statistics, %zu octets): %u counts and sums over the training patients: for each number how often "
-	    "it is present, its sum and its sum of squares; for each category how many have it; how many patients "
-	    "of each class.",
-	    octets_of(s, ASK_STATISTICS), schema_statistics_length(&s->schema));
+	    "it is present, its sum and its sum of squares; for each category how many have it; %s.",
+	    octets_of(s, ASK_STATISTICS), schema_statistics_length(&s->schema),
+	    s->schema.label.type == COLUMN_NUMERIC ? "the same of the label" : "how many patients of each class");
 	say(out,
 	    "In each of %u training rounds (train, %zu octets): by how much this hospital's training changed the "
 	    "model's %zu parameters, times the hospital's weight, and the weight (%s).",
@@ -280,7 +287,9 @@ static void put_policy(struct buf *out, const struct study *s, const struct poli
 		say(out, "It permits the study.");
 	else
 		say(out, "It REFUSES the study (%s): %s.", refusal_name(no), why.text);
-	if (p->min_rows > 0 || p->min_positives > 0)
+	if (s->schema.label.type == COLUMN_NUMERIC && p->min_rows > 0)
+		say(out, "It wants at least %u training rows here; that is judged at approval.", p->min_rows);
+	else if (s->schema.label.type != COLUMN_NUMERIC && (p->min_rows > 0 || p->min_positives > 0))
 		say(out,
 		    "It wants at least %u training rows and %u of the rarest class here; that is judged at approval.",
 		    p->min_rows, p->min_positives);

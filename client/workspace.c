@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-struct metrics_shape workspace_shape(const struct study *s)
-{
-	return (struct metrics_shape){schema_classes(&s->schema), s->bins};
-}
-
 void workspace_init(struct workspace *w, const struct study *s)
 {
 	uint32_t block = s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
@@ -18,7 +13,7 @@ void workspace_init(struct workspace *w, const struct study *s)
 	network_init(&w->evaluator, &s->model, block);
 	w->local = vec_f32(s->model.parameters);
 	w->statistics = mem_array(schema_statistics_length(&s->schema), sizeof *w->statistics);
-	w->counts = mem_array(2 * metrics_counts_length(workspace_shape(s)), sizeof *w->counts);
+	w->counts = mem_array(2 * metrics_counts_length(study_shape(s)), sizeof *w->counts);
 }
 
 void workspace_free(struct workspace *w)

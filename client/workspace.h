@@ -28,6 +28,4 @@ void workspace_free(struct workspace *w); /* accepts a zeroed one */
 enum err workspace_layout(const struct layout **out, struct workspace *w, const struct study *s,
                           const struct round_plan *plan, struct diag *why) MUST_USE;
 
-struct metrics_shape workspace_shape(const struct study *s);
-
 #endif

@@ -29,6 +29,10 @@ static double merit(const struct study *s, const struct metrics *m)
 		return m->f1;
 	case SELECT_LOSS:
 		return -m->loss;
+	case SELECT_R2:
+		return m->r2;
+	case SELECT_RMSE:
+		return -m->rmse;
 	}
 	return NAN;
 }

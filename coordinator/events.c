@@ -195,6 +195,10 @@ static void describe_figures(struct buf *out, const struct round_report *report)
 		buf_printf(out, ", accuracy %.3f", m->accuracy);
 	if (!isnan(m->auc))
 		buf_printf(out, ", auc %.3f", m->auc);
+	if (!isnan(m->r2))
+		buf_printf(out, ", r2 %.3f", m->r2);
+	if (!isnan(m->rmse))
+		buf_printf(out, ", rmse %.4g", m->rmse);
 }
 
 /* "; st-mary absent, charite refused": those that are not in the sum. */

@@ -20,8 +20,9 @@ void outcome_free(struct outcome *o)
 	memset(o, 0, sizeof *o);
 }
 
-/* The label's coding for the model file: {"name", "positive", "negative"} or {"name", "levels"}. */
-static char *label_text(const struct label *label)
+/* The label's coding for the model file: {"name", "positive", "negative"}, {"name", "levels"}, or {"name", "min", "max",
+ * "unit", "mean", "deviation"}. */
+static char *label_text(const struct label *label, const struct scaling *scaling)
 {
 	struct json *node = json_new_object();
 	struct buf text;
@@ -31,6 +32,12 @@ static char *label_text(const struct label *label)
 	if (label->type == COLUMN_BINARY) {
 		json_set_string(node, "positive", label->positive);
 		json_set_string(node, "negative", label->negative);
+	} else if (label->type == COLUMN_NUMERIC) {
+		json_set_real(node, "min", label->min);
+		json_set_real(node, "max", label->max);
+		json_set_string(node, "unit", label->unit);
+		json_set_real(node, "mean", scaling->label_mean);
+		json_set_real(node, "deviation", scaling->label_deviation);
 	} else {
 		struct json *levels = json_new_array();
 
@@ -47,10 +54,10 @@ static char *label_text(const struct label *label)
 }
 
 static enum err write_model(struct outcome *out, const struct study *s, const float *parameters, uint32_t rounds,
-                            const struct checkpoint_input *inputs, uint32_t input_count, struct diag *why)
+                            const char *label, const struct checkpoint_input *inputs, uint32_t input_count,
+                            struct diag *why)
 {
 	char hex[HASH_HEX_SIZE];
-	char *label = label_text(&s->schema.label);
 	struct checkpoint_about about = {
 		.study = s->name,
 		.study_hash = hex,
@@ -64,7 +71,6 @@ static enum err write_model(struct outcome *out, const struct study *s, const fl
 	hash_hex(hex, &s->hash);
 	buf_init(&out->model, MODEL_FILE_MAX);
 	e = checkpoint_write(&out->model, &s->model, parameters, &about, why);
-	free(label);
 	if (e == OK) {
 		out->has_model = true;
 		sha256_of(&out->model_sha256, buf_bytes(&out->model));
@@ -101,7 +107,7 @@ static enum err from_statistics(struct outcome *out, const struct study *s, cons
 {
 	double *values = mem_array(schema_statistics_length(&s->schema), sizeof *values);
 	struct checkpoint_input *inputs = NULL;
-	char *names = NULL;
+	char *names = NULL, *label = NULL;
 	float *parameters = NULL;
 	struct scaling scaling = {0};
 	enum err e;
@@ -119,11 +125,13 @@ static enum err from_statistics(struct outcome *out, const struct study *s, cons
 		schema_input_name(name, INPUT_NAME_SIZE, &s->schema, i);
 		inputs[i] = (struct checkpoint_input){name, scaling.mean[i], scaling.deviation[i], scaling.fill[i]};
 	}
+	label = label_text(&s->schema.label, &scaling);
 	parameters = vec_f32(s->model.parameters);
 	e = first_parameters(parameters, s, why);
 	if (e == OK)
-		e = write_model(out, s, parameters, 0, inputs, scaling.inputs, why);
+		e = write_model(out, s, parameters, 0, label, inputs, scaling.inputs, why);
 out:
+	free(label);
 	free(parameters);
 	free(names);
 	free(inputs);
@@ -173,6 +181,12 @@ static float *take_moments(const struct study *s, uint32_t step, const float *be
 	return moments;
 }
 
+/* What the label and the inputs are scaled by goes on from model to model. */
+static enum err check_ours(const struct checkpoint *c, struct diag *why)
+{
+	return c->ours ? OK : diag_set(why, ERR_DATA, "the round's model is not one of this study's");
+}
+
 static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
                              struct bytes model, const float *moments, struct diag *why)
 {
@@ -182,12 +196,15 @@ static enum err from_updates(struct outcome *out, const struct study *s, uint32_
 	struct checkpoint before = {0};
 	enum err e = checkpoint_read(parameters, &before, &s->model, model, "the round's model", why);
 
+	if (e == OK)
+		e = check_ours(&before, why);
 	if (e == OK) {
 		out->moments = take_moments(s, step, moments);
 		e = outcome_train(out, parameters, out->moments, update, s, step, sum, why);
 	}
 	if (e == OK)
-		e = write_model(out, s, parameters, step, before.about.inputs, before.about.input_count, why);
+		e = write_model(out, s, parameters, step, before.about.label, before.about.inputs,
+		                before.about.input_count, why);
 	checkpoint_free(&before);
 	free(update);
 	free(parameters);
@@ -202,7 +219,9 @@ enum err outcome_model(struct outcome *out, const struct study *s, const float *
 	enum err e = checkpoint_read(ignored, &of, &s->model, like, "the study's first model", why);
 
 	if (e == OK)
-		e = write_model(out, s, parameters, step, of.about.inputs, of.about.input_count, why);
+		e = check_ours(&of, why);
+	if (e == OK)
+		e = write_model(out, s, parameters, step, of.about.label, of.about.inputs, of.about.input_count, why);
 	checkpoint_free(&of);
 	free(ignored);
 	return e;
@@ -226,13 +245,13 @@ static void withhold_small(struct metrics *m, struct calibration *c, const struc
 
 void outcome_figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
 {
-	struct metrics_shape shape = {schema_classes(&s->schema), s->bins};
+	struct metrics_shape shape = study_shape(s);
 	size_t length = metrics_counts_length(shape);
 	double loss[2];
 	double *counts = mem_array(2 * length, sizeof *counts);
 
 	aggregate_values(loss, sum, SEGMENT_LOSS);
-	aggregate_values(counts, sum, SEGMENT_COUNTS);
+	aggregate_values(counts, sum, round_plan_figures(s));
 	metrics_from_sums(&out->validation, shape, loss[0], counts);
 	metrics_from_sums(&out->test, shape, loss[1], counts + length);
 	metrics_calibration(&out->validation_calibration, shape, counts);

@@ -1,6 +1,6 @@
 #include "coordinator/report.h"
 
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <string.h>
 
@@ -110,7 +110,7 @@ static enum err study_status(struct json *list, struct office *o, const struct c
 	json_set_integer(node, "rounds", c->study->rounds);
 	json_set_string(node, "expires", c->study->expires);
 	json_set(node, "sites", sites_of(o, c));
-	json_set(node, "metrics", e == OK && found ? figures_to_json(shown(&newest)) : json_new_null());
+	json_set(node, "metrics", e == OK && found ? metrics_json_of(shown(&newest)) : json_new_null());
 	json_set(node, "privacy", privacy_of(c->study));
 	set_models(node, c);
 	json_add(list, node);
@@ -252,11 +252,11 @@ static void set_round_figures(struct json *node, const struct stored_round *row)
 	const struct metrics none = METRICS_NONE;
 	bool of_test = row->test.rows > 0;
 
-	figures_set(node, row->evaluated ? shown(row) : &none);
+	metrics_json_set(node, row->evaluated ? shown(row) : &none);
 	json_set(node, "calibration",
-	         figures_calibration_to_json(of_test ? &row->test_calibration : &row->validation_calibration));
-	json_set(node, "validation", row->evaluated ? figures_to_json(&row->validation) : json_new_null());
-	json_set(node, "test", row->evaluated ? figures_to_json(&row->test) : json_new_null());
+	         metrics_json_of_calibration(of_test ? &row->test_calibration : &row->validation_calibration));
+	json_set(node, "validation", row->evaluated ? metrics_json_of(&row->validation) : json_new_null());
+	json_set(node, "test", row->evaluated ? metrics_json_of(&row->test) : json_new_null());
 }
 
 static void add_round(void *context, const struct stored_round *row)

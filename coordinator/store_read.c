@@ -1,7 +1,7 @@
 /* What is read: rows handed to a function, one after the other. */
 #include "coordinator/store_inside.h"
 
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <string.h>
 
@@ -168,8 +168,8 @@ static struct stored_round round_at(struct sqlite3_stmt *q)
 		.test = figures_at(q, FIRST_FIGURE + FIGURE_COLUMNS),
 	};
 
-	figures_calibration_from_text(&r.validation_calibration, sql_get_text(q, FIRST_FIGURE + FIGURE_COLUMNS - 1));
-	figures_calibration_from_text(&r.test_calibration, sql_get_text(q, FIRST_FIGURE + 2 * FIGURE_COLUMNS - 1));
+	metrics_json_read_calibration(&r.validation_calibration, sql_get_text(q, FIRST_FIGURE + FIGURE_COLUMNS - 1));
+	metrics_json_read_calibration(&r.test_calibration, sql_get_text(q, FIRST_FIGURE + 2 * FIGURE_COLUMNS - 1));
 	r.evaluated = r.test.rows >= 0; /* NAN: no row */
 	return r;
 }

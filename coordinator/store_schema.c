@@ -97,7 +97,7 @@ static const char *const steps[STORE_FORMAT] = {
 	"ALTER TABLE metrics ADD COLUMN r2 REAL;"
 	"ALTER TABLE metrics ADD COLUMN rmse REAL;"
 	"ALTER TABLE metrics ADD COLUMN mae REAL;"
-	"ALTER TABLE metrics ADD COLUMN calibration TEXT;", /* JSON (model/figures.h) */
+	"ALTER TABLE metrics ADD COLUMN calibration TEXT;", /* JSON (model/metrics_json.h) */
 
 	"CREATE TABLE moments ("
 	"  study INTEGER NOT NULL REFERENCES studies (id),"

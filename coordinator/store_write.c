@@ -1,7 +1,7 @@
 /* What is written: one function per row that changes. */
 #include "coordinator/store_inside.h"
 
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #define RECORD_MAX (1u << 20) /* two plans with SITES_MAX sites each take 50 KiB */
 
@@ -178,7 +178,7 @@ static void write_metrics(struct store *s, int64_t study, const struct round_pla
 	                     " \"precision\", recall, f1, auc, brier, r2, rmse, mae, calibration) VALUES"
 	                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
 
-	struct json *points = figures_calibration_to_json(c);
+	struct json *points = metrics_json_of_calibration(c);
 	struct buf calibration = text_of(points);
 
 	bind_attempt(s, q, study, plan->round, plan->attempt);

@@ -39,6 +39,15 @@ static const char *figure(char out[NUMBER_SIZE], const struct json *node, const 
 	return out;
 }
 
+/* Of two figures the one that is defined: the first is of classes, the second of numbers. */
+static const char *either(char out[NUMBER_SIZE], const struct json *node, const char *of_classes,
+                          const char *of_numbers)
+{
+	const char *shown = figure(out, node, of_numbers, 3);
+
+	return strcmp(shown, "-") != 0 ? shown : figure(out, node, of_classes, 3);
+}
+
 static const char *age(char out[AGE_SIZE], const struct json *site, int64_t now_ms)
 {
 	int64_t seen_ms = integer(site, "last_seen_ms");
@@ -95,9 +104,13 @@ static void print_study(const struct json *s, int64_t now_ms)
 		printf("  failed     %s\n", text(s, "failure"));
 	else if (text(s, "reason")[0] != '\0')
 		printf("  reason     %s\n", text(s, "reason"));
-	if (metrics != NULL && json_kind(metrics) == JSON_IS_OBJECT)
-		printf("  figures    loss %s, accuracy %s, auc %s\n", figure(loss, metrics, "loss", 4),
-		       figure(accuracy, metrics, "accuracy", 3), figure(auc, metrics, "auc", 3));
+	if (metrics != NULL && json_kind(metrics) == JSON_IS_OBJECT) {
+		bool numeric = strcmp(figure(loss, metrics, "rmse", 3), "-") != 0;
+
+		printf("  figures    loss %s, %s %s, %s %s\n", figure(loss, metrics, "loss", 4),
+		       numeric ? "r2" : "accuracy", either(accuracy, metrics, "accuracy", "r2"),
+		       numeric ? "rmse" : "auc", either(auc, metrics, "auc", "rmse"));
+	}
 	printf("  hash       %s\n", text(s, "study_hash"));
 	print_sites(json_get(s, "sites"), now_ms);
 }
@@ -146,8 +159,8 @@ void tables_sites(const struct json *sites, int64_t now_ms)
 
 void tables_rounds_head(void)
 {
-	printf("%7s %7s  %-10s %9s %9s %9s %9s %9s  %-9s %s\n", "round", "attempt", "kind", "hospitals", "loss",
-	       "accuracy", "auc", "seconds", "outcome", "not in the sum");
+	printf("%7s %7s  %-10s %9s %9s %11s %9s %9s  %-9s %s\n", "round", "attempt", "kind", "hospitals", "loss",
+	       "accuracy/r2", "auc/rmse", "seconds", "outcome", "not in the sum");
 }
 
 void tables_round(const struct json *round)
@@ -159,9 +172,9 @@ void tables_round(const struct json *round)
 	for (size_t i = 0; i < json_count(sites); i++)
 		in += strcmp(text(json_at(sites, i), "state"), "contributed") == 0;
 	snprintf(hospitals, sizeof hospitals, "%zu/%zu", in, json_count(sites));
-	printf("%7" PRId64 " %7" PRId64 "  %-10s %9s %9s %9s %9s %9.1f  %-9s", integer(round, "round"),
+	printf("%7" PRId64 " %7" PRId64 "  %-10s %9s %9s %11s %9s %9.1f  %-9s", integer(round, "round"),
 	       integer(round, "attempt"), text(round, "kind"), hospitals, figure(loss, round, "loss", 4),
-	       figure(accuracy, round, "accuracy", 3), figure(auc, round, "auc", 3),
+	       either(accuracy, round, "accuracy", "r2"), either(auc, round, "auc", "rmse"),
 	       (double)integer(round, "ms") / 1000.0, text(round, "outcome"));
 	for (size_t i = 0; i < json_count(sites); i++) {
 		const struct json *s = json_at(sites, i);

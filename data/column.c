@@ -166,6 +166,20 @@ enum err column_bind_feature(struct column *out, const struct csv_reader *csv, c
 	}
 	out->schema = s;
 	out->feature = f;
+	out->must_fill = s->fill == FILL_REFUSE;
+	out->report = report;
+	report->field = out->index + 1;
+	return e;
+}
+
+enum err column_bind_label(struct column *out, const struct csv_reader *csv, const struct source *source,
+                           const struct schema *s, const struct feature *label, struct feature_report *report,
+                           struct diag *why)
+{
+	enum err e = column_bind(out, csv, source, label->name, label->column, s->missing, why);
+
+	out->schema = s;
+	out->feature = label;
 	out->report = report;
 	report->field = out->index + 1;
 	return e;
@@ -296,7 +310,7 @@ enum err column_value(double *out, const struct column *c, const struct csv_read
 		                                       : level_of(out, c, csv, &cell, why);
 	if (e != OK)
 		return e;
-	if (isnan(*out) && c->schema->fill == FILL_REFUSE)
+	if (isnan(*out) && c->must_fill)
 		return csv_complain(csv, why, ERR_DATA, c->index,
 		                    "%s is missing, which the study's `fill: refuse` forbids", c->name);
 	dictionary_value(c->report, *out);

@@ -20,9 +20,10 @@ struct column {
 	struct codes levels; /* binary: negative, positive; categorical: the levels; split: train, test, validation */
 	double times, plus;
 
-	/* of a feature only */
+	/* of a feature or a numeric label only */
 	const struct schema *schema;
 	const struct feature *feature;
+	bool must_fill; /* a missing value is refused */
 	struct feature_report *report;
 };
 
@@ -37,12 +38,17 @@ enum err column_bind_feature(struct column *out, const struct csv_reader *csv, c
                              const struct schema *s, uint32_t feature, struct feature_report *report,
                              struct diag *why) MUST_USE;
 
+/* The same for a numeric label, which `fill` does not speak of. `label` is what schema_label_feature gave. */
+enum err column_bind_label(struct column *out, const struct csv_reader *csv, const struct source *source,
+                           const struct schema *s, const struct feature *label, struct feature_report *report,
+                           struct diag *why) MUST_USE;
+
 void column_free(struct column *c); /* accepts a zeroed one */
 
 /* The cell of the current row, recoded; false when it is missing. Borrowed until the next row. */
 bool column_token(struct token *out, const struct column *c, const struct csv_reader *csv);
 
-/* A feature's value in the current row: the number in the study's unit, the level's index, or NaN when it is missing.
+/* A feature's or numeric label's value in the current row: the number in the study's unit, the level's index, or NaN when it is missing.
  * Counts it in the report. ERR_DATA when it is not what the schema permits. */
 enum err column_value(double *out, const struct column *c, const struct csv_reader *csv, struct diag *why) MUST_USE;
 

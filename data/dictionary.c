@@ -26,6 +26,10 @@ void dictionary_init(struct dictionary *d, const struct schema *s)
 	*d = (struct dictionary){.schema = s};
 	for (int part = 0; part < PART_COUNT; part++)
 		d->classes[part] = mem_array(schema_classes(s), sizeof d->classes[part][0]);
+	if (s->label.type == COLUMN_NUMERIC) {
+		d->label = mem_array(1, sizeof *d->label);
+		d->label->lowest = d->label->highest = d->label->mean = NAN;
+	}
 	d->features = mem_array(s->feature_count, sizeof d->features[0]);
 	for (uint32_t i = 0; i < s->feature_count; i++) {
 		struct feature_report *r = &d->features[i];
@@ -43,6 +47,7 @@ void dictionary_free(struct dictionary *d)
 	for (uint32_t i = 0; d->features && i < d->schema->feature_count; i++)
 		free(d->features[i].levels);
 	free(d->features);
+	free(d->label);
 	*d = (struct dictionary){0};
 }
 
@@ -228,6 +233,10 @@ uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *cont
 
 	warn_parts(&l, d);
 	warn_dropped(&l, d);
+	if (d->schema->label.type == COLUMN_NUMERIC) {
+		const struct feature label = schema_label_feature(d->schema);
+		warn_feature(&l, &label, d->label);
+	}
 	for (uint32_t i = 0; i < d->schema->feature_count; i++)
 		warn_feature(&l, &d->schema->features[i], &d->features[i]);
 	return l.told;

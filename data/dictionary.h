@@ -4,7 +4,8 @@
  *
  * Rows are judged in this order, and a row that is dropped is not looked at further:
  *     patient id missing -> left out by the split column -> label missing -> features -> dropped by `fill: drop`
- * So the features' figures speak of all rows that have a patient, a part and a label.
+ * So the features' figures speak of all rows that have a patient, a part and a label, and a numeric label's of all that
+ * have a patient and a part.
  */
 #ifndef COHORT_DATA_DICTIONARY_H
 #define COHORT_DATA_DICTIONARY_H
@@ -43,6 +44,7 @@ struct dictionary {
 	uint64_t part_rows[PART_COUNT], part_patients[PART_COUNT]; /* of the rows kept */
 	uint64_t *classes
 		[PART_COUNT]; /* [schema_classes]: rows by label; for a binary label 0 = negative, 1 = positive */
+	struct feature_report *label; /* of a numeric label; NULL otherwise */
 	struct feature_report *features; /* [schema->feature_count] */
 };
 
@@ -58,7 +60,7 @@ uint64_t dictionary_patients(const struct dictionary *d);
 const char *dictionary_reason(enum dropped_reason r); /* "without a patient id", for people */
 
 /* Calls `sink` with one line for each thing a person should look at although the site can train: a label with one class
- * among the training rows, no training, validation (when the study has one) or test row, a feature that is constant or
+ * among the training rows, what is said of a numeric feature for a numeric label, no training, validation (when the study has one) or test row, a feature that is constant or
  * missing everywhere among the rows looked at, a range far too wide, values outside, unknown levels, dropped rows. How
  * many. */
 uint32_t dictionary_warnings(const struct dictionary *d, void (*sink)(void *context, const char *line), void *context);

@@ -43,8 +43,11 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 	uint32_t rows = t->part_rows[part];
 	uint32_t next = 0;
 
-	CHECK(scaling->inputs == schema_inputs(t->schema));
-	*out = (struct examples){.rows = rows, .width = scaling->inputs};
+	CHECK(scaling->inputs == schema_inputs(t->schema) && scaling->label_deviation > 0);
+	*out = (struct examples){.rows = rows,
+	                         .width = scaling->inputs,
+	                         .label_mean = scaling->label_mean,
+	                         .label_deviation = scaling->label_deviation};
 	out->inputs = vec_f32((size_t)rows * out->width);
 	out->labels = mem_array(rows, sizeof out->labels[0]);
 	out->table_rows = mem_array(rows, sizeof out->table_rows[0]);
@@ -52,7 +55,11 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 		if (t->parts[row] != part)
 			continue;
 		encode_row(out->inputs + (size_t)next * out->width, t->schema, scaling, table_row(t, row));
-		out->labels[next].class = t->classes[row];
+		if (t->values)
+			out->labels[next].value =
+				(float)((table_label(t, row) - scaling->label_mean) / scaling->label_deviation);
+		else
+			out->labels[next].class = t->classes[row];
 		out->table_rows[next] = row;
 		next++;
 	}

@@ -15,7 +15,8 @@
 struct examples {
 	uint32_t rows, width; /* width = schema_inputs */
 	float *inputs; /* [rows, width], aligned as base/vec.h */
-	union label_value *labels; /* [rows] */
+	union label_value *labels; /* [rows]; a number: (y - label_mean) / label_deviation */
+	double label_mean, label_deviation; /* the scaling's */
 	uint32_t *table_rows; /* [rows]: the row of the table each came from */
 };
 

@@ -28,6 +28,8 @@ uint32_t schema_inputs(const struct schema *s)
 
 uint32_t schema_classes(const struct schema *s)
 {
+	if (s->label.type == COLUMN_NUMERIC)
+		return 0;
 	return s->label.type == COLUMN_CATEGORICAL ? s->label.levels.count : 2;
 }
 
@@ -36,9 +38,22 @@ uint32_t schema_outputs(const struct schema *s)
 	return s->label.type == COLUMN_CATEGORICAL ? s->label.levels.count : 1;
 }
 
+struct feature schema_label_feature(const struct schema *s)
+{
+	const struct label *l = &s->label;
+
+	CHECK(l->type == COLUMN_NUMERIC);
+	return (struct feature){.name = l->name,
+	                        .column = l->column,
+	                        .unit = l->unit,
+	                        .type = COLUMN_NUMERIC,
+	                        .min = l->min,
+	                        .max = l->max};
+}
+
 uint32_t schema_statistics_length(const struct schema *s)
 {
-	uint32_t length = schema_classes(s);
+	uint32_t length = s->label.type == COLUMN_NUMERIC ? 3 : schema_classes(s);
 
 	for (uint32_t i = 0; i < s->feature_count; i++)
 		length += s->features[i].type == COLUMN_CATEGORICAL ? s->features[i].levels.count + 1 : 3;

@@ -47,7 +47,9 @@ struct feature {
 
 struct label {
 	const char *name, *column;
-	enum column_type type; /* binary or categorical */
+	enum column_type type;
+	double min, max; /* numeric: both finite, min < max */
+	const char *unit; /* numeric; "" when not given */
 	const char *positive, *negative; /* binary */
 	struct text_list levels; /* categorical: at least 3, two are binary */
 };
@@ -73,11 +75,15 @@ struct schema {
 
 uint32_t schema_feature_width(const struct feature *f); /* inputs of one feature, without its flag */
 uint32_t schema_inputs(const struct schema *s); /* the model's input width */
-uint32_t schema_classes(const struct schema *s); /* 2 for a binary label, else the number of levels */
-uint32_t schema_outputs(const struct schema *s); /* logits: 1 for binary, else the number of levels */
+uint32_t
+schema_classes(const struct schema *s); /* 2 for a binary label, 0 for a numeric one, else the number of levels */
+uint32_t schema_outputs(const struct schema *s); /* of the last layer: one for each level, 1 for any other label */
+
+/* A numeric label as if it were a feature, for what treats both alike; without codes for missing of its own. */
+struct feature schema_label_feature(const struct schema *s);
 
 /* Length of the statistics vector (data/standardize.h gives its order): a numeric feature has 3 sums, a binary one 2
- * levels and missing, a categorical one its levels and missing, the label its classes. */
+ * levels and missing, a categorical one its levels and missing, the label its classes or 3 sums. */
 uint32_t schema_statistics_length(const struct schema *s);
 
 /* What input `input` is called in exports: "age", "sex", "cp=2", and "age missing" for an indicator. Cut at `size`. */

@@ -163,6 +163,7 @@ static enum err check_feature(const struct complaint *c, const struct schema *s,
 static enum err check_label(const struct complaint *c, const struct schema *s)
 {
 	const struct label *l = &s->label;
+	struct feature label = {.min = l->min, .max = l->max};
 	struct codes missing = {0};
 	enum err e;
 
@@ -179,7 +180,7 @@ static enum err check_label(const struct complaint *c, const struct schema *s)
 	else if (l->type == COLUMN_BINARY)
 		e = check_binary(c, l->positive, l->negative, &missing, "data.label");
 	else
-		e = complain(c, "data.label", ".type", "a numeric label is not offered; use binary or categorical");
+		e = check_range(c, &label, "data.label");
 	codes_free(&missing);
 	return e;
 }

@@ -120,15 +120,21 @@ static enum err check_recodes(const struct check *c)
 	return OK;
 }
 
+static bool is_numeric(const struct schema *s, const char *name)
+{
+	const struct feature *f = find_feature(s, name);
+
+	return f ? f->type == COLUMN_NUMERIC : s->label.type == COLUMN_NUMERIC && strcmp(name, s->label.name) == 0;
+}
+
 static enum err check_convert(const struct check *c, uint32_t index)
 {
 	const struct source_convert *v = &c->source->converts[index];
-	const struct feature *f = find_feature(c->schema, v->name);
 	enum err e = check_known(c, "convert", v->name);
 
 	if (e != OK)
 		return e;
-	if (!f || f->type != COLUMN_NUMERIC)
+	if (!is_numeric(c->schema, v->name))
 		return complain(c, "convert", v->name, "\"%s\" is no numeric feature; use recode", v->name);
 	if (!isfinite(v->times) || !isfinite(v->plus) || v->times == 0)
 		return complain(c, "convert", v->name, "times %g and plus %g would lose the values", v->times, v->plus);

@@ -24,7 +24,7 @@ struct source_recode { /* recode: {sex: {m: "1"}}: one entry per pair; the first
 	const char *name, *from, *to;
 };
 
-struct source_convert { /* convert: {chol: {times: 38.67, plus: 0}}: numeric features only */
+struct source_convert { /* convert: {chol: {times: 38.67, plus: 0}}: numeric features and a numeric label */
 	const char *name;
 	double times, plus; /* the study's value = the file's * times + plus */
 };
@@ -57,7 +57,7 @@ struct source {
 struct source source_default(const char *name, const char *path);
 
 /* Holds it against the study: every name is one of the study's (the nearest is named otherwise), no name is mapped or
- * converted twice, conversions are of numeric features, finite and not by zero, the delimiter is possible and differs
+ * converted twice, conversions are of numbers, finite and not by zero, the delimiter is possible and differs
  * from the decimal mark. ERR_CONFIG; `field` receives the path of the culprit below client.yaml
  * ("sources.heart.columns.agee") for the caller to add line and column. */
 enum err source_check(const struct source *s, const struct schema *schema, char *field, size_t field_size,

@@ -58,6 +58,8 @@ void statistics_collect(double *out, const struct table *t)
 {
 	const struct schema *s = t->schema;
 	uint32_t length = schema_statistics_length(s);
+	bool numeric = s->label.type == COLUMN_NUMERIC;
+	struct feature label = numeric ? schema_label_feature(s) : (struct feature){0};
 	double *lost = mem_array(length, sizeof *lost);
 
 	memset(out, 0, length * sizeof *out);
@@ -70,22 +72,61 @@ void statistics_collect(double *out, const struct table *t)
 			add_cell(out + place, lost + place, &s->features[i], cells[i]);
 			place += places(&s->features[i]);
 		}
-		out[place + t->classes[row]] += 1;
+		if (numeric)
+			add_cell(out + place, lost + place, &label, t->values[row]);
+		else
+			out[place + t->classes[row]] += 1;
 	}
 	for (uint32_t i = 0; i < length; i++)
 		out[i] += lost[i];
 	free(lost);
 }
 
-static const double *label_counts(const struct schema *s, const double *sums)
+static bool is_numeric(const struct schema *s)
 {
-	return sums + schema_statistics_length(s) - schema_classes(s);
+	return s->label.type == COLUMN_NUMERIC;
+}
+
+/* The label's places: its counts, or present, sum, sum of squares. */
+static const double *label_sums(const struct schema *s, const double *sums)
+{
+	return sums + schema_statistics_length(s) - (is_numeric(s) ? 3 : schema_classes(s));
+}
+
+/* What the sums say of one input among the rows that have it: x in raw units, within the study's range whatever the
+ * sums hold. */
+struct moments {
+	double mean, deviation;
+};
+
+static struct moments numeric_moments(const struct feature *f, const double *sums)
+{
+	struct moments m = {table_middle(f), 0};
+	double n = sums[0];
+
+	if (n <= 0)
+		return m;
+	double mean = fmin(fmax(sums[1] / n, -1), 1); /* as of any u, and of what a hostile site adds to the sums */
+	double variance = fmin(sums[2] / n, 1) - mean * mean; /* of a constant it may be negative by a rounding */
+	m.mean += mean * half_range(f);
+	if (variance >= SCALING_CONSTANT * SCALING_CONSTANT)
+		m.deviation = sqrt(variance) * half_range(f);
+	return m;
+}
+
+static struct moments label_moments(const struct schema *s, const double *sums)
+{
+	const struct feature label = schema_label_feature(s);
+	struct moments m = numeric_moments(&label, label_sums(s, sums));
+
+	m.mean = fmin(fmax(m.mean, label.min), label.max); /* of a far range, rounding may pass its end */
+	return m;
 }
 
 double statistics_rows(const struct schema *s, const double *sums)
 {
-	const double *counts = label_counts(s, sums);
-	double rows = 0;
+	const double *counts = label_sums(s, sums);
+	double rows = is_numeric(s) ? counts[0] : 0;
 
 	for (uint32_t i = 0; i < schema_classes(s); i++)
 		rows += counts[i];
@@ -94,11 +135,13 @@ double statistics_rows(const struct schema *s, const double *sums)
 
 enum err statistics_check(const struct schema *s, const double *sums, struct diag *why)
 {
-	const double *counts = label_counts(s, sums);
+	const double *counts = label_sums(s, sums);
 	uint32_t seen = 0;
 
 	for (uint32_t i = 0; i < schema_classes(s); i++)
 		seen += counts[i] > 0;
+	if (is_numeric(s) && counts[0] > 0)
+		seen = label_moments(s, sums).deviation > 0 ? 2 : 1;
 	if (seen == 0)
 		return diag_set(why, ERR_DATA, "no hospital has a training row");
 	if (seen == 1)
@@ -127,9 +170,15 @@ static bool is_possible(const struct feature *f, const double *sums, double rows
 
 enum err statistics_possible(const struct schema *s, const double *sums, struct diag *why)
 {
-	const double *counts = label_counts(s, sums);
+	const double *counts = label_sums(s, sums);
 	double rows = statistics_rows(s, sums);
 
+	if (is_numeric(s)) {
+		const struct feature label = schema_label_feature(s);
+
+		if (!is_possible(&label, counts, rows))
+			return diag_set(why, ERR_DATA, "the statistics of %s are not those of any rows", s->label.name);
+	}
 	for (uint32_t i = 0; i < schema_classes(s); i++)
 		if (counts[i] < 0)
 			return diag_set(why, ERR_DATA, "the statistics count a negative number of rows by label (%s)",
@@ -145,27 +194,6 @@ enum err statistics_possible(const struct schema *s, const double *sums, struct 
 }
 
 /* ---- scaling */
-
-/* What the sums say of one input among the rows that have it: x in raw units, within the study's range whatever the
- * sums hold. */
-struct moments {
-	double mean, deviation;
-};
-
-static struct moments numeric_moments(const struct feature *f, const double *sums)
-{
-	struct moments m = {table_middle(f), 0};
-	double n = sums[0];
-
-	if (n <= 0)
-		return m;
-	double mean = fmin(fmax(sums[1] / n, -1), 1); /* as of any u, and of what a hostile site adds to the sums */
-	double variance = fmin(sums[2] / n, 1) - mean * mean; /* of a constant it may be negative by a rounding */
-	m.mean += mean * half_range(f);
-	if (variance >= SCALING_CONSTANT * SCALING_CONSTANT)
-		m.deviation = sqrt(variance) * half_range(f);
-	return m;
-}
 
 /* An input that is 1 in `ones` of `n` rows and 0 in the others. */
 static struct moments share_moments(double ones, double n)
@@ -211,6 +239,7 @@ static void scaling_init(struct scaling *out, uint32_t inputs)
 	out->mean = mem_array(inputs, sizeof *out->mean);
 	out->deviation = mem_array(inputs, sizeof *out->deviation);
 	out->fill = mem_array(inputs, sizeof *out->fill);
+	out->label_deviation = 1;
 }
 
 void scaling_from_statistics(struct scaling *out, const struct schema *s, const double *sums)
@@ -221,6 +250,11 @@ void scaling_from_statistics(struct scaling *out, const struct schema *s, const 
 	uint32_t indicator = inputs - s->feature_count; /* of the first feature, with mean_and_flag */
 
 	scaling_init(out, inputs);
+	if (is_numeric(s)) {
+		struct moments label = label_moments(s, sums);
+		out->label_mean = label.mean;
+		out->label_deviation = label.deviation;
+	}
 	for (uint32_t i = 0; i < s->feature_count; i++) {
 		const struct feature *f = &s->features[i];
 		bool scaled = s->scale != SCALE_NONE && !f->unscaled;
@@ -246,6 +280,18 @@ enum err scaling_from_arrays(struct scaling *out, const struct schema *s, const 
 	memcpy(out->mean, mean, inputs * sizeof *mean);
 	memcpy(out->deviation, deviation, inputs * sizeof *deviation);
 	memcpy(out->fill, fill, inputs * sizeof *fill);
+	return OK;
+}
+
+enum err scaling_set_label(struct scaling *out, const struct schema *s, double mean, double deviation, struct diag *why)
+{
+	const struct label *l = &s->label;
+
+	if (!(mean >= l->min && mean <= l->max && deviation > 0 && deviation <= l->max - l->min))
+		return diag_set(why, ERR_DATA, "label %s: mean %g and deviation %g are no scaling of %g to %g", l->name,
+		                mean, deviation, l->min, l->max);
+	out->label_mean = mean;
+	out->label_deviation = deviation;
 	return OK;
 }
 

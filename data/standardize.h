@@ -6,6 +6,7 @@
  *     binary       negative, positive, missing          counts
  *     categorical  level 0, ..., level L-1, missing     counts
  *     label        class 0, ..., class C-1              counts; their sum is the number of training rows
+ *     or, numeric  present, sum of u, sum of u^2        present is the number of training rows
  * Rows are counted, not patients.
  *
  * The scaling has three numbers per input (schema.h gives the inputs' order):
@@ -17,6 +18,8 @@
  *                          value becomes 0
  *     scale none           mean 0, deviation 1, fill = the mean in raw units; so too every input of a feature with
  *                          `scale: none`, its indicator included
+ * A numeric label y is learnt as t = (y - mean) / deviation with mean and deviation of all sites' training rows, whatever
+ * the scale of inputs: there is one output for all sites.
  * An input whose deviation is below SCALING_CONSTANT of its half range (for levels and indicators: below it) is
  * constant, and deviation 0 is stored. A feature that is missing everywhere has mean = fill = mid range (share 0 for
  * levels), deviation 0.
@@ -38,7 +41,7 @@ void statistics_collect(double *out, const struct table *t);
 double statistics_rows(const struct schema *s, const double *sums); /* training rows */
 
 /* What the federation's sums must hold before anyone trains: a training row exists, and at least two classes of the
- * label among them ("every hospital's training rows have the same label"). ERR_DATA. Not for one site's own
+ * label among them, or a deviation of a numeric one ("every hospital's training rows have the same label"). ERR_DATA. Not for one site's own
  * statistics. */
 enum err statistics_check(const struct schema *s, const double *sums, struct diag *why) MUST_USE;
 
@@ -50,6 +53,8 @@ enum err statistics_possible(const struct schema *s, const double *sums, struct 
 struct scaling {
 	uint32_t inputs;
 	double *mean, *deviation, *fill; /* [inputs] each; owned */
+	double label_mean,
+		label_deviation; /* of a numeric label; 0 and 1 otherwise. From one site's statistics the deviation may be 0 */
 };
 
 /* From summed statistics (scale global and none) or from the site's own (scale site). */
@@ -59,6 +64,10 @@ void scaling_from_statistics(struct scaling *out, const struct schema *s, const 
  * is not finite, or a deviation is negative. */
 enum err scaling_from_arrays(struct scaling *out, const struct schema *s, const double *mean, const double *deviation,
                              const double *fill, uint32_t inputs, struct diag *why) MUST_USE;
+/* What came from outside for a numeric label. ERR_DATA unless the mean lies in its range, and the deviation is above 0 and not
+ * above the range. */
+enum err scaling_set_label(struct scaling *out, const struct schema *s, double mean, double deviation,
+                           struct diag *why) MUST_USE;
 void scaling_free(struct scaling *s); /* accepts a zeroed one */
 
 #endif

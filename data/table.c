@@ -22,6 +22,7 @@ struct loader {
 	struct csv_reader *csv;
 	struct column *features;
 	struct column label, patient, part; /* patient and part only when the study has such columns */
+	struct feature numeric; /* the label, when it is a number */
 	struct patients patients;
 	float *cells; /* the row being read */
 	struct diag *why;
@@ -34,6 +35,7 @@ struct verdict {
 	struct hash patient; /* meaningful when a patient column or the split asks for it */
 	enum split_part part;
 	uint32_t class;
+	double value; /* of a numeric label */
 };
 
 /* ---- columns */
@@ -41,6 +43,12 @@ struct verdict {
 static enum err bind_label(struct loader *l)
 {
 	const struct label *label = &l->schema->label;
+
+	if (label->type == COLUMN_NUMERIC) {
+		l->numeric = schema_label_feature(l->schema);
+		return column_bind_label(&l->label, l->csv, l->source, l->schema, &l->numeric,
+		                         l->table->dictionary.label, l->why);
+	}
 	enum err e = column_bind(&l->label, l->csv, l->source, label->name, label->column, l->schema->missing, l->why);
 
 	if (label->type == COLUMN_CATEGORICAL) {
@@ -141,11 +149,23 @@ static void judge_part(struct loader *l, struct verdict *v)
 		v->part = parts[found];
 }
 
+/* A value made missing by `outside` leaves the row out, as an empty cell does. */
+static enum err judge_number(struct loader *l, struct verdict *v)
+{
+	enum err e = column_value(&v->value, &l->label, l->csv, l->why);
+
+	if (e == OK && isnan(v->value))
+		drop(v, DROPPED_NO_LABEL);
+	return e;
+}
+
 /* An unknown class is refused whatever the study's `outside` says: to drop such rows would change the question. */
 static enum err judge_label(struct loader *l, struct verdict *v)
 {
 	struct token cell;
 
+	if (l->schema->label.type == COLUMN_NUMERIC)
+		return judge_number(l, v);
 	if (!column_token(&cell, &l->label, l->csv)) {
 		drop(v, DROPPED_NO_LABEL);
 		return OK;
@@ -184,6 +204,8 @@ static void resize(struct table *t, uint32_t capacity)
 {
 	t->cells = mem_resize(t->cells, (size_t)capacity * t->schema->feature_count, sizeof t->cells[0]);
 	t->classes = mem_resize(t->classes, capacity, sizeof t->classes[0]);
+	if (t->schema->label.type == COLUMN_NUMERIC)
+		t->values = mem_resize(t->values, capacity, sizeof t->values[0]);
 	t->patients = mem_resize(t->patients, capacity, sizeof t->patients[0]);
 	t->parts = mem_resize(t->parts, capacity, sizeof t->parts[0]);
 	t->records = mem_resize(t->records, capacity, sizeof t->records[0]);
@@ -217,11 +239,14 @@ static enum err keep(struct loader *l, const struct verdict *v)
 		return e;
 	memcpy(t->cells + (size_t)t->rows * features, l->cells, features * sizeof l->cells[0]);
 	t->classes[t->rows] = (uint16_t)v->class;
+	if (t->values)
+		t->values[t->rows] = (float)(v->value - table_middle(&l->numeric));
 	t->parts[t->rows] = (uint8_t)v->part;
 	t->records[t->rows] = (uint32_t)csv_rows(l->csv);
 	t->rows++;
 	t->part_rows[v->part]++;
-	t->dictionary.classes[v->part][v->class]++;
+	if (!t->values)
+		t->dictionary.classes[v->part][v->class]++;
 	return OK;
 }
 
@@ -316,11 +341,13 @@ void table_drop_rows(struct table *t)
 {
 	free(t->cells);
 	free(t->classes);
+	free(t->values);
 	free(t->patients);
 	free(t->parts);
 	free(t->records);
 	t->cells = NULL;
 	t->classes = NULL;
+	t->values = NULL;
 	t->patients = NULL;
 	t->parts = NULL;
 	t->records = NULL;
@@ -336,6 +363,7 @@ void table_free(struct table *t)
 {
 	free(t->cells);
 	free(t->classes);
+	free(t->values);
 	free(t->patients);
 	free(t->parts);
 	free(t->records);

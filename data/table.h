@@ -6,7 +6,8 @@
  *                                                 not of an offset (a year, a time stamp); NaN = missing
  *                                    binary       0 negative, 1 positive; NaN = missing
  *                                    categorical  index of the level; NaN = missing
- *   classes [rows]                      label: 0 negative, 1 positive, or the index of the level
+ *   classes [rows]                      label: 0 negative, 1 positive, or the index of the level; 0 when it is numeric
+ *   values  [rows] float                numeric label: y - (min + max) / 2; otherwise there are none
  *   parts   [rows]                      train, validation, test
  *   patients[rows]                      patient number within this table, from 0 in order of appearance
  *   records [rows]                      number of the row in the file, from 1 for the first after the header
@@ -27,6 +28,7 @@ struct table {
 	uint32_t rows, capacity;
 	float *cells;
 	uint16_t *classes;
+	float *values; /* NULL unless the label is numeric */
 	uint32_t *patients;
 	uint8_t *parts; /* enum split_part */
 	uint32_t *records; /* CSV_ROWS_MAX fits; 0 for a row that was in no file */
@@ -67,6 +69,12 @@ static inline const float *table_row(const struct table *t, uint32_t row)
 static inline double table_middle(const struct feature *f)
 {
 	return (f->min + f->max) / 2;
+}
+
+/* A row's numeric label in the study's unit. */
+static inline double table_label(const struct table *t, uint32_t row)
+{
+	return (double)t->values[row] + (t->schema->label.min + t->schema->label.max) / 2;
 }
 
 /* A numeric cell in the study's unit (NaN = missing); a level's index otherwise. */

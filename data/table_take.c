@@ -11,6 +11,8 @@ void table_make(struct table *out, const struct schema *schema, uint32_t rows)
 	*out = (struct table){.schema = schema, .rows = rows, .capacity = rows};
 	out->cells = mem_array((size_t)rows * schema->feature_count, sizeof out->cells[0]);
 	out->classes = mem_array(rows, sizeof out->classes[0]);
+	if (schema->label.type == COLUMN_NUMERIC)
+		out->values = mem_array(rows, sizeof out->values[0]);
 	out->patients = mem_array(rows, sizeof out->patients[0]);
 	out->parts = mem_array(rows, sizeof out->parts[0]);
 	out->records = mem_array(rows, sizeof out->records[0]);
@@ -78,6 +80,8 @@ void table_take(struct table *out, const struct table *whole, const uint32_t *ro
 		CHECK(rows[i] < whole->rows);
 		memcpy(out->cells + (size_t)i * features, table_row(whole, rows[i]), features * sizeof out->cells[0]);
 		out->classes[i] = whole->classes[rows[i]];
+		if (out->values)
+			out->values[i] = whole->values[rows[i]];
 		out->parts[i] = whole->parts[rows[i]];
 		out->records[i] = whole->records[rows[i]];
 	}

@@ -108,6 +108,8 @@ static double softmax_row(const real *z, uint32_t classes, uint32_t label)
 
 double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union label_value label)
 {
+	if (kind == LOSS_SQUARED_ERROR)
+		return ((double)z[0] - label.value) * ((double)z[0] - label.value);
 	return kind == LOSS_BINARY_CROSS_ENTROPY ? binary_row(z[0], label.class) : softmax_row(z, outputs, label.class);
 }
 
@@ -135,6 +137,13 @@ static double softmax_row_backward(real *dz, const real *z, uint32_t classes, ui
 	return loss + log(sum);
 }
 
+static double squared_row_backward(real *dz, real z, float t)
+{
+	double error = (double)z - t;
+	*dz = (real)(2 * error);
+	return error * error;
+}
+
 double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
                      uint32_t rows)
 {
@@ -143,7 +152,8 @@ double loss_backward(real *dz, enum loss_kind kind, const real *z, uint32_t outp
 		return binary_backward(dz, z, labels, rows);
 	for (uint32_t r = 0; r < rows; r++) {
 		size_t at = (size_t)r * outputs;
-		sum += softmax_row_backward(dz + at, z + at, outputs, labels[r].class);
+		sum += kind == LOSS_SQUARED_ERROR ? squared_row_backward(dz + at, z[at], labels[r].value)
+		                                  : softmax_row_backward(dz + at, z + at, outputs, labels[r].class);
 	}
 	return sum;
 }

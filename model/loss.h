@@ -5,6 +5,7 @@
  *   binary cross-entropy    l = softplus(z) - y z = max(z, 0) - y z + log(1 + exp(-|z|))      dl/dz = sigmoid(z) - y
  *   softmax cross-entropy   l = log sum_k exp(z_k) - z_label                                dl/dz_k = softmax(z)_k -
  *   [k = label]
+ *   squared error           l = (z - t)^2, t the scaled label (PyTorch's MSELoss before its mean)       dl/dz = 2 (z - t)
  *
  * softmax is taken after subtracting the row's largest logit. Losses are summed in double, gradients are `real`.
  * A NaN logit gives a NaN loss and gradient: it fails closed where parameters are checked (model/train.h).
@@ -16,7 +17,8 @@
 #include "model/real.h"
 #include "model/spec.h"
 
-/* One row's loss, >= 0. z[outputs]; binary: outputs is 1 and the class 0 or 1; otherwise class < outputs (CHECK). */
+/* One row's loss, >= 0. z[outputs]; binary and squared error: outputs is 1; binary: the class is 0 or 1; softmax: class < outputs
+ * (CHECK). */
 double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union label_value label);
 
 /* Sum over rows of the loss of z[rows, outputs]. */

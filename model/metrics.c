@@ -7,19 +7,19 @@
 
 static void check_shape(struct metrics_shape shape)
 {
-	CHECK(shape.classes >= 2);
-	CHECK(shape.classes > 2 || (shape.bins >= 2 && shape.bins % 2 == 0 && shape.bins <= BINS_MAX));
+	CHECK(shape.classes != 1 && (shape.classes > 0 || shape.half > 0));
+	CHECK(shape.classes != 2 || (shape.bins >= 2 && shape.bins % 2 == 0 && shape.bins <= BINS_MAX));
 }
 
 size_t metrics_counts_length(struct metrics_shape shape)
 {
 	check_shape(shape);
-	return shape.classes == 2 ? 2 * (size_t)shape.bins : (size_t)shape.classes * shape.classes;
+	return spec_counts_length(shape);
 }
 
 uint32_t metrics_outputs(struct metrics_shape shape)
 {
-	return shape.classes == 2 ? 1 : shape.classes;
+	return shape.classes <= 2 ? 1 : shape.classes;
 }
 
 /* ---- adding rows */
@@ -47,18 +47,43 @@ static uint32_t class_of(const float *logits, uint32_t classes)
 	return best;
 }
 
+/* fmin and fmax pass over a NaN, which so becomes -1. */
+static double cut(double u)
+{
+	return fmin(fmax(u, -1), 1);
+}
+
+static void add_number(double *sums, struct metrics_shape shape, float output, float label)
+{
+	double truth = cut((shape.mean + shape.deviation * label - shape.middle) / shape.half);
+	double e = cut((shape.mean + shape.deviation * output - shape.middle) / shape.half) - truth;
+	sums[0]++;
+	sums[1] += truth;
+	sums[2] += truth * truth;
+	sums[3] += e * e;
+	sums[4] += fabs(e);
+}
+
+static enum loss_kind loss_of(struct metrics_shape shape)
+{
+	if (shape.classes == 0)
+		return LOSS_SQUARED_ERROR;
+	return shape.classes == 2 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY;
+}
+
 void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
                  const union label_value *labels, uint32_t rows)
 {
 	check_shape(shape);
-	bool binary = shape.classes == 2;
-	enum loss_kind kind = binary ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY;
+	enum loss_kind kind = loss_of(shape);
 	uint32_t outputs = metrics_outputs(shape);
 	double sum = 0;
 	for (uint32_t r = 0; r < rows; r++, logits += outputs) {
 		double loss = loss_row(kind, logits, outputs, labels[r]);
 		sum += loss < METRICS_LOSS_MAX ? loss : METRICS_LOSS_MAX;
-		if (binary)
+		if (shape.classes == 0)
+			add_number(counts, shape, logits[0], labels[r].value);
+		else if (shape.classes == 2)
 			counts[(size_t)labels[r].class * shape.bins + bin_of(logits[0], shape.bins)]++;
 		else
 			counts[(size_t)labels[r].class * shape.classes + class_of(logits, shape.classes)]++;

@@ -3,6 +3,10 @@
  *
  *   binary        counts = | negatives: bins | positives: bins |          rows by bin of their score
  *   categorical   counts = | truth 0: classes | truth 1: classes | ...    rows by truth and prediction (argmax)
+ *   numeric       counts = rows, sum u, sum u^2, sum e^2, sum |e|         u: label, e: prediction - label
+ *
+ * Of a numeric label, u and e are in units of half its range: u = (y - middle) / half in [-1, 1], the prediction
+ * mean + deviation * output is cut to the range as well, so |e| <= 2 and e^2 <= 4.
  *
  * The score of a logit z is sigmoid(z / 2), bin = floor(bins * score), the last bin takes 1. Half the logit, because
  * a trained model's probabilities crowd at 0 and 1: with sigmoid(z) and 16 bins everything beyond |z| = 2.7 is one
@@ -29,19 +33,16 @@
 /* A row's loss is cut here, so that a sum of n rows is at most 32 n and fits the fixed point of the contribution. */
 #define METRICS_LOSS_MAX LOSS_PER_ROW_MAX
 
-struct metrics_shape {
-	uint32_t classes; /* 2: binary, one logit; more: one logit per class */
-	uint32_t bins; /* binary: even, 2 .. BINS_MAX; else unused */
-};
-
 /* Undefined ones are NAN: no rows (all), one class missing (auc, recall), nothing predicted positive (precision),
- * more than two classes (auc, brier). `loss` is the log loss: the mean of -log p(truth). Brier (1950): mean (p - y)^2. For more than two classes precision, recall and f1 are macro averages over the classes
+ * more than two classes (auc, brier), numbers (all but rows, loss and the last three), classes (these). `loss` is the log loss: the mean of -log p(truth);
+ * of a number the mean squared error in units of the deviation that the model learnt with. Brier (1950): mean (p - y)^2. For more than two classes precision, recall and f1 are macro averages over the classes
  * that occur as truth or prediction, an undefined ratio counting 0 there (as scikit-learn does). */
 struct metrics {
 	double rows;
 	double loss, accuracy, precision, recall, f1, auc;
 	double brier;
-	double r2, rmse, mae;
+	double r2; /* 1 - sum e^2 / sum (y - mean of these rows' y)^2; NAN when the labels do not vary */
+	double rmse, mae; /* square root of the mean e^2, mean |e|, in the label's unit */
 };
 /* All of them undefined. */
 #define METRICS_NONE                                                                                                   \
@@ -69,15 +70,16 @@ struct calibration_point {
 };
 #define CALIBRATION_POINTS 10
 struct calibration {
-	bool known; /* false: more than two classes, or no rows */
+	bool known; /* false: not a binary label, or no rows */
 	struct calibration_point points[CALIBRATION_POINTS];
 };
 
-size_t metrics_counts_length(struct metrics_shape shape); /* 2 * bins, or classes^2 */
-uint32_t metrics_outputs(struct metrics_shape shape); /* logits per row: 1 for binary, else classes */
+size_t metrics_counts_length(struct metrics_shape shape); /* spec_counts_length, of a shape that is one (CHECK) */
+uint32_t metrics_outputs(struct metrics_shape shape); /* logits per row: classes, or 1 for binary and numeric */
 
-/* Adds rows: *loss_sum += sum of min(loss, METRICS_LOSS_MAX), counts[i] += 1 each. logits[rows, metrics_outputs],
- * classes of labels below shape.classes (CHECK). A NaN logit costs METRICS_LOSS_MAX and lies in the lowest bin. */
+/* Adds rows: *loss_sum += sum of min(loss, METRICS_LOSS_MAX), counts[i] += 1 each (or the row's sums). logits[rows, metrics_outputs],
+ * classes of labels below shape.classes (CHECK). A NaN logit costs METRICS_LOSS_MAX and lies in the lowest bin; a NaN
+ * prediction is the lowest. */
 void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
                  const union label_value *labels, uint32_t rows);
 
@@ -91,7 +93,7 @@ bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const dou
 /* The calibration curve of a binary label. */
 void metrics_calibration(struct calibration *out, struct metrics_shape shape, const double *counts);
 
-/* Is `a` strictly better than `b` in "auc", "accuracy", "f1" (larger) or "loss" (smaller)? Any number is better than
+/* Is `a` strictly better than `b` in "auc", "accuracy", "f1", "r2" (larger), "loss" or "rmse" (smaller)? Any number is better than
  * NAN; NAN is better than nothing. Another name is a CHECK: metrics_is_name tells. */
 bool metrics_better(const struct metrics *a, const struct metrics *b, const char *name);
 bool metrics_is_name(const char *name);

@@ -85,12 +85,27 @@ static void categorical_figures(struct metrics *m, const double *counts, uint32_
 	m->f1 = ratio(f1, occurring);
 }
 
+/* Below it, per row, the fixed-point steps of a sum over many sites could pass for a variance. */
+#define VARIANCE_MIN 1e-10
+
+/* The sums may be any numbers: they came from the network. */
+static void numeric_figures(struct metrics *m, const double *sums, double half)
+{
+	double variance = ratio(sums[2] - sums[1] * sums[1] / m->rows, m->rows),
+	       squared = ratio(fmax(sums[3], 0), m->rows);
+	m->r2 = variance > VARIANCE_MIN ? 1 - squared / variance : NAN;
+	m->rmse = half * sqrt(squared);
+	m->mae = half * ratio(fmax(sums[4], 0), m->rows);
+}
+
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts)
 {
 	*out = METRICS_NONE;
-	out->rows = sum_of(counts, metrics_counts_length(shape));
+	out->rows = shape.classes == 0 ? counts[0] : sum_of(counts, metrics_counts_length(shape));
 	out->loss = ratio(loss_sum, out->rows);
-	if (shape.classes == 2)
+	if (shape.classes == 0)
+		numeric_figures(out, counts, shape.half);
+	else if (shape.classes == 2)
 		binary_figures(out, counts, shape.bins);
 	else
 		categorical_figures(out, counts, shape.classes);
@@ -148,6 +163,10 @@ static bool figure(double *out, const struct metrics *m, const char *name)
 		*out = m->accuracy;
 	else if (strcmp(name, "f1") == 0)
 		*out = m->f1;
+	else if (strcmp(name, "r2") == 0)
+		*out = m->r2;
+	else if (strcmp(name, "rmse") == 0)
+		*out = -m->rmse;
 	else if (strcmp(name, "loss") == 0)
 		*out = -m->loss;
 	else

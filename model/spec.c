@@ -137,7 +137,7 @@ void spec_layer_text(char out[SPEC_LAYER_SIZE], const struct layer *l)
 		snprintf(out, SPEC_LAYER_SIZE, "%s", names[l->kind]);
 }
 
-enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why)
+enum err spec_end(struct model_spec *s, enum loss_kind loss, uint32_t outputs, struct diag *why)
 {
 	char text[SPEC_LAYER_SIZE];
 	if (s->layer_count == 0)
@@ -154,7 +154,7 @@ enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why)
 		return diag_set(why, ERR_DATA, "the last layer is \"%s\"; this label needs \"dense %u\"", text,
 		                outputs);
 	s->outputs = outputs;
-	s->loss = outputs == 1 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY;
+	s->loss = loss;
 	return OK;
 }
 
@@ -166,14 +166,19 @@ uint32_t spec_dropouts(const struct model_spec *s)
 	return count;
 }
 
-uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins)
+size_t spec_counts_length(struct metrics_shape shape)
 {
-	return s->loss == LOSS_BINARY_CROSS_ENTROPY ? 2 * bins : s->outputs * s->outputs;
+	if (shape.classes == 0)
+		return SPEC_NUMERIC_SUMS;
+	return shape.classes == 2 ? 2 * (size_t)shape.bins : (size_t)shape.classes * shape.classes;
 }
 
 const char *spec_link(const struct model_spec *s)
 {
-	return s->loss == LOSS_BINARY_CROSS_ENTROPY ? "sigmoid" : "softmax";
+	static const char *const links[] = {[LOSS_BINARY_CROSS_ENTROPY] = "sigmoid",
+	                                    [LOSS_SOFTMAX_CROSS_ENTROPY] = "softmax",
+	                                    [LOSS_SQUARED_ERROR] = "identity"};
+	return links[s->loss];
 }
 
 void spec_put_layers(struct buf *out, const struct model_spec *s)

@@ -27,7 +27,7 @@ struct layer {
 	double share; /* dropout: of the values that training sets to 0 */
 };
 
-enum loss_kind { LOSS_BINARY_CROSS_ENTROPY, LOSS_SOFTMAX_CROSS_ENTROPY };
+enum loss_kind { LOSS_BINARY_CROSS_ENTROPY, LOSS_SOFTMAX_CROSS_ENTROPY, LOSS_SQUARED_ERROR };
 enum init_kind { INIT_HE, INIT_ZERO, INIT_FILE, INIT_XAVIER, INIT_GAUSSIAN };
 
 struct model_spec {
@@ -73,16 +73,25 @@ void spec_begin(struct model_spec *s, uint32_t inputs);
  * built yet" for conv, or what is wrong with the number; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
 
-/* Closes it for a label with `outputs` logits: the last layer must be dense with exactly that width. */
-enum err spec_end(struct model_spec *s, uint32_t outputs, struct diag *why) MUST_USE;
+/* Closes it for a label with that loss and `outputs` logits: the last layer must be dense with exactly that width. */
+enum err spec_end(struct model_spec *s, enum loss_kind loss, uint32_t outputs, struct diag *why) MUST_USE;
 
 uint32_t spec_dropouts(const struct model_spec *s); /* how many layers are dropout */
 
-/* Length of the metric counts of one part (model/metrics.h gives their order): two score histograms of `bins` for a
- * binary label, otherwise the confusion matrix, outputs x outputs. */
-uint32_t spec_counts_length(const struct model_spec *s, uint32_t bins);
+/* What the figures of a part are made of; it follows from the label. */
+struct metrics_shape {
+	uint32_t classes; /* 2: binary, one logit; more: one logit per class; 0: numeric, one output */
+	uint32_t bins; /* binary: even, 2 .. BINS_MAX; else unused */
+	double middle, half; /* numeric: middle of the label's range, and half of its width, in raw units */
+	double mean, deviation; /* numeric: the model's, y = mean + deviation * output; needed where rows are added */
+};
 
-/* What follows the logits, from the label's kind: "sigmoid" or "softmax". */
+/* Length of the sums of one part, beside the loss (model/metrics.h gives their order): two score histograms of `bins` for
+ * a binary label, the confusion matrix of several classes, SPEC_NUMERIC_SUMS for a number. */
+#define SPEC_NUMERIC_SUMS 5
+size_t spec_counts_length(struct metrics_shape shape);
+
+/* What follows the logits, from the label's kind: "sigmoid", "softmax" or "identity". */
 const char *spec_link(const struct model_spec *s);
 
 /* One layer as spec_add_layer reads it. */

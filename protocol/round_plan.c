@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SQUARED_ERROR_MAX 4.0 /* e lies in [-2, 2] (model/metrics.h) */
 #define WORD_MAX 2147483647u /* 2^31 - 1, the largest sum of a count */
 
 void round_plan_free(struct round_plan *p)
@@ -52,12 +53,21 @@ static enum err layout_train(struct layout *l, const struct study *s, struct dia
 	return e ? e : layout_add(l, SEGMENT_WEIGHT, CODING_COUNT, 1, cap, why);
 }
 
+enum segment_kind round_plan_figures(const struct study *s)
+{
+	return s->schema.label.type == COLUMN_NUMERIC ? SEGMENT_ERRORS : SEGMENT_COUNTS;
+}
+
 static enum err layout_evaluate(struct layout *l, const struct study *s, uint32_t row_cap, struct diag *why)
 {
 	/* Validation and test, whether or not the study has a validation part: one shape for all. */
 	enum err e = layout_add(l, SEGMENT_LOSS, CODING_WIDE, 2, row_cap * LOSS_PER_ROW_MAX, why);
-	uint32_t counts = 2 * spec_counts_length(&s->model, s->bins);
-	return e ? e : layout_add(l, SEGMENT_COUNTS, CODING_COUNT, counts, row_cap, why);
+	uint32_t sums = 2 * (uint32_t)spec_counts_length(study_shape(s));
+	if (!e && round_plan_figures(s) == SEGMENT_ERRORS)
+		e = layout_add(l, SEGMENT_ERRORS, CODING_WIDE, sums, row_cap * SQUARED_ERROR_MAX, why);
+	else if (!e)
+		e = layout_add(l, SEGMENT_COUNTS, CODING_COUNT, sums, row_cap, why);
+	return e;
 }
 
 enum err round_plan_layout(struct layout *out, const struct study *s, unsigned asks, uint32_t sites, struct diag *why)

@@ -22,6 +22,8 @@
  *                   weight       count     1                                 training.weights.cap (1 when equal)
  *     evaluate      loss         wide      2: validation, test               row cap * LOSS_PER_ROW_MAX
  *                   counts       count     2 * spec_counts_length            row cap
+ *                   or, of a numeric label:
+ *                   errors       wide      2 * SPEC_NUMERIC_SUMS             4 * row cap
  */
 #ifndef COHORT_PROTOCOL_ROUND_PLAN_H
 #define COHORT_PROTOCOL_ROUND_PLAN_H
@@ -62,6 +64,9 @@ uint32_t round_plan_row_cap(const struct study *s, uint32_t sites);
 /* The layout of the contribution, which coordinator and sites compute for themselves. ERR_LIMIT when n sites could overflow it. */
 enum err round_plan_layout(struct layout *out, const struct study *s, unsigned asks, uint32_t sites,
                            struct diag *why) MUST_USE;
+
+/* The segment that the sums of model/metrics.h travel in: SEGMENT_COUNTS, or SEGMENT_ERRORS of a numeric label. */
+enum segment_kind round_plan_figures(const struct study *s);
 
 /* What a site checks before it does anything: the hash is the approved study's, step and asks are what the rule gives, a
  * model is named when (and only when) the step has one, sites are ascending, hold `self`, and can make a round (plan_check),

@@ -218,6 +218,17 @@ void study_seed(struct study *s, uint64_t seed)
 		hash_fields(&s->draws, NULL, "COHRTsed", fields, sizeof fields / sizeof fields[0]);
 }
 
+struct metrics_shape study_shape(const struct study *s)
+{
+	const struct label *l = &s->schema.label;
+	struct metrics_shape shape = {.classes = schema_classes(&s->schema), .bins = s->bins};
+	if (l->type == COLUMN_NUMERIC) {
+		shape.middle = (l->min + l->max) / 2;
+		shape.half = (l->max - l->min) / 2;
+	}
+	return shape;
+}
+
 void study_free(struct study *s)
 {
 	for (uint32_t i = 0; s->schema.features && i < s->schema.feature_count; i++) {

@@ -33,7 +33,7 @@ enum strategy_kind {
 };
 enum weights_rule { WEIGHTS_BY_PATIENTS, WEIGHTS_EQUAL };
 enum evaluation_release { EVALUATION_MASKED, EVALUATION_NOISED, EVALUATION_NONE };
-enum select_metric { SELECT_AUC, SELECT_ACCURACY, SELECT_LOSS, SELECT_F1 };
+enum select_metric { SELECT_AUC, SELECT_ACCURACY, SELECT_LOSS, SELECT_F1, SELECT_R2, SELECT_RMSE };
 
 /* training.server; what the strategy does not have is 0. The formulas are in coordinator/strategy.h. */
 struct server_training {
@@ -103,6 +103,9 @@ enum err study_from_canonical(struct study *out, struct bytes canonical, struct 
 /* Simulation only: other first parameters, row order and dropout than those of the federation itself. draws =
  * H("COHRTsed", hash, seed u64); seed 0 leaves the study's own. */
 void study_seed(struct study *s, uint64_t seed);
+
+/* What the figures of a part are made of; mean and deviation, which a model brings, are 0. */
+struct metrics_shape study_shape(const struct study *s);
 
 void study_free(struct study *s); /* accepts a zeroed one */
 

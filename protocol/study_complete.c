@@ -193,14 +193,22 @@ static struct json *complete_training(const struct json *in, bool one_step)
 	return out;
 }
 
-static struct json *complete_evaluation(const struct json *in, bool private, bool binary)
+/* What the best model is best in, unless the author says. */
+static const char *select_by(const struct json *label)
+{
+	if (text_is(label, "type", "binary"))
+		return "auc";
+	return text_is(label, "type", "numeric") ? "loss" : "accuracy";
+}
+
+static struct json *complete_evaluation(const struct json *in, bool private, const struct json *label)
 {
 	struct json *out = json_new_object();
 	study_carry_text(out, in, "release", private ? "noised" : "masked");
 	study_carry(out, in, "bins");
 	if (!private && !json_get(in, "bins"))
 		json_set_integer(out, "bins", BINS);
-	study_carry_text(out, in, "select", binary ? "auc" : "accuracy");
+	study_carry_text(out, in, "select", select_by(label));
 	study_carry(out, in, "patience");
 	study_carry(out, in, "subgroups");
 	return out;
@@ -211,7 +219,7 @@ enum err study_complete(struct json **out, struct study_origin *origin, const st
 {
 	struct study_draft d = {.document = document, .origin = origin, .why = why};
 	const struct json *in = yaml_tree(document), *privacy = json_get(in, "privacy");
-	bool binary = text_is(json_get(json_get(in, "data"), "label"), "type", "binary");
+	const struct json *label = json_get(json_get(in, "data"), "label");
 	struct json *tree = json_new_object();
 	complete_head(&d, tree, in, simulation);
 	json_set(tree, "data", complete_data(&d, in));
@@ -219,7 +227,7 @@ enum err study_complete(struct json **out, struct study_origin *origin, const st
 	json_set(tree, "training",
 	         complete_training(json_get(in, "training"), text_is(privacy, "mechanism", "distributed")));
 	json_set(tree, "evaluation",
-	         complete_evaluation(json_get(in, "evaluation"), !text_is(privacy, "mechanism", "none"), binary));
+	         complete_evaluation(json_get(in, "evaluation"), !text_is(privacy, "mechanism", "none"), label));
 	study_carry(tree, in, "sites");
 	study_carry(tree, in, "masking");
 	study_carry(tree, in, "privacy");

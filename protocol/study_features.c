@@ -169,6 +169,9 @@ struct json *study_label(const struct json *written)
 	study_carry(out, written, "name");
 	study_carry_text(out, written, "column", json_as_string(json_get(written, "name")));
 	study_carry(out, written, "type");
+	study_carry(out, written, "min");
+	study_carry(out, written, "max");
+	study_carry(out, written, "unit");
 	study_carry_text(out, written, "positive", binary ? "1" : NULL);
 	study_carry_text(out, written, "negative", binary ? "0" : NULL);
 	study_carry(out, written, "levels");

@@ -158,6 +158,14 @@ static void read_init(const struct study_section *model)
 		             text);
 }
 
+static enum loss_kind loss_of(const struct label *label)
+{
+	static const enum loss_kind kinds[] = {[COLUMN_NUMERIC] = LOSS_SQUARED_ERROR,
+	                                       [COLUMN_BINARY] = LOSS_BINARY_CROSS_ENTROPY,
+	                                       [COLUMN_CATEGORICAL] = LOSS_SOFTMAX_CROSS_ENTROPY};
+	return kinds[label->type];
+}
+
 static void read_model(struct study_reading *r, const struct json *node)
 {
 	struct study_section model = {r, node, "model"};
@@ -178,7 +186,7 @@ static void read_model(struct study_reading *r, const struct json *node)
 	}
 	if (r->failed)
 		return;
-	enum err e = spec_end(&r->out->model, schema_outputs(&r->out->schema), r->why);
+	enum err e = spec_end(&r->out->model, loss_of(&r->out->schema.label), schema_outputs(&r->out->schema), r->why);
 	if (e != OK)
 		study_reject_path(r, e, "model.layers");
 	else
@@ -206,56 +214,6 @@ static void read_training(struct study_reading *r, const struct json *node)
 	r->out->evaluate_every = (uint32_t)study_integer(&training, "evaluate_every");
 }
 
-static const char *const selects[] = {
-	[SELECT_AUC] = "auc", [SELECT_ACCURACY] = "accuracy", [SELECT_LOSS] = "loss", [SELECT_F1] = "f1", NULL};
-
-const char *study_select_name(enum select_metric m)
-{
-	CHECK((size_t)m < sizeof selects / sizeof selects[0] - 1);
-	return selects[m];
-}
-
-/* Early stopping waits for a better figure on validation rows: there must be such rows, and figures on the way. */
-static void read_patience(const struct study_section *evaluation)
-{
-	struct study *out = evaluation->reading->out;
-	const struct split *split = &out->schema.split;
-	bool by_column = split->column != NULL;
-	out->patience = (uint32_t)study_integer(evaluation, "patience");
-	if (out->patience == 0)
-		return;
-	if (out->evaluation == EVALUATION_NONE)
-		study_reject(evaluation, "patience",
-		             "early stopping needs figures; write release: masked, or patience: 0");
-	if (out->evaluate_every == 0)
-		study_reject(
-			evaluation, "patience",
-			"early stopping needs figures on the way; write training.evaluate_every: 1, or patience: 0");
-	if (by_column ? split->validation == NULL : split->validation_fraction == 0)
-		study_reject(
-			evaluation, "patience",
-			"early stopping is judged on validation rows, and there are none; write %s, or patience: 0",
-			by_column ? "data.split.validation" : "data.split.validation_fraction: 0.1");
-}
-
-static void read_evaluation(struct study_reading *r, const struct json *node)
-{
-	static const char *const releases[] = {"masked", "none", NULL};
-	static const enum evaluation_release release_of[] = {EVALUATION_MASKED, EVALUATION_NONE};
-	struct study_section evaluation = {r, node, "evaluation"};
-	r->out->evaluation = release_of[study_choice(&evaluation, "release", releases, "release: masked or none")];
-	r->out->bins = (uint32_t)study_integer(&evaluation, "bins");
-	r->out->select = (enum select_metric)study_choice(&evaluation, "select", selects, "auc, accuracy, loss or f1");
-	if (r->out->bins % 2 != 0)
-		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
-		             r->out->bins);
-	if (r->out->select == SELECT_AUC && r->out->schema.label.type != COLUMN_BINARY)
-		study_reject(&evaluation, "select", "auc needs a binary label; write accuracy, loss or f1");
-	read_patience(&evaluation);
-	if (json_count(json_get(node, "subgroups")) != 0)
-		study_reject(&evaluation, "subgroups", "are not built yet in this version; write subgroups: []");
-}
-
 enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why)
 {
 	struct study_reading r = {.out = out, .field = field, .why = why};
@@ -273,7 +231,7 @@ enum err study_read(struct study *out, const struct json *tree, struct study_fie
 	if (!r.failed)
 		study_read_federation(&top);
 	if (!r.failed)
-		read_evaluation(&r, json_get(tree, "evaluation"));
+		study_read_evaluation(&r, json_get(tree, "evaluation"));
 	if (!r.failed)
 		study_read_sums(&r);
 	return r.failed;

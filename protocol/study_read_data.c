@@ -62,7 +62,8 @@ static void read_feature(struct study_reading *r, struct feature *out, const str
 
 static void read_label(struct study_reading *r, const struct json *node)
 {
-	static const char *const types[] = {"binary", "categorical", NULL};
+	static const char *const types[] = {
+		[COLUMN_NUMERIC] = "numeric", [COLUMN_BINARY] = "binary", [COLUMN_CATEGORICAL] = "categorical", NULL};
 	struct study_section s = {r, node, "data.label"};
 	struct label *out = &r->out->schema.label;
 	bool survival = strcmp(study_text(&s, "type"), "survival") == 0;
@@ -70,10 +71,16 @@ static void read_label(struct study_reading *r, const struct json *node)
 	study_only_for(&s, "event", survival, "type: survival");
 	out->name = study_text(&s, "name");
 	out->column = study_text(&s, "column");
-	bool binary = study_choice(&s, "type", types, "type: binary or categorical") == 0;
-	out->type = binary ? COLUMN_BINARY : COLUMN_CATEGORICAL;
+	out->type = (enum column_type)study_choice(&s, "type", types, "type: binary, categorical or numeric");
 	check_keys(&s, out->type);
-	if (binary) {
+	study_only_for(&s, "unit", out->type == COLUMN_NUMERIC, "type: numeric");
+	out->unit = study_text_or(&s, "unit", "");
+	if (out->type == COLUMN_NUMERIC) {
+		check_needed(&s, "min", "a numeric label needs min and max");
+		check_needed(&s, "max", "a numeric label needs min and max");
+		out->min = study_real(&s, "min");
+		out->max = study_real(&s, "max");
+	} else if (out->type == COLUMN_BINARY) {
 		out->positive = study_text(&s, "positive");
 		out->negative = study_text(&s, "negative");
 	} else {

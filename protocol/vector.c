@@ -114,7 +114,7 @@ const char *segment_name(enum segment_kind kind)
 	static const char *const names[SEGMENT_KIND_COUNT] = {
 		[SEGMENT_STATISTICS] = "statistics", [SEGMENT_UPDATE] = "update",
 		[SEGMENT_WEIGHT] = "weight",         [SEGMENT_LOSS] = "loss",
-		[SEGMENT_COUNTS] = "counts",
+		[SEGMENT_COUNTS] = "counts",         [SEGMENT_ERRORS] = "errors",
 	};
 	CHECK((unsigned)kind < SEGMENT_KIND_COUNT);
 	return names[kind];

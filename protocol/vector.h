@@ -35,6 +35,7 @@ enum segment_kind {
 	SEGMENT_WEIGHT, /* count: the site's weight in patients (1 when weights are equal), bound cap */
 	SEGMENT_LOSS, /* wide: loss sums, validation then test */
 	SEGMENT_COUNTS, /* count: metric counts, validation then test: model/metrics.h gives the order */
+	SEGMENT_ERRORS, /* wide: the sums of a numeric label's figures, validation then test, in that order, too */
 	SEGMENT_KIND_COUNT
 };
 

@@ -88,16 +88,19 @@ static enum err evaluate(struct metrics *out, const struct alone *a, uint32_t wo
 {
 	struct engine *e = a->engine;
 	double loss = 0, *counts = a->counts + worker * a->length;
+	struct metrics_shape shape = a->shape;
 	enum err err = OK;
 
 	memset(counts, 0, a->length * sizeof *counts);
 	for (uint32_t i = first; i < last && err == OK; i++) {
 		const struct examples *rows = &e->sites[i].rows.parts[PART_TEST];
 
-		err = evaluate_rows(&loss, counts, a->shape, &e->workers[worker].workspace.evaluator, parameters,
+		shape.mean = rows->label_mean;
+		shape.deviation = rows->label_deviation;
+		err = evaluate_rows(&loss, counts, shape, &e->workers[worker].workspace.evaluator, parameters,
 		                    rows->inputs, rows->labels, rows->rows, e->options.cancel, NULL);
 	}
-	metrics_from_sums(out, a->shape, loss, counts);
+	metrics_from_sums(out, shape, loss, counts);
 	return err;
 }
 
@@ -118,7 +121,7 @@ static void compute_alone(void *context, uint32_t worker, uint32_t item)
 
 static void compute_all_alone(struct baselines *out, struct engine *e)
 {
-	struct alone a = {.engine = e, .out = out, .shape = workspace_shape(e->study)};
+	struct alone a = {.engine = e, .out = out, .shape = study_shape(e->study)};
 	uint32_t workers = crew_size(e->crew);
 
 	a.length = metrics_counts_length(a.shape);

@@ -116,13 +116,13 @@ static struct policy permissive(void)
 	return p;
 }
 
-/* Training rows of the rarest class: what a policy's min_positives is about. */
+/* Training rows of the rarest class, UINT64_MAX of a numeric label: what a policy's min_positives is about. */
 static uint64_t rarest(const struct study *s, const struct table *t)
 {
 	uint32_t classes = schema_classes(&s->schema);
 	uint64_t *counts = mem_array(classes, sizeof *counts), least = UINT64_MAX;
 
-	for (uint32_t i = 0; i < t->rows; i++)
+	for (uint32_t i = 0; i < t->rows && classes > 0; i++)
 		counts[t->classes[i]] += t->parts[i] == PART_TRAIN;
 	for (uint32_t k = 0; k < classes; k++)
 		least = counts[k] < least ? counts[k] : least;

@@ -94,10 +94,26 @@ void federation_number_sites(struct site_names *out, uint32_t count)
 		snprintf(out->items[i], sizeof out->items[i], "site-%0*u", digits, i + 1);
 }
 
+static bool has_one_value(const struct table *t)
+{
+	float first = NAN;
+
+	for (uint32_t i = 0; i < t->rows; i++) {
+		if (t->parts[i] != PART_TRAIN)
+			continue;
+		if (!isnan(first) && t->values[i] != first)
+			return false;
+		first = t->values[i];
+	}
+	return true;
+}
+
 static bool has_one_class(const struct table *t)
 {
 	uint32_t first = UINT32_MAX;
 
+	if (t->values != NULL)
+		return has_one_value(t);
 	for (uint32_t i = 0; i < t->rows; i++) {
 		if (t->parts[i] != PART_TRAIN)
 			continue;

@@ -121,9 +121,20 @@ static void deal_free(struct deal *d)
 	free(d->site);
 }
 
+static uint32_t classes_of(const struct table *t)
+{
+	return t->values != NULL ? PARTITION_RANGES : schema_classes(t->schema);
+}
+
 static uint32_t class_of(const struct deal *d, uint32_t patient)
 {
-	return d->table->classes[d->first[patient]];
+	const struct label *l = &d->table->schema->label;
+	uint32_t row = d->first[patient];
+
+	if (d->table->values == NULL)
+		return d->table->classes[row];
+	double share = (table_label(d->table, row) - l->min) / (l->max - l->min);
+	return (uint32_t)fmin(fmax(PARTITION_RANGES * share, 0), PARTITION_RANGES - 1);
 }
 
 /* Brings the order into classes and keeps it random within each: counting sort. ends[classes], zeroed before; then class c
@@ -177,7 +188,7 @@ static void deal_quantity(struct deal *d, double alpha)
 
 static void deal_dirichlet(struct deal *d, double alpha)
 {
-	uint32_t classes = schema_classes(d->table->schema);
+	uint32_t classes = classes_of(d->table);
 	uint32_t *ends = mem_array(classes, sizeof *ends);
 	struct rng r;
 
@@ -190,7 +201,7 @@ static void deal_dirichlet(struct deal *d, double alpha)
 
 static void deal_shards(struct deal *d, uint32_t per_site)
 {
-	uint32_t classes = schema_classes(d->table->schema);
+	uint32_t classes = classes_of(d->table);
 	uint32_t *ends = mem_array(classes, sizeof *ends);
 	uint32_t count = per_site * d->sites;
 	uint32_t *shards = mem_array(count, sizeof *shards);

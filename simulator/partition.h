@@ -10,6 +10,8 @@
  *   quantity:ALPHA   sizes alone differ: patients in random order, cut by shares from Dirichlet(ALPHA) (Li et al. 2022)
  *   column:NAME      by a column of the file, which is --site-column
  *
+ * Classes of a numeric label are ten equal parts of its range.
+ *
  * All rows of a patient go to one site, by the label of the first of them. Every site has a patient: a site that
  * got none takes one, drawn at random, from a site that has several. Which part of the split a row is in was settled before
  * and stays, so all partitions of a file are judged on the same test rows.
@@ -23,6 +25,8 @@
 #define COHORT_SIMULATOR_PARTITION_H
 
 #include "data/table.h"
+
+#define PARTITION_RANGES 10 /* classes of a numeric label */
 
 enum partition_kind { PARTITION_IID, PARTITION_DIRICHLET, PARTITION_SHARDS, PARTITION_QUANTITY, PARTITION_COLUMN };
 

@@ -1,7 +1,7 @@
 #include "simulator/run_json.h"
 
 #include "base/version.h"
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static struct json *options_json(const struct run_request *q)
 
 static struct json *figures_or_null(const struct site_figures *f)
 {
-	return f->count == 0 ? json_new_null() : figures_to_json(&f->all);
+	return f->count == 0 ? json_new_null() : metrics_json_of(&f->all);
 }
 
 static struct json *per_site_json(const struct run *r)
@@ -49,7 +49,7 @@ static struct json *per_site_json(const struct run *r)
 		json_set_string(node, "site", r->federation.sites[i].name);
 		json_set_integer(node, "train", t->part_rows[PART_TRAIN]);
 		json_set_integer(node, "test", t->part_rows[PART_TEST]);
-		json_set(node, "metrics", r->test.count == 0 ? json_new_null() : figures_to_json(&r->test.sites[i]));
+		json_set(node, "metrics", r->test.count == 0 ? json_new_null() : metrics_json_of(&r->test.sites[i]));
 		json_add(list, node);
 	}
 	return list;
@@ -63,13 +63,13 @@ static struct json *baselines_json(const struct run *r)
 		return json_new_null();
 	node = json_new_object();
 	list = json_new_array();
-	json_set(node, "pooled", figures_to_json(&r->baselines.pooled));
+	json_set(node, "pooled", metrics_json_of(&r->baselines.pooled));
 	for (uint32_t i = 0; i < r->baselines.count; i++) {
 		struct json *site = json_new_object();
 
 		json_set_string(site, "site", r->federation.sites[i].name);
-		json_set(site, "home", figures_to_json(&r->baselines.sites[i].home));
-		json_set(site, "all", figures_to_json(&r->baselines.sites[i].all));
+		json_set(site, "home", metrics_json_of(&r->baselines.sites[i].home));
+		json_set(site, "all", metrics_json_of(&r->baselines.sites[i].all));
 		json_add(list, site);
 	}
 	json_set(node, "local", list);
@@ -129,7 +129,7 @@ static struct json *calibration_json(const struct site_figures *f)
 	if (f->count == 0)
 		return json_new_null();
 	metrics_calibration(&c, f->shape, f->sums);
-	return figures_calibration_to_json(&c);
+	return metrics_json_of_calibration(&c);
 }
 
 /* ---- what a person should know */

@@ -14,7 +14,9 @@ struct collection {
 	struct site_figures *out;
 	size_t length;
 	double *loss; /* [sites] */
-	double *sums; /* [crew, length]: counts are whole, so who adds them does not matter */
+	double *sums; /* [slots, length] */
+	uint32_t
+		slots; /* of the crew: counts are whole, so who adds them does not matter; of a numeric label, whose sums are not, of the sites */
 	double *scratch; /* [crew, length] */
 };
 
@@ -23,25 +25,29 @@ static void collect_site(void *context, uint32_t worker, uint32_t item)
 	struct collection *c = context;
 	struct engine *e = c->engine;
 	const struct examples *rows = &e->sites[item].rows.parts[c->part];
-	double *counts = c->scratch + worker * c->length, *sums = c->sums + worker * c->length;
+	struct metrics_shape shape = c->out->shape;
+	double *counts = c->scratch + worker * c->length;
+	double *sums = c->sums + (shape.classes == 0 ? item : worker) * c->length;
 
+	shape.mean = rows->label_mean;
+	shape.deviation = rows->label_deviation;
 	memset(counts, 0, c->length * sizeof *counts);
-	if (evaluate_rows(&c->loss[item], counts, c->out->shape, &e->workers[worker].workspace.evaluator, c->parameters,
+	if (evaluate_rows(&c->loss[item], counts, shape, &e->workers[worker].workspace.evaluator, c->parameters,
 	                  rows->inputs, rows->labels, rows->rows, e->options.cancel, NULL) != OK)
 		return; /* cancelled: the caller looks */
-	metrics_from_sums(&c->out->sites[item], c->out->shape, c->loss[item], counts);
+	metrics_from_sums(&c->out->sites[item], shape, c->loss[item], counts);
 	for (size_t i = 0; i < c->length; i++)
 		sums[i] += counts[i];
 }
 
-static void add_up(struct collection *c, uint32_t workers)
+static void add_up(struct collection *c)
 {
 	struct site_figures *out = c->out;
 	double loss = 0;
 
 	for (uint32_t i = 0; i < out->count; i++)
 		loss += c->loss[i];
-	for (uint32_t w = 0; w < workers; w++)
+	for (uint32_t w = 0; w < c->slots; w++)
 		for (size_t i = 0; i < c->length; i++)
 			out->sums[i] += c->sums[w * c->length + i];
 	metrics_from_sums(&out->all, out->shape, loss, out->sums);
@@ -54,15 +60,16 @@ enum err site_figures_compute(struct site_figures *out, struct engine *e, const 
 	struct collection c = {.engine = e, .parameters = parameters, .part = part, .out = out};
 	bool cancelled;
 
-	*out = (struct site_figures){.shape = workspace_shape(e->study), .count = e->federation->count};
+	*out = (struct site_figures){.shape = study_shape(e->study), .count = e->federation->count};
 	c.length = metrics_counts_length(out->shape);
 	out->sites = mem_array(out->count, sizeof *out->sites);
 	out->sums = mem_array(c.length, sizeof *out->sums);
 	c.loss = mem_array(out->count, sizeof *c.loss);
-	c.sums = mem_array(workers * c.length, sizeof *c.sums);
+	c.slots = out->shape.classes == 0 ? out->count : workers;
+	c.sums = mem_array(c.slots * c.length, sizeof *c.sums);
 	c.scratch = mem_array(workers * c.length, sizeof *c.scratch);
 	crew_run(e->crew, out->count, collect_site, &c);
-	add_up(&c, workers);
+	add_up(&c);
 	cancelled = e->options.cancel != NULL && atomic_load(e->options.cancel);
 	free(c.loss);
 	free(c.sums);

@@ -2,7 +2,7 @@
  * Figures of one model on every site's own rows of one part, and on all of them together. The simulator's own knowledge: a
  * federation would not release them site by site.
  *
- * Losses are added in the order of sites and counts are whole, so the number of workers changes no bit.
+ * Losses and sums are added in the order of sites, and counts are whole, so the number of workers changes no bit.
  */
 #ifndef COHORT_SIMULATOR_SITE_FIGURES_H
 #define COHORT_SIMULATOR_SITE_FIGURES_H

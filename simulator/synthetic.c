@@ -33,7 +33,7 @@ struct synthetic {
 	struct split split;
 	uint64_t seed;
 	struct truth_feature *features;
-	uint32_t scores; /* 1 for a binary label, else a score per class */
+	uint32_t scores; /* a score per class, or 1 for any other label */
 	double *alone, *products; /* [scores, features]: weights */
 	double *values; /* [features]: the row being made, standardised */
 };
@@ -235,6 +235,16 @@ static uint16_t draw_class(const struct synthetic *s, double intercept, struct r
 	return class;
 }
 
+/* The same score with noise of half its deviation, so that R2 is at most about .8; four deviations reach the range's ends. */
+static float draw_number(const struct synthetic *s, double intercept, struct rng *r)
+{
+	const struct label *l = &s->schema->label;
+	double noise = SCORE_DEVIATION / 2 * bell(r) / BELL_DEVIATION;
+	double u = (score(s, 0) + intercept + noise) / (4 * SCORE_DEVIATION);
+
+	return (float)(fmax(-1, fmin(1, u)) * (l->max - l->min) / 2);
+}
+
 /* ---- one site */
 
 static enum split_part part_of_row(const struct synthetic *s, uint64_t number)
@@ -261,7 +271,10 @@ void synthetic_site(struct table *out, struct synthetic *s, uint32_t site, uint3
 	table_make(out, s->schema, rows);
 	for (uint32_t row = 0; row < rows; row++) {
 		draw_cells(out->cells + (size_t)row * n, s, &r);
-		out->classes[row] = draw_class(s, intercept, &r);
+		if (out->values != NULL)
+			out->values[row] = draw_number(s, intercept, &r);
+		else
+			out->classes[row] = draw_class(s, intercept, &r);
 		out->patients[row] = row;
 		out->parts[row] = (uint8_t)part_of_row(s, (uint64_t)site * rows + row + 1);
 	}

@@ -33,6 +33,7 @@ static struct layout all_kinds(uint32_t sites)
 	assert_int_equal(layout_add(&l, SEGMENT_WEIGHT, CODING_COUNT, 1, floor(2147483647.0 / sites), &why), OK);
 	assert_int_equal(layout_add(&l, SEGMENT_LOSS, CODING_WIDE, 2, 32.0 * 10000, &why), OK);
 	assert_int_equal(layout_add(&l, SEGMENT_COUNTS, CODING_COUNT, COUNTS, floor(2147483647.0 / sites), &why), OK);
+	assert_int_equal(layout_add(&l, SEGMENT_ERRORS, CODING_WIDE, 10, 20000, &why), OK);
 	return l;
 }
 

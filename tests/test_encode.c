@@ -31,7 +31,7 @@ static const struct schema with_flags = {
 static double mean[INPUTS] = {60, 0.5, 0.25, 0.5, 0.1, 0, 0.2};
 static double deviation[INPUTS] = {8, 0.5, 0.25, 2, 0.3, 1, 0};
 static double fill[INPUTS] = {60, 0.5, 0.5, 0.25, 9, 9, 9}; /* the indicators' own are never used */
-static const struct scaling scaling = {INPUTS, mean, deviation, fill};
+static const struct scaling scaling = {INPUTS, mean, deviation, fill, 0, 1};
 
 /* As a table holds them: the offset from 60 for age. */
 static void assert_encodes(const struct schema *s, float age, float sex, float cp, const float *expected)
@@ -116,6 +116,27 @@ static void test_parts_keep_the_tables_order(void **state)
 	}
 }
 
+static void test_a_numeric_label_is_scaled(void **state)
+{
+	struct schema s = with_flags;
+	float cells[] = {8, 1, 0, -8, 0, 1}, values[] = {-30, 60};
+	uint8_t parts[] = {PART_TRAIN, PART_TRAIN};
+	const struct scaling label = {INPUTS, mean, deviation, fill, 130, 20};
+	struct examples e;
+
+	(void)state;
+	s.label = (struct label){.name = "bp", .type = COLUMN_NUMERIC, .min = 60, .max = 240};
+	const struct table t = {.schema = &s,
+	                        .rows = 2,
+	                        .cells = cells,
+	                        .values = values,
+	                        .parts = parts,
+	                        .part_rows = {[PART_TRAIN] = 2}};
+	examples_encode(&e, &t, PART_TRAIN, &label);
+	assert_true(e.labels[0].value == (120 - 130) / 20.0f && e.labels[1].value == (210 - 130) / 20.0f);
+	examples_free(&e);
+}
+
 /* What a PyTorch or NumPy user computes from the exported numbers is the input to float's precision. */
 static void test_the_formula_of_the_export_reproduces_the_input(void **state)
 {
@@ -137,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_without_flags_there_are_none),
 		cmocka_unit_test(test_a_deviation_of_zero_gives_zero_whatever_the_value),
 		cmocka_unit_test(test_parts_keep_the_tables_order),
+		cmocka_unit_test(test_a_numeric_label_is_scaled),
 		cmocka_unit_test(test_the_formula_of_the_export_reproduces_the_input),
 	};
 

@@ -130,6 +130,12 @@ static struct hash model_of(const struct run *run)
 		"rounds: 3", "strategy: fedadam, server: {learning_rate: 0.05}, rounds: 4"                             \
 	}
 
+/* Its labels are 0 and 1. */
+#define NUMBER                                                                                                         \
+	{                                                                                                              \
+		"type: binary, positive: \"1\"", "type: numeric, min: -1, max: 3"                                      \
+	}
+
 static void assert_model_is_the_federations(const char *const (*changes)[2], size_t count)
 {
 	struct engine_options options = {.threads = 1};
@@ -160,6 +166,7 @@ static void test_its_model_is_the_federation_s(void **state)
 	(void)state;
 	assert_model_is_the_federations(CHANGES(ONE_MORE));
 	assert_model_is_the_federations(CHANGES(MOMENTS));
+	assert_model_is_the_federations(CHANGES(ONE_MORE, NUMBER));
 }
 
 static void test_workers_change_no_bit(void **state)

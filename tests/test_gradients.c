@@ -226,6 +226,13 @@ static void losses(void **state)
 	binary.smoothing = 0.3;
 	check_loss(binary, "smoothed binary cross-entropy");
 
+	struct loss_case squared = {.kind = LOSS_SQUARED_ERROR, .outputs = 1, .rows = 22};
+	for (uint32_t i = 0; i < 22; i++) {
+		squared.z[i] = ((int)i - 11) * 0.37;
+		squared.labels[i].value = (float)((int)(i % 7) - 3);
+	}
+	check_loss(squared, "squared error");
+
 	struct rng r;
 	rng_seeded(&r, 9, "loss");
 	for (uint32_t classes = 2; classes <= 8; classes++)
@@ -266,9 +273,9 @@ static double network_value(void *context)
 	return loss_forward(s->loss, z, s->outputs, k->labels, k->rows);
 }
 
-static void check_network(const char *layers, uint32_t inputs, uint32_t outputs, uint64_t seed)
+static void check_spec(struct model_spec s, const char *layers, uint64_t seed)
 {
-	struct model_spec s = models_spec(layers, inputs, outputs);
+	uint32_t inputs = s.inputs, outputs = s.outputs;
 	struct network_case k = {.rows = 7};
 	struct rng r;
 	rng_seeded(&r, seed, layers);
@@ -276,6 +283,8 @@ static void check_network(const char *layers, uint32_t inputs, uint32_t outputs,
 	k.parameters = normals(s.parameters, &r);
 	k.x = normals((size_t)k.rows * inputs, &r);
 	models_labels(k.labels, k.rows, outputs == 1 ? 2 : outputs, &r);
+	for (uint32_t i = 0; i < k.rows && s.loss == LOSS_SQUARED_ERROR; i++)
+		k.labels[i].value = (float)rng_normal(&r);
 	double *gradient = normals(s.parameters, &r);
 	struct probe p = {network_value, &k, layers};
 
@@ -291,9 +300,17 @@ static void check_network(const char *layers, uint32_t inputs, uint32_t outputs,
 	free(gradient);
 }
 
+static void check_network(const char *layers, uint32_t inputs, uint32_t outputs, uint64_t seed)
+{
+	check_spec(models_spec(layers, inputs, outputs), layers, seed);
+}
+
 static void networks(void **state)
 {
 	(void)state;
+	struct model_spec number = models_spec("dense 6, sigmoid, dense 1", 5, 1);
+	number.loss = LOSS_SQUARED_ERROR;
+	check_spec(number, "dense 6, sigmoid, dense 1", 4);
 	static const char *const hidden[] = {
 		"",
 		"dense 6, relu, ",

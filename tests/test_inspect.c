@@ -66,6 +66,7 @@ static void test_counts(void **state)
 	assert_int_equal(count_of(json_at(parts, 0), "rows"), 6);
 	assert_int_equal(count_of(json_at(parts, 2), "rows"), 4);
 	expect_listed(json_get(json_at(parts, 0), "classes"), "label", "1", 3);
+	assert_int_equal(json_kind(json_get(root, "label")), JSON_IS_NULL);
 	assert_int_equal(count_of(feature(root, 0), "present"), 11);
 	assert_int_equal(count_of(feature(root, 0), "missing"), 1);
 	assert_true(json_as_real(json_get(feature(root, 0), "lowest")) == -4);
@@ -172,13 +173,45 @@ static void test_judgements(void **state)
 		"cap");
 }
 
+/* A numeric label is shown as a feature is, and no policy counts its positives. */
+static void test_a_numeric_label(void **state)
+{
+	static const char study_line[] = "  label: {name: label, type: numeric, min: -1, max: 0.5}";
+	struct tempdir dir;
+	struct study s;
+	struct table t;
+	struct json *root;
+
+	(void)state;
+	tempdir_make(&dir);
+	small_study(&s, study_line);
+	small_table(&t, &dir, &s, 0);
+	p.min_positives = 1000;
+	p.cell_min = 11;
+	root = inspect_table(&t, &s, &p, "rows.csv", NOW_S);
+	const struct json *label = json_get(root, "label");
+	assert_string_equal(json_as_string(json_get(label, "name")), "label");
+	assert_string_equal(json_as_string(json_get(label, "type")), "numeric");
+	assert_int_equal(count_of(label, "field"), 4);
+	assert_true(json_as_real(json_get(label, "highest")) == 1);
+	assert_int_equal(count_of(label, "present") + count_of(label, "missing"), 30);
+	assert_int_equal(count_of(label, "above"), count_of(label, "missing"));
+	assert_true(count_of(label, "above") > 0);
+	assert_int_equal(json_count(json_get(json_at(json_get(root, "parts"), 0), "classes")), 0);
+	assert_true(json_as_bool(json_get(root, "permitted")));
+	json_free(root);
+	table_free(&t);
+	study_free(&s);
+	tempdir_remove(&dir);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, counted_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_counts),           CASE(test_small_cells), CASE(test_nothing_is_no_small_cell),
-		CASE(test_faults_are_exact), CASE(test_judgements),
+		CASE(test_faults_are_exact), CASE(test_judgements),  CASE(test_a_numeric_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

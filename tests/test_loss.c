@@ -29,6 +29,28 @@ static void binary_known_values(void **state)
 	assert_true(fabs(binary(20, 1) / 2.061153620314381e-9 - 1) < 1e-12);
 }
 
+/* torch.nn.MSELoss(reduction='none') is (z - t)^2, its derivative 2 (z - t). */
+static void squared_error(void **state)
+{
+	(void)state;
+	static const struct {
+		float z, t;
+		double loss, dz;
+	} cases[] = {
+		{0, 0, 0, 0}, {1.5f, -0.5f, 4, 4}, {-2, 1, 9, -6}, {0.25f, 0.5f, 0.0625, -0.5}, {3e38f, 0, 9e76, 6e38}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const union label_value label = {.value = cases[i].t};
+		float dz;
+		double loss = loss_row(LOSS_SQUARED_ERROR, &cases[i].z, 1, label);
+		assert_true(fabs(loss - cases[i].loss) <= 1e-6 * loss);
+		assert_true(loss_backward(&dz, LOSS_SQUARED_ERROR, &cases[i].z, 1, &label, 1) == loss);
+		assert_true(dz == (float)cases[i].dz || (i == 4 && isinf(dz)));
+	}
+	const union label_value label = {.value = 1};
+	float dz, z = NAN;
+	assert_true(isnan(loss_backward(&dz, LOSS_SQUARED_ERROR, &z, 1, &label, 1)) && isnan(dz));
+}
+
 static void extremes_stay_finite(void **state)
 {
 	(void)state;
@@ -249,6 +271,7 @@ int main(void)
 		cmocka_unit_test(two_classes_are_binary),
 		cmocka_unit_test(smoothing_as_pytorch),
 		cmocka_unit_test(rows_add_up),
+		cmocka_unit_test(squared_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,6 +331,103 @@ static void categorical_by_hand(void **state)
 	assert_true(counts[3 * 4 + 2] == 1);
 }
 
+/* ---- numbers */
+
+/* Labels of a range of 60 to 240 that a model scaled by mean 130 and deviation 20. */
+static const struct metrics_shape pressure = {.middle = 150, .half = 90, .mean = 130, .deviation = 20};
+
+/* In Python:  y = [101, 128.5, 155, 60, 240, 130]; p = [110, 120, 150, 61, 239, 131]
+ *             e = [a - b for a, b in zip(p, y)]; m = sum(y) / 6; v = sum((a - m) ** 2 for a in y)
+ *             1 - sum(a * a for a in e) / v, (sum(a * a for a in e) / 6) ** .5, sum(map(abs, e)) / 6,
+ *             sum((a / 20) ** 2 for a in e) / 6 */
+static void numbers_by_hand(void **state)
+{
+	(void)state;
+	const double y[] = {101, 128.5, 155, 60, 240, 130}, p[] = {110, 120, 150, 61, 239, 131};
+	union label_value labels[6];
+	float z[6];
+	struct metrics m;
+	for (int i = 0; i < 6; i++) {
+		labels[i].value = (float)((y[i] - 130) / 20);
+		z[i] = (float)((p[i] - 130) / 20);
+	}
+	figures(&m, pressure, z, labels, 6);
+	assert_true(m.rows == 6);
+	assert_true(fabs(m.r2 - 0.990079297) < 1e-6 && fabs(m.rmse - 5.49621082) < 1e-5);
+	assert_true(fabs(m.mae - 4.25) < 1e-5 && fabs(m.loss - 0.0755208333) < 1e-6);
+	assert_true(isnan(m.accuracy) && isnan(m.precision) && isnan(m.recall) && isnan(m.f1));
+	assert_true(isnan(m.auc) && isnan(m.brier));
+	for (int i = 0; i < 6; i++)
+		z[i] = (float)((y[i] - 130) / 20);
+	figures(&m, pressure, z, labels, 6);
+	assert_true(m.r2 == 1 && m.rmse == 0 && m.mae == 0 && m.loss == 0);
+}
+
+/* Row by row in raw units; predictions beyond the range count as its end. */
+static void numbers_are_those_of_the_rows(void **state)
+{
+	(void)state;
+	enum { SITES = 7 };
+	static float z[ROWS];
+	static union label_value labels[ROWS];
+	for (uint64_t seed = 0; seed < 10; seed++) {
+		double mean = 0, total = 0, squares = 0, sum = 0, own_loss = 0, own[5] = {0};
+		struct metrics m, sites;
+		struct rng r;
+		rng_seeded(&r, seed, "numbers");
+		for (int i = 0; i < ROWS; i++) {
+			double y = fmin(fmax(130 + 20 * rng_normal(&r), 60), 240);
+			labels[i].value = (float)((y - 130) / 20);
+			z[i] = labels[i].value + (float)((double)seed * rng_normal(&r));
+			mean += y / ROWS;
+		}
+		for (int i = 0; i < ROWS; i++) {
+			double y = 130 + 20 * (double)labels[i].value;
+			double e = fmin(fmax(130 + 20 * (double)z[i], 60), 240) - y;
+			total += (y - mean) * (y - mean);
+			squares += e * e;
+			sum += fabs(e);
+		}
+		figures(&m, pressure, z, labels, ROWS);
+		assert_true(fabs(m.r2 - (1 - squares / total)) < 1e-5);
+		assert_true(fabs(m.rmse - sqrt(squares / ROWS)) < 1e-5);
+		assert_true(fabs(m.mae - sum / ROWS) < 1e-5);
+		for (uint32_t site = 0; site < SITES; site++) {
+			uint32_t from = ROWS * site / SITES, to = ROWS * (site + 1) / SITES;
+			double sums[5] = {0};
+			metrics_add(&own_loss, sums, pressure, z + from, labels + from, to - from);
+			for (int i = 0; i < 5; i++)
+				own[i] += sums[i];
+		}
+		metrics_from_sums(&sites, pressure, own_loss, own);
+		assert_true(sites.rows == ROWS && fabs(sites.r2 - m.r2) < 1e-12 && fabs(sites.loss - m.loss) < 1e-12);
+		assert_true(fabs(sites.rmse - m.rmse) < 1e-12 && fabs(sites.mae - m.mae) < 1e-12);
+	}
+}
+
+static void numbers_that_are_none(void **state)
+{
+	(void)state;
+	struct metrics m;
+	const float z[] = {NAN, INFINITY, -INFINITY, 1e30f};
+	const union label_value labels[] = {{.value = -3.5f}, {.value = 5.5f}, {.value = -3.5f}, {.value = 5.5f}};
+	figures(&m, pressure, NULL, NULL, 0);
+	assert_true(m.rows == 0 && isnan(m.r2) && isnan(m.rmse) && isnan(m.mae) && isnan(m.loss));
+	figures(&m, pressure, z, labels, 4); /* a NaN is taken for the lowest */
+	assert_true(m.loss == METRICS_LOSS_MAX && m.rmse == 0 && m.r2 == 1);
+	figures(&m, pressure, (const float[]){0, 1}, (const union label_value[]){{.value = 2}, {.value = 2}}, 2);
+	assert_true(isnan(m.r2) && fabs(m.mae - 30) < 1e-9); /* labels that do not vary */
+	/* what no rows have, but the network may bring */
+	static const double hostile[][5] = {
+		{-4, 1, 1, 1, 1}, {4, 9, 1, 1, 1}, {4, 0, 4, -1, -1}, {0, 1, 1, 1, 1}, {0.25, 0, 1, 4, 2}};
+	for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+		metrics_from_sums(&m, pressure, -3, hostile[i]);
+		assert_true(isnan(m.r2) || m.r2 <= 1);
+		assert_true(isnan(m.rmse) || (m.rmse >= 0 && isfinite(m.rmse)));
+		assert_true(isnan(m.mae) || (m.mae >= 0 && isfinite(m.mae)));
+	}
+}
+
 static void undefined_is_nan(void **state)
 {
 	(void)state;
@@ -425,6 +522,9 @@ int main(void)
 		cmocka_unit_test(bins_hold_their_scores),
 		cmocka_unit_test(sites_add_up_to_pooled),
 		cmocka_unit_test(categorical_by_hand),
+		cmocka_unit_test(numbers_by_hand),
+		cmocka_unit_test(numbers_are_those_of_the_rows),
+		cmocka_unit_test(numbers_that_are_none),
 		cmocka_unit_test(undefined_is_nan),
 		cmocka_unit_test(bad_logits_cost_the_bound),
 		cmocka_unit_test(roc_curve),

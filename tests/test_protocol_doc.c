@@ -79,7 +79,7 @@ static void a_study(struct study *s)
 	memset(s->hash.b, 7, HASH_SIZE);
 	spec_begin(&s->model, schema_inputs(&s->schema));
 	assert_int_equal(spec_add_layer(&s->model, "dense 1", &why), OK);
-	assert_int_equal(spec_end(&s->model, 1, &why), OK);
+	assert_int_equal(spec_end(&s->model, LOSS_BINARY_CROSS_ENTROPY, 1, &why), OK);
 }
 
 static void encode(uint8_t *octets, const struct layout *l, enum segment_kind kind, const double *values)

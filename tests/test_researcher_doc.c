@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "base/vec.h"
+#include "client/round_model.h"
 #include "data/encode.h"
 #include "model/checkpoint.h"
 #include "model/network.h"
@@ -94,6 +95,17 @@ static void probabilities(double *out, const float *logits, uint32_t count)
 		out[i] = count == 1 ? 1 / (1 + exp(-(double)logits[0])) : exp((double)logits[i]) / total;
 }
 
+/* The number that a model's output stands for: mean and deviation as a hospital reads them from the file. */
+static double number(float output, const struct study *s, struct bytes file)
+{
+	struct round_model model;
+	struct diag why = {0};
+	assert_int_equal(round_model_read(&model, s, file, &why), OK);
+	double y = model.scaling.label_mean + model.scaling.label_deviation * (double)output;
+	round_model_free(&model);
+	return fmin(fmax(y, s->schema.label.min), s->schema.label.max);
+}
+
 static void compare(const char *said, const struct study *s, const struct table *t, struct bytes file)
 {
 	float *parameters = vec_f32(s->model.parameters), x[INPUTS_MAX];
@@ -107,7 +119,10 @@ static void compare(const char *said, const struct study *s, const struct table 
 	network_init(&network, &s->model, 1);
 	for (uint32_t row = 0; row < t->rows; row++) {
 		encode_row(x, &s->schema, &scaling, table_row(t, row));
-		probabilities(expected, network_forward(&network, parameters, x, 1), s->model.outputs);
+		const float *logits = network_forward(&network, parameters, x, 1);
+		probabilities(expected, logits, s->model.outputs);
+		if (s->model.loss == LOSS_SQUARED_ERROR)
+			expected[0] = number(logits[0], s, file);
 		for (uint32_t i = 0; i < s->model.outputs; i++) {
 			char *end;
 			double theirs = strtod(said, &end);
@@ -131,7 +146,7 @@ static void make_table(struct table *out, struct tempdir *t, const struct study 
 	struct rng r;
 	rng_seeded(&r, site, "rows");
 	buf_init(&text, 1u << 20);
-	buf_put_text(&text, "x,y,kind,flag,label,outcome\n");
+	buf_put_text(&text, "x,y,kind,flag,label,outcome,pressure\n");
 	for (uint32_t i = 0; i < ROWS; i++) {
 		double x = rng_normal(&r) / 2, y = rng_normal(&r) / 2;
 		bool some[4];
@@ -141,7 +156,7 @@ static void make_table(struct table *out, struct tempdir *t, const struct study 
 		buf_printf(&text, some[1] ? "%.6f," : ",", y);
 		buf_printf(&text, some[2] ? "%c," : ",", "abc"[rng_below(&r, 3)]);
 		buf_printf(&text, some[3] ? "%u," : ",", (unsigned)rng_below(&r, 2));
-		buf_printf(&text, "%d,%s\n", x + y > 0, x > 0.3 ? "good" : y > 0 ? "fair" : "poor");
+		buf_printf(&text, "%d,%s,%.6f\n", x + y > 0, x > 0.3 ? "good" : y > 0 ? "fair" : "poor", x + y / 2);
 	}
 	snprintf(file, sizeof(file), "site-%u.csv", site);
 	tempdir_write_bytes(t, file, buf_bytes(&text));
@@ -195,6 +210,13 @@ static void check_study(const char *label, const char *terms)
 	tempdir_remove(&t);
 }
 
+static void a_number(void **state)
+{
+	(void)state;
+	check_study("{name: pressure, type: numeric, min: -0.6, max: 0.6}",
+	            "  outside: clamp\nmodel: {layers: [dense 6, relu, dense 1]}\n");
+}
+
 static void two_classes(void **state)
 {
 	(void)state;
@@ -214,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_classes),
 		cmocka_unit_test(three_classes),
+		cmocka_unit_test(a_number),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

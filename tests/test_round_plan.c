@@ -30,7 +30,7 @@ static void a_study(struct study *s)
 	assert_int_equal(spec_add_layer(&s->model, "dense 8", &why), OK);
 	assert_int_equal(spec_add_layer(&s->model, "relu", &why), OK);
 	assert_int_equal(spec_add_layer(&s->model, "dense 1", &why), OK);
-	assert_int_equal(spec_end(&s->model, 1, &why), OK);
+	assert_int_equal(spec_end(&s->model, LOSS_BINARY_CROSS_ENTROPY, 1, &why), OK);
 }
 
 /* A plan of that study that its sites follow. The sites are borrowed: it is not for round_plan_free. */
@@ -129,11 +129,36 @@ static void layout_of_several_classes(void **state)
 	s.schema.label = (struct label){.type = COLUMN_CATEGORICAL, .levels = {codes, 4}};
 	spec_begin(&s.model, 5);
 	assert_int_equal(spec_add_layer(&s.model, "dense 4", &why), OK);
-	assert_int_equal(spec_end(&s.model, 4, &why), OK);
+	assert_int_equal(spec_end(&s.model, LOSS_SOFTMAX_CROSS_ENTROPY, 4, &why), OK);
 	assert_int_equal(round_plan_layout(&l, &s, ASK_STATISTICS, 3, &why), OK);
 	assert_segment(&l, SEGMENT_STATISTICS, CODING_WIDE, 0, 3 + 3 + 5 + 4, 5000);
 	assert_int_equal(round_plan_layout(&l, &s, ASK_EVALUATE, 3, &why), OK);
 	assert_segment(&l, SEGMENT_COUNTS, CODING_COUNT, 4, 2 * 4 * 4, 5000);
+}
+
+static void layout_of_a_number(void **state)
+{
+	(void)state;
+	struct study s;
+	struct layout l;
+	a_study(&s);
+	s.schema.label = (struct label){.type = COLUMN_NUMERIC, .min = 60, .max = 240};
+	assert_int_equal(round_plan_figures(&s), SEGMENT_ERRORS);
+	assert_int_equal(round_plan_layout(&l, &s, ASK_STATISTICS, 3, &why), OK);
+	assert_segment(&l, SEGMENT_STATISTICS, CODING_WIDE, 0, 3 + 3 + 5 + 3, 5000);
+	for (uint32_t n = 1; n <= SITES_MAX; n = n * 2 + 1) {
+		assert_int_equal(round_plan_layout(&l, &s, ASK_EVALUATE, n, &why), OK);
+		assert_segment(&l, SEGMENT_LOSS, CODING_WIDE, 0, 2, 5000 * 32);
+		assert_segment(&l, SEGMENT_ERRORS, CODING_WIDE, 4, 2 * 5, 5000 * 4);
+		assert_null(layout_find(&l, SEGMENT_COUNTS));
+		assert_int_equal(l.words, 4 + 20);
+	}
+	s.schema.patient_id = "patient"; /* the largest sums that a contract can ask for: rows stay whole */
+	s.weight_cap = WEIGHT_CAP_MAX;
+	for (uint32_t n = 1; n <= SITES_MAX; n = n * 2 + 1) {
+		assert_int_equal(round_plan_layout(&l, &s, ASK_EVALUATE, n, &why), OK);
+		assert_true(layout_find(&l, SEGMENT_ERRORS)->grid <= 1);
+	}
 }
 
 static void row_caps(void **state)
@@ -392,6 +417,7 @@ int main(void)
 		cmocka_unit_test(asks_of_each_step),
 		cmocka_unit_test(layout_of_each_kind),
 		cmocka_unit_test(layout_of_several_classes),
+		cmocka_unit_test(layout_of_a_number),
 		cmocka_unit_test(row_caps),
 		cmocka_unit_test(equal_weights),
 		cmocka_unit_test(layouts_that_overflow),

@@ -77,6 +77,10 @@ static void test_counts_outputs(void **state)
 	s.schema.label.levels = (struct text_list){pain_levels, 4};
 	assert_int_equal(schema_classes(&s.schema), 4);
 	assert_int_equal(schema_outputs(&s.schema), 4);
+	s.schema.label.type = COLUMN_NUMERIC;
+	assert_int_equal(schema_classes(&s.schema), 0);
+	assert_int_equal(schema_outputs(&s.schema), 1);
+	assert_int_equal(schema_statistics_length(&s.schema), 3 + 3 + 5 + 3);
 }
 
 static void test_names_inputs_in_order(void **state)
@@ -111,6 +115,10 @@ static void test_a_good_schema_passes(void **state)
 	assert_int_equal(schema_check(&s.schema, field, sizeof field, &why), OK);
 	s.schema.label.type = COLUMN_CATEGORICAL;
 	s.schema.label.levels = (struct text_list){pain_levels, 4};
+	assert_int_equal(schema_check(&s.schema, field, sizeof field, &why), OK);
+	s.schema.label.type = COLUMN_NUMERIC;
+	s.schema.label.min = -5;
+	s.schema.label.max = 5;
 	assert_int_equal(schema_check(&s.schema, field, sizeof field, &why), OK);
 }
 
@@ -210,9 +218,10 @@ static void label_nameless(struct sample *s)
 {
 	s->schema.label.name = "";
 }
-static void label_numeric(struct sample *s)
+static void label_empty_range(struct sample *s)
 {
 	s->schema.label.type = COLUMN_NUMERIC;
+	s->schema.label.min = s->schema.label.max = 5;
 }
 static void label_is_patient(struct sample *s)
 {
@@ -297,7 +306,7 @@ static const struct {
 	{positive_is_missing, "data.features[1].positive", "\"1\" is also a code for missing"},
 	{negative_is_missing, "data.features[1].negative", "\"NA\" is also a code for missing"},
 	{label_nameless, "data.label.name", "the label needs a name"},
-	{label_numeric, "data.label.type", "a numeric label is not offered"},
+	{label_empty_range, "data.label.max", "max 5 is not above min 5"},
 	{label_is_patient, "data.label.column", "column \"patient\" is the patient id"},
 	{label_same, "data.label.positive", "positive \"0\" and negative \"0\" are the same"},
 	{label_levels, "data.label.levels[2]", "level \"2.0\" is the same as level \"2\""},

@@ -120,6 +120,10 @@ static void test_conversions_keep_the_values(void **state)
 		s.convert_count = 1;
 		assert_refused(&s, cases[i].field, cases[i].words);
 	}
+	struct schema numeric = schema;
+	numeric.label.type = COLUMN_NUMERIC;
+	s.converts = &(const struct source_convert){"disease", 2, 0};
+	assert_int_equal(source_check(&s, &numeric, (char[64]){0}, 64, NULL), OK);
 	s.converts = twice;
 	s.convert_count = 2;
 	assert_refused(&s, "sources.heart.convert.age", "\"age\" is converted twice");

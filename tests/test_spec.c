@@ -72,10 +72,13 @@ static void layers_as_text(void **state)
 static void counts_agree_with_metrics(void **state)
 {
 	(void)state;
-	struct model_spec binary = models_spec("dense 1", 4, 1), three = models_spec("dense 3", 4, 3);
-	assert_int_equal(spec_counts_length(&binary, 2048),
-	                 metrics_counts_length((struct metrics_shape){.classes = 2, .bins = 2048}));
-	assert_int_equal(spec_counts_length(&three, 2048), metrics_counts_length((struct metrics_shape){.classes = 3}));
+	const struct metrics_shape binary = {.classes = 2, .bins = 2048}, three = {.classes = 3}, number = {.half = 1};
+	assert_int_equal(spec_counts_length(binary), 2 * 2048);
+	assert_int_equal(spec_counts_length(three), 9);
+	assert_int_equal(spec_counts_length(number), 5);
+	assert_int_equal(metrics_counts_length(binary), 2 * 2048);
+	assert_int_equal(metrics_counts_length(three), 9);
+	assert_int_equal(metrics_counts_length(number), 5);
 }
 
 static void refused_layers(void **state)
@@ -154,7 +157,7 @@ static void refused_ends(void **state)
 		spec_begin(&s, 4);
 		for (const char *const *text = cases[i].layers; *text; text++)
 			assert_int_equal(spec_add_layer(&s, *text, NULL), OK);
-		assert_int_equal(spec_end(&s, cases[i].outputs, &why), ERR_DATA);
+		assert_int_equal(spec_end(&s, LOSS_SOFTMAX_CROSS_ENTROPY, cases[i].outputs, &why), ERR_DATA);
 		if (!strstr(why.text, cases[i].says))
 			fail_msg("\"%s\" does not say \"%s\"", why.text, cases[i].says);
 	}

@@ -423,10 +423,100 @@ static void test_impossible_statistics(void **state)
 	assert_int_equal(statistics_possible(&schema, sums, &why), ERR_DATA);
 }
 
+/* ---- a numeric label: 80, 120, 200 and 240 of 60 to 240, whose u are -7/9, -1/3, 5/9, 1; and a test row */
+
+static void with_numeric_label(struct schema *s, struct table *t)
+{
+	static const double y[] = {80, 999, 120, 200, 240};
+
+	*s = schema;
+	s->label =
+		(struct label){.name = "bp", .column = "bp", .type = COLUMN_NUMERIC, .min = 60, .max = 240, .unit = ""};
+	sample(t);
+	t->schema = s;
+	t->values = calloc(5, sizeof *t->values);
+	for (int i = 0; i < 5; i++)
+		t->values[i] = (float)(y[i] - 150);
+}
+
+static void test_a_numeric_label_in_the_statistics(void **state)
+{
+	double sums[STATISTICS + 1], *label = sums + STATISTICS - 2;
+	struct diag why = {{0}};
+	struct scaling scaling;
+	struct schema s;
+	struct table t;
+
+	(void)state;
+	with_numeric_label(&s, &t);
+	assert_int_equal(schema_statistics_length(&s), STATISTICS + 1);
+	statistics_collect(sums, &t);
+	assert_true(label[0] == 4 && statistics_rows(&s, sums) == 4);
+	assert_true(fabs(label[1] - 4.0 / 9) < 1e-6 && fabs(label[2] - (49 + 9 + 25 + 81) / 81.0) < 1e-6);
+	assert_int_equal(statistics_possible(&s, sums, &why), OK);
+	assert_int_equal(statistics_check(&s, sums, &why), OK);
+	scaling_from_statistics(&scaling, &s, sums);
+	assert_true(fabs(scaling.label_mean - 160) < 1e-4);
+	assert_true(fabs(scaling.label_deviation - sqrt((80 * 80 + 40 * 40 + 40 * 40 + 80 * 80) / 4.0)) < 1e-4);
+	scaling_free(&scaling);
+	for (int i = 0; i < 5; i++)
+		t.values[i] = 17;
+	statistics_collect(sums, &t);
+	assert_int_equal(statistics_check(&s, sums, &why), ERR_DATA);
+	assert_string_equal(why.text, "every hospital's training rows have the same label (bp); nothing can be learnt");
+	memset(sums, 0, sizeof sums);
+	assert_int_equal(statistics_check(&s, sums, &why), ERR_DATA);
+	assert_string_equal(why.text, "no hospital has a training row");
+	table_free(&t);
+}
+
+static void test_impossible_statistics_of_a_numeric_label(void **state)
+{
+	static const double good[STATISTICS + 1] = {9, -2.5, 6, 4, 5, 1, 2, 3, 4, 1, 10, -3, 7};
+	static const double wrong[][2] = {{10, 8}, {10, -10}, {11, -10.6}, {11, 10.6}, {12, -0.6}, {12, 10.6}};
+	struct diag why = {{0}};
+	struct schema s;
+	struct table t;
+
+	(void)state;
+	with_numeric_label(&s, &t);
+	assert_int_equal(statistics_possible(&s, good, &why), OK);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		double sums[STATISTICS + 1];
+
+		memcpy(sums, good, sizeof sums);
+		sums[(size_t)wrong[i][0]] = wrong[i][1];
+		assert_int_equal(statistics_possible(&s, sums, &why), ERR_DATA);
+	}
+	table_free(&t);
+}
+
+static void test_a_labels_scaling_from_outside_is_checked(void **state)
+{
+	static const double wrong[][2] = {{59, 1},   {241, 1},   {NAN, 1},   {100, 0},
+	                                  {100, -1}, {100, NAN}, {100, 181}, {INFINITY, 1}};
+	struct scaling scaling = {0};
+	struct diag why = {{0}};
+	struct schema s;
+	struct table t;
+
+	(void)state;
+	with_numeric_label(&s, &t);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		assert_int_equal(scaling_set_label(&scaling, &s, wrong[i][0], wrong[i][1], &why), ERR_DATA);
+	assert_true(scaling.label_mean == 0);
+	assert_int_equal(scaling_set_label(&scaling, &s, 60, 180, &why), OK);
+	assert_true(scaling.label_mean == 60 && scaling.label_deviation == 180);
+	table_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_statistics_in_order),
+		cmocka_unit_test(test_a_numeric_label_in_the_statistics),
+		cmocka_unit_test(test_impossible_statistics_of_a_numeric_label),
+		cmocka_unit_test(test_a_labels_scaling_from_outside_is_checked),
 		cmocka_unit_test(test_scaling_by_hand),
 		cmocka_unit_test(test_scale_none_keeps_raw_units_and_fills_with_the_mean),
 		cmocka_unit_test(test_agrees_with_two_passes),

@@ -221,6 +221,53 @@ static void conditional_defaults(void **state)
 	free(text);
 }
 
+static void numeric_label(void **state)
+{
+	(void)state;
+	struct study s;
+	char *text = contract_edited(minimal, "{name: disease, type: binary}",
+	                             "{name: bp, type: numeric, min: 60, max: 240, unit: mmHg}");
+	contract_parse(&s, text);
+	assert_int_equal(s.schema.label.type, COLUMN_NUMERIC);
+	assert_true(s.schema.label.min == 60 && s.schema.label.max == 240);
+	assert_string_equal(s.schema.label.unit, "mmHg");
+	assert_int_equal(s.model.loss, LOSS_SQUARED_ERROR);
+	assert_string_equal(spec_link(&s.model), "identity");
+	assert_int_equal(s.select, SELECT_LOSS);
+	const struct metrics_shape shape = study_shape(&s);
+	assert_true(shape.classes == 0 && shape.middle == 150 && shape.half == 90);
+	assert_non_null(strstr(buf_text(&s.canonical),
+	                       "\"label\":{\"name\":\"bp\",\"column\":\"bp\",\"type\":\"numeric\",\"min\":60,"
+	                       "\"max\":240,\"unit\":\"mmHg\"}"));
+	study_free(&s);
+	static const char *const selects[] = {"loss", "r2", "rmse"};
+	static const enum select_metric wanted[] = {SELECT_LOSS, SELECT_R2, SELECT_RMSE};
+	char *area = contract_edited(text, "masking: off", "evaluation: {select: auc}\nmasking: off");
+	contract_refused(area,
+	                 "study.yaml:14:22: evaluation.select: auc needs classes, and the label is a number; write "
+	                 "loss, r2 or rmse");
+	free(area);
+	area = contract_edited(minimal, "masking: off", "evaluation: {select: rmse}\nmasking: off");
+	contract_refused(area, "study.yaml:14:22: evaluation.select: rmse needs a numeric label; write auc, accuracy, "
+	                       "loss or f1");
+	free(area);
+	area = contract_edited(text, "rounds: 30", "rounds: 30\n  local: {label_smoothing: 0.1}");
+	contract_refused(area,
+	                 "study.yaml:14:28: training.local.label_smoothing: belongs to a label of classes; leave it "
+	                 "out");
+	free(area);
+	for (int i = 0; i < 3; i++) {
+		char line[64];
+		snprintf(line, sizeof line, "evaluation: {select: %s}\nmasking: off", selects[i]);
+		char *with = contract_edited(text, "masking: off", line);
+		contract_parse(&s, with);
+		assert_int_equal(s.select, wanted[i]);
+		study_free(&s);
+		free(with);
+	}
+	free(text);
+}
+
 /* The keys that came after the first version: absent from the contract unless written, with their own defaults. */
 static void later_keys(void **state)
 {
@@ -505,6 +552,7 @@ int main(void)
 		cmocka_unit_test(spelling_does_not_change_the_hash),
 		cmocka_unit_test(every_term_changes_the_hash),
 		cmocka_unit_test(conditional_defaults),
+		cmocka_unit_test(numeric_label),
 		cmocka_unit_test(later_keys),
 		cmocka_unit_test(first_parameters),
 		cmocka_unit_test(later_keys_are_frozen),

@@ -132,11 +132,22 @@ static void refuses_data(void **state)
 	static const struct contract_refusal cases[] = {
 		{"  label: {name: disease, type: binary}\n", "", "6:3: data: \"label\" is missing"},
 		{"disease, type: binary", "disease, type: numeric",
-	         "9:32: data.label.type: \"numeric\" is not built yet in this version; write type: binary or "
-	         "categorical"},
+	         "9:10: data.label.min: is missing; a numeric label needs min and max"},
+		{"disease, type: binary", "disease, type: numeric, min: 0",
+	         "9:10: data.label.max: is missing; a numeric label needs min and max"},
+		{"disease, type: binary", "disease, type: numeric, min: 9, max: 0",
+	         "9:54: data.label.max: max 0 is not above min 9"},
+		{"disease, type: binary", "disease, type: numeric, min: 0, max: 9, positive: 1",
+	         "9:67: data.label.positive: belongs to type: binary; leave it out"},
+		{"disease, type: binary", "disease, type: binary, min: 0",
+	         "9:45: data.label.min: belongs to type: numeric; leave it out"},
+		{"disease, type: binary", "disease, type: binary, unit: kg",
+	         "9:46: data.label.unit: belongs to type: numeric; leave it out"},
+		{"disease, type: binary}", "disease, type: numeric, min: 0, max: 9, unit: \"\"}",
+	         "9:63: data.label.unit: must not be empty"},
 		{"disease, type: binary", "disease, type: survival, time: t, event: e",
-	         "9:32: data.label.type: \"survival\" is not built yet in this version; write type: binary or "
-	         "categorical"},
+	         "9:32: data.label.type: \"survival\" is not built yet in this version; write type: binary, "
+	         "categorical or numeric"},
 		{"disease, type: binary", "disease, type: binary, time: t",
 	         "9:46: data.label.time: belongs to type: survival; leave it out"},
 		{"disease, type: binary", "disease, type: binary, levels: [a, b]",

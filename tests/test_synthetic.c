@@ -40,6 +40,8 @@ static const char study_text[] = "cohort: 1\n"
 #define BINARY "{name: ill, type: binary}"
 #define THREE "{name: stage, type: categorical, levels: [i, ii, iii]}"
 
+#define NUMBER "{name: pressure, type: numeric, min: 60, max: 240}"
+
 static void parse(struct study *s, const char *label, const char *split, const char *layers)
 {
 	char text[2048];
@@ -206,6 +208,8 @@ static void test_there_is_something_to_learn(void **state)
 		assert_true(m.auc > 0.72 && m.auc < 0.95);
 		m = learned(THREE, "dense 3", seed);
 		assert_true(m.accuracy > 0.55 && m.accuracy < 0.95);
+		m = learned(NUMBER, "dense 1", seed);
+		assert_true(m.r2 > 0.4 && m.r2 < 0.85 && m.rmse > 5 && m.rmse < 40);
 	}
 }
 

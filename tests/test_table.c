@@ -234,6 +234,67 @@ static void test_outside_is_refused(void **state)
 	               ":2:1: age 120 lies outside the study's 18 to 110 after the conversion");
 }
 
+/* ---- a numeric label */
+
+static void numeric_label(struct world *w, enum outside_rule outside)
+{
+	w->schema.label = (struct label){
+		.name = "bp", .column = "ill", .type = COLUMN_NUMERIC, .min = 60, .max = 240, .unit = ""};
+	w->schema.outside = outside;
+	w->schema.fill = FILL_REFUSE; /* of features only */
+}
+
+static void assert_labels(struct world *w, const char *text, uint32_t rows, const double *expected)
+{
+	if (load(w, text) != OK)
+		fail_msg("%s", w->why.text);
+	assert_int_equal(w->table.rows, rows);
+	for (uint32_t i = 0; i < rows; i++)
+		assert_true(fabs(table_label(&w->table, i) - expected[i]) < 1e-5);
+	assert_int_equal(w->table.dictionary.dropped[DROPPED_NO_LABEL] + rows, w->table.dictionary.rows);
+}
+
+static void test_a_label_may_be_a_number(void **state)
+{
+	struct world *w = *state;
+	const struct source_convert converts[] = {{"bp", 7.50062, 10}}; /* kPa, and ten more */
+	const struct source_recode recodes[] = {{"bp", "hoch", "20"}};
+	const struct source_missing missings[] = {{"bp", {hospital_codes, 1}}};
+	static const char rows[] =
+		"age,Sex,cp,ill\n40,1,1,120\n41,0,2,\n42,0,2,60\n43,1,1,240.5\n44,1,1,59\n45,1,1,90.25\n";
+
+	numeric_label(w, OUTSIDE_MISSING);
+	assert_labels(w, rows, 3, (const double[]){120, 60, 90.25});
+	const struct feature_report *r = w->table.dictionary.label;
+	assert_int_equal(r->field, 4);
+	assert_int_equal(r->present, 3);
+	assert_int_equal(r->missing, 3);
+	assert_int_equal(r->below, 1);
+	assert_int_equal(r->above, 1);
+	assert_true(r->lowest == 59 && r->highest == 240.5 && fabs(r->mean - 270.25 / 3) < 1e-9);
+	numeric_label(w, OUTSIDE_CLAMP);
+	assert_labels(w, rows, 5, (const double[]){120, 60, 240, 60, 90.25});
+	numeric_label(w, OUTSIDE_REFUSE);
+	assert_refused(w, rows, ":5:4: bp 240.5 lies outside the study's 60 to 240; another unit?");
+	assert_refused(w, "age,Sex,cp,ill\n40,1,1,high\n",
+	               ":2:4: bp \"high\" is not a number; if it means missing, list it in client.yaml below "
+	               "sources.heart.missing.bp");
+	assert_refused(w, "age,Sex,cp,ill\n40,1,1,nan\n", ":2:4: bp \"nan\" is not a number");
+	assert_refused(w, "age,Sex,cp,ill\n,1,1,100\n",
+	               ":2:1: age is missing, which the study's `fill: refuse` forbids");
+	w->source.converts = converts;
+	w->source.convert_count = 1;
+	w->source.recodes = recodes;
+	w->source.recode_count = 1;
+	w->source.missings = missings;
+	w->source.missing_count = 1;
+	w->source.decimal = ',';
+	w->source.delimiter = ';';
+	assert_labels(w, "age;Sex;cp;ill\n40;1;1;16,5\n41;1;1;-9\n42;1;1;hoch\n", 2,
+	              (const double[]){7.50062 * 16.5 + 10, 7.50062 * 20 + 10});
+	assert_refused(w, "age;Sex;cp;ill\n40;1;1;165\n", ":2:4: bp 1247.6 lies outside the study's 60 to 240 after");
+}
+
 static void test_text_is_no_number(void **state)
 {
 	struct world *w = *state;
@@ -538,6 +599,7 @@ int main(void)
 		TEST(test_outside_becomes_missing),
 		TEST(test_outside_is_clamped),
 		TEST(test_outside_is_refused),
+		TEST(test_a_label_may_be_a_number),
 		TEST(test_text_is_no_number),
 		TEST(test_a_conversion_may_overflow),
 		TEST(test_a_simulation_is_advised_on_the_study),

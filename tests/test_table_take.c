@@ -162,9 +162,31 @@ static void test_a_made_table_serves_a_round(void **state)
 	free(sums);
 }
 
+static void test_numeric_labels_come_along(void **state)
+{
+	struct schema numeric = schema;
+	struct table whole, part;
+	const uint32_t rows[] = {3, 0, 2};
+
+	(void)state;
+	numeric.label =
+		(struct label){.name = "bp", .column = "bp", .type = COLUMN_NUMERIC, .min = 60, .max = 240, .unit = ""};
+	table_make(&whole, &numeric, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		whole.values[i] = (float)i;
+		whole.patients[i] = i;
+	}
+	table_count(&whole);
+	table_take(&part, &whole, rows, 3);
+	assert_true(table_label(&part, 0) == 153 && table_label(&part, 1) == 150 && table_label(&part, 2) == 152);
+	table_free(&part);
+	table_free(&whole);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numeric_labels_come_along),
 		cmocka_unit_test(test_any_rows_in_any_order),
 		cmocka_unit_test(test_all_rows_are_the_table_itself),
 		cmocka_unit_test(test_a_made_table_serves_a_round),

@@ -84,7 +84,7 @@ static void test_what_leaves_is_the_layout(void **state)
 	expect_words("In each of 3 training rounds (train, %zu octets)", octets(ASK_TRAIN));
 	expect_words("the model's %zu parameters", s.model.parameters);
 	expect_words("After each training round (evaluate, %zu octets)", octets(ASK_EVALUATE));
-	expect_words("%u counts of patients", 2 * spec_counts_length(&s.model, s.bins));
+	expect_words("%zu counts of patients", 2 * spec_counts_length(study_shape(&s)));
 	expect_words("its number of training patients");
 	expect_words("No round is answered after 2199-12-31.");
 	drop_page();
@@ -99,6 +99,16 @@ static void test_what_leaves_is_the_layout(void **state)
 	expect_words(
 		"Training ends before that when 5 evaluations in a row found no better loss on the validation patients "
 		"of all hospitals.");
+	drop_page();
+	write_page("  label: {name: weight, type: numeric, min: 0, max: 300, unit: kg}");
+	expect_words("weight (the label, a number, 0 to 300 kg)");
+	expect_words("(statistics, %zu octets): %u counts and sums", octets(ASK_STATISTICS),
+	             schema_statistics_length(&s.schema));
+	expect_words("for each category how many have it; the same of the label.");
+	expect_words("(evaluate, %zu octets)", octets(ASK_EVALUATE));
+	expect_words(
+		"the sum of their losses, and 10 sums over patients (how many, their label and its square, the model's "
+		"error, its square)");
 	drop_page();
 	write_page("evaluation: {release: none}");
 	expect_words("Evaluation: nothing leaves.");

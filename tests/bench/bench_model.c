@@ -82,7 +82,8 @@ static struct model_spec spec_of(const struct case_ *k)
 	spec_begin(&s, k->inputs);
 	for (size_t i = 0; k->layers[i]; i++)
 		CHECK(spec_add_layer(&s, k->layers[i], NULL) == OK);
-	CHECK(spec_end(&s, k->outputs, NULL) == OK);
+	CHECK(spec_end(&s, k->outputs == 1 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY, k->outputs,
+	               NULL) == OK);
 	return s;
 }
 

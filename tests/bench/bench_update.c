@@ -219,7 +219,7 @@ static void bench_init(struct bench *b, const struct load *load)
 	spec_begin(&b->spec, INPUTS);
 	for (size_t i = 0; load->layers[i]; i++)
 		CHECK(spec_add_layer(&b->spec, load->layers[i], NULL) == OK);
-	CHECK(spec_end(&b->spec, 1, NULL) == OK);
+	CHECK(spec_end(&b->spec, LOSS_BINARY_CROSS_ENTROPY, 1, NULL) == OK);
 	trainer_init(&b->trainer, &b->spec, &settings);
 	layout_begin(&b->layout, SITES);
 	CHECK(layout_add(&b->layout, SEGMENT_UPDATE, CODING_NARROW, (uint32_t)b->spec.parameters, 1, NULL) == OK);

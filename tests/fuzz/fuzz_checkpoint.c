@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	float parameters[PARAMETERS];
 	spec_begin(&s, 2);
 	CHECK(spec_add_layer(&s, "dense 2", NULL) == OK && spec_add_layer(&s, "relu", NULL) == OK);
-	CHECK(spec_add_layer(&s, "dense 1", NULL) == OK && spec_end(&s, 1, NULL) == OK && s.parameters == PARAMETERS);
+	CHECK(spec_add_layer(&s, "dense 1", NULL) == OK && spec_end(&s, LOSS_BINARY_CROSS_ENTROPY, 1, NULL) == OK &&
+	      s.parameters == PARAMETERS);
 	if (checkpoint_read(parameters, &c, &s, bytes_of(data, size), "the fuzzer", &why) == OK) {
 		CHECK(vec_finite(parameters, PARAMETERS));
 		if (c.ours)

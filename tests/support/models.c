@@ -20,7 +20,7 @@ struct model_spec models_spec(const char *layers, uint32_t inputs, uint32_t outp
 	for (char *text; (text = strsep(&rest, ",")) != NULL;)
 		if (spec_add_layer(&s, text + strspn(text, " "), &why))
 			fail_msg("%s", why.text);
-	if (spec_end(&s, outputs, &why))
+	if (spec_end(&s, outputs == 1 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY, outputs, &why))
 		fail_msg("%s", why.text);
 	free(copy);
 	return s;

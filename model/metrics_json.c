@@ -1,4 +1,4 @@
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -24,17 +24,17 @@ static const struct {
 
 #define FIELDS (sizeof fields / sizeof *fields)
 
-void figures_set(struct json *object, const struct metrics *m)
+void metrics_json_set(struct json *object, const struct metrics *m)
 {
 	for (size_t i = 0; i < FIELDS; i++)
 		json_set_real(object, fields[i].name, *(const double *)((const char *)m + fields[i].offset));
 }
 
-struct json *figures_to_json(const struct metrics *m)
+struct json *metrics_json_of(const struct metrics *m)
 {
 	struct json *node = json_new_object();
 
-	figures_set(node, m);
+	metrics_json_set(node, m);
 	return node;
 }
 
@@ -47,7 +47,7 @@ static double number(const struct json *object, const char *key)
 	return is_number ? json_as_real(value) : (double)NAN;
 }
 
-void figures_from_text(struct metrics *out, const char *text)
+void metrics_json_read(struct metrics *out, const char *text)
 {
 	struct json *node = NULL;
 
@@ -58,7 +58,7 @@ void figures_from_text(struct metrics *out, const char *text)
 	json_free(node);
 }
 
-struct json *figures_calibration_to_json(const struct calibration *c)
+struct json *metrics_json_of_calibration(const struct calibration *c)
 {
 	struct json *list;
 
@@ -76,7 +76,7 @@ struct json *figures_calibration_to_json(const struct calibration *c)
 	return list;
 }
 
-void figures_calibration_from_text(struct calibration *out, const char *text)
+void metrics_json_read_calibration(struct calibration *out, const char *text)
 {
 	struct json *list = NULL;
 

@@ -1,4 +1,4 @@
-/* model/figures: what is written is read again, and what is no figure is undefined. */
+/* model/metrics_json: what is written is read again, and what is no figure is undefined. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "model/figures.h"
+#include "model/metrics_json.h"
 
 static char *text_of(struct json *node)
 {
@@ -25,10 +25,10 @@ static void figures_come_back(void **state)
 	(void)state;
 	const struct metrics in = {57, 0.09375, 0.5, NAN, 0.25, 1, 0.875, 0.0625, -4, 17.5, 12};
 	struct metrics out;
-	char *text = text_of(figures_to_json(&in));
+	char *text = text_of(metrics_json_of(&in));
 	assert_string_equal(text, "{\"rows\":57,\"loss\":0.09375,\"accuracy\":0.5,\"precision\":null,\"recall\":0.25,"
 	                          "\"f1\":1,\"auc\":0.875,\"brier\":0.0625,\"r2\":-4,\"rmse\":17.5,\"mae\":12}");
-	figures_from_text(&out, text);
+	metrics_json_read(&out, text);
 	assert_true(isnan(out.precision));
 	out.precision = in.precision;
 	assert_memory_equal(&in, &out, sizeof in);
@@ -41,7 +41,7 @@ static void what_is_no_figure_is_undefined(void **state)
 	static const char *const texts[] = {"", "[]", "null", "{\"rows\":\"7\"}", "{\"rows\":true,\"loss\":[1]}", "{"};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct metrics out = {0};
-		figures_from_text(&out, texts[i]);
+		metrics_json_read(&out, texts[i]);
 		assert_true(isnan(out.rows) && isnan(out.loss) && isnan(out.brier) && isnan(out.mae));
 	}
 }
@@ -53,8 +53,8 @@ static void a_calibration_curve_comes_back(void **state)
 	for (int i = 0; i < CALIBRATION_POINTS; i++)
 		in.points[i] = (struct calibration_point){i, 0.1 * i + 0.0123456789, 1.0 / (i + 3)};
 	in.points[3] = (struct calibration_point){7, NAN, NAN};
-	char *text = text_of(figures_calibration_to_json(&in));
-	figures_calibration_from_text(&out, text);
+	char *text = text_of(metrics_json_of_calibration(&in));
+	metrics_json_read_calibration(&out, text);
 	assert_true(out.known);
 	for (int i = 0; i < CALIBRATION_POINTS; i++) {
 		const struct calibration_point *a = &in.points[i], *b = &out.points[i];
@@ -64,7 +64,7 @@ static void a_calibration_curve_comes_back(void **state)
 	}
 	free(text);
 	in.known = false;
-	text = text_of(figures_calibration_to_json(&in));
+	text = text_of(metrics_json_of_calibration(&in));
 	assert_string_equal(text, "null");
 	free(text);
 }
@@ -75,11 +75,11 @@ static void what_is_no_curve_is_unknown(void **state)
 	static const char *const texts[] = {"", "null", "[]", "{}", "[1,2,3]", "[{},{},{},{},{},{},{},{},{}]", "["};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct calibration out = {.known = true};
-		figures_calibration_from_text(&out, texts[i]);
+		metrics_json_read_calibration(&out, texts[i]);
 		assert_false(out.known);
 	}
 	struct calibration out;
-	figures_calibration_from_text(&out, "[1,2,3,4,5,6,7,8,9,{\"rows\":4}]");
+	metrics_json_read_calibration(&out, "[1,2,3,4,5,6,7,8,9,{\"rows\":4}]");
 	assert_true(out.known && isnan(out.points[0].rows) && out.points[9].rows == 4);
 }
 

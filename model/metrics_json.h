@@ -5,23 +5,23 @@
  *    "r2":null,"rmse":null,"mae":null}
  *   [{"predicted":0.04,"observed":0.02,"rows":31}, ...]                         a calibration curve, or null
  */
-#ifndef COHORT_MODEL_FIGURES_H
-#define COHORT_MODEL_FIGURES_H
+#ifndef COHORT_MODEL_METRICS_JSON_H
+#define COHORT_MODEL_METRICS_JSON_H
 
 #include "base/json.h"
 #include "model/metrics.h"
 
-struct json *figures_to_json(const struct metrics *m);
+struct json *metrics_json_of(const struct metrics *m);
 
-/* Adds the keys of figures_to_json to an object. */
-void figures_set(struct json *object, const struct metrics *m);
+/* Adds the keys of metrics_json_of to an object. */
+void metrics_json_set(struct json *object, const struct metrics *m);
 
 /* What is missing in the text, or no number, is undefined: a ledger of another version is read as far as it goes. */
-void figures_from_text(struct metrics *out, const char *text);
+void metrics_json_read(struct metrics *out, const char *text);
 
-struct json *figures_calibration_to_json(const struct calibration *c);
+struct json *metrics_json_of_calibration(const struct calibration *c);
 
-/* Unknown when the text is none that figures_calibration_to_json gives. */
-void figures_calibration_from_text(struct calibration *out, const char *text);
+/* Unknown when the text is none that metrics_json_of_calibration gives. */
+void metrics_json_read_calibration(struct calibration *out, const char *text);
 
 #endif

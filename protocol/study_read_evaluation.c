@@ -1,0 +1,72 @@
+/* The section `evaluation`: what is counted and released, and by which figure the best model is chosen. */
+#include "protocol/study_read.h"
+
+static const char *const selects[] = {[SELECT_AUC] = "auc",
+                                      [SELECT_ACCURACY] = "accuracy",
+                                      [SELECT_LOSS] = "loss",
+                                      [SELECT_F1] = "f1",
+                                      [SELECT_R2] = "r2",
+                                      [SELECT_RMSE] = "rmse",
+                                      NULL};
+
+const char *study_select_name(enum select_metric m)
+{
+	CHECK((size_t)m < sizeof selects / sizeof selects[0] - 1);
+	return selects[m];
+}
+
+static void read_select(const struct study_section *evaluation)
+{
+	struct study *out = evaluation->reading->out;
+	enum column_type label = out->schema.label.type;
+	out->select = (enum select_metric)study_choice(evaluation, "select", selects, "one of the others");
+	const char *text = study_text(evaluation, "select");
+	bool of_numbers = out->select == SELECT_R2 || out->select == SELECT_RMSE;
+	if (label == COLUMN_NUMERIC && !of_numbers && out->select != SELECT_LOSS)
+		study_reject(evaluation, "select",
+		             "%s needs classes, and the label is a number; write loss, r2 or rmse", text);
+	else if (label != COLUMN_NUMERIC && of_numbers)
+		study_reject(evaluation, "select", "%s needs a numeric label; write %saccuracy, loss or f1", text,
+		             label == COLUMN_BINARY ? "auc, " : "");
+	else if (label == COLUMN_CATEGORICAL && out->select == SELECT_AUC)
+		study_reject(evaluation, "select", "auc needs a binary label; write accuracy, loss or f1");
+}
+
+/* Early stopping waits for a better figure on validation rows: there must be such rows, and figures on the way. */
+static void read_patience(const struct study_section *evaluation)
+{
+	struct study *out = evaluation->reading->out;
+	const struct split *split = &out->schema.split;
+	bool by_column = split->column != NULL;
+	out->patience = (uint32_t)study_integer(evaluation, "patience");
+	if (out->patience == 0)
+		return;
+	if (out->evaluation == EVALUATION_NONE)
+		study_reject(evaluation, "patience",
+		             "early stopping needs figures; write release: masked, or patience: 0");
+	if (out->evaluate_every == 0)
+		study_reject(
+			evaluation, "patience",
+			"early stopping needs figures on the way; write training.evaluate_every: 1, or patience: 0");
+	if (by_column ? split->validation == NULL : split->validation_fraction == 0)
+		study_reject(
+			evaluation, "patience",
+			"early stopping is judged on validation rows, and there are none; write %s, or patience: 0",
+			by_column ? "data.split.validation" : "data.split.validation_fraction: 0.1");
+}
+
+void study_read_evaluation(struct study_reading *r, const struct json *node)
+{
+	static const char *const releases[] = {"masked", "none", NULL};
+	static const enum evaluation_release release_of[] = {EVALUATION_MASKED, EVALUATION_NONE};
+	struct study_section evaluation = {r, node, "evaluation"};
+	r->out->evaluation = release_of[study_choice(&evaluation, "release", releases, "release: masked or none")];
+	r->out->bins = (uint32_t)study_integer(&evaluation, "bins");
+	if (r->out->bins % 2 != 0)
+		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
+		             r->out->bins);
+	read_select(&evaluation);
+	read_patience(&evaluation);
+	if (json_count(json_get(node, "subgroups")) != 0)
+		study_reject(&evaluation, "subgroups", "are not built yet in this version; write subgroups: []");
+}
