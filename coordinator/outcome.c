@@ -143,11 +143,12 @@ out:
 /* update[n] becomes the weighted mean of the sites' updates. Each of these lies within +- update_range and was sent
  * times weight / cap, so the mean lies within it, too, if every site's weight is the one that it multiplied by;
  * otherwise it is held there. */
-static void take_mean(double *update, size_t n, const struct study *s, double weight)
+VEC_WIDE static void take_mean(double *update, size_t n, double factor, double range)
 {
 	for (size_t i = 0; i < n; i++) {
-		update[i] *= s->weight_cap / weight;
-		update[i] = fmin(fmax(update[i], -s->update_range), s->update_range);
+		double x = update[i] * factor;
+		x = x < -range ? -range : x;
+		update[i] = x > range ? range : x;
 	}
 }
 
@@ -160,7 +161,7 @@ enum err outcome_train(struct outcome *out, float *parameters, float *moments, d
 	if (out->weight <= 0)
 		return diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
 	aggregate_values(update, sum, SEGMENT_UPDATE);
-	take_mean(update, n, s, out->weight);
+	take_mean(update, n, s->weight_cap / out->weight, s->update_range);
 	if (step == 1 && moments != NULL)
 		strategy_begin(moments, s, n);
 	return strategy_apply(s, parameters, moments, update, n, why);

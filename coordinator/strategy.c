@@ -12,10 +12,15 @@ struct step {
 	size_t n;
 };
 
+VEC_WIDE static void add_update(float *restrict w, const double *restrict u, size_t n, double rate)
+{
+	for (size_t i = 0; i < n; i++)
+		w[i] = (float)((double)w[i] + rate * u[i]);
+}
+
 static void fedavg(const struct step *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		s->w[i] = (float)((double)s->w[i] + s->server->learning_rate * s->u[i]);
+	add_update(s->w, s->u, s->n, s->server->learning_rate);
 }
 
 static void fedavgm(const struct step *s)

@@ -238,13 +238,21 @@ enum err segment_encode_update(uint8_t *octets, const struct segment *s, const s
 	return OK;
 }
 
+VEC_WIDE static void decode_words(double *restrict values, const int64_t *restrict sums, uint32_t n, double grid)
+{
+	for (uint32_t i = 0; i < n; i++)
+		values[i] = (double)sums[i] * grid;
+}
+
 void segment_decode(double *values, const struct segment *s, const struct layout *l, const int64_t *sums)
 {
 	const int64_t *from = sums + s->first;
+	if (s->coding != CODING_WIDE) {
+		decode_words(values, from, s->items, s->grid);
+		return;
+	}
 	for (uint32_t i = 0; i < s->items; i++) {
-		int64_t q = s->coding == CODING_WIDE
-		                    ? from[2 * (size_t)i + 1] * (1ll << l->wide_bits) + from[2 * (size_t)i]
-		                    : from[i];
+		int64_t q = from[2 * (size_t)i + 1] * (1ll << l->wide_bits) + from[2 * (size_t)i];
 		values[i] = (double)q * s->grid;
 	}
 }
