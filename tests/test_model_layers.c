@@ -57,41 +57,48 @@ static void assert_near(double got, double wanted, size_t n)
 		fail_msg("%.9g is not %.9g (sum of %zu)", got, wanted, n);
 }
 
+static void check_forward(struct dense_shape s, bool with_relu)
+{
+	struct dense_case c = dense_case_new(s);
+	(with_relu ? layers_dense_relu_forward : layers_dense_forward)(c.y, c.x, c.w, c.b, s);
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++) {
+			double sum = c.b[o];
+			for (size_t i = 0; i < s.inputs; i++)
+				sum += (double)c.x[r * s.inputs + i] * c.w[o * s.inputs + i];
+			assert_near(c.y[r * s.outputs + o], with_relu && sum < 0 ? 0 : sum, s.inputs);
+		}
+	dense_case_free(&c);
+}
+
 static void dense_forward(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < SHAPES; k++)
-		for (int with_relu = 0; with_relu < 2; with_relu++) {
-			struct dense_case c = dense_case_new(shapes[k]);
-			struct dense_shape s = c.s;
-			(with_relu ? layers_dense_relu_forward : layers_dense_forward)(c.y, c.x, c.w, c.b, s);
-			for (size_t r = 0; r < s.rows; r++)
-				for (size_t o = 0; o < s.outputs; o++) {
-					double sum = c.b[o];
-					for (size_t i = 0; i < s.inputs; i++)
-						sum += (double)c.x[r * s.inputs + i] * c.w[o * s.inputs + i];
-					assert_near(c.y[r * s.outputs + o], with_relu && sum < 0 ? 0 : sum, s.inputs);
-				}
-			dense_case_free(&c);
+	for (size_t k = 0; k < SHAPES; k++) {
+		check_forward(shapes[k], false);
+		check_forward(shapes[k], true);
+	}
+}
+
+static void check_backward(struct dense_shape s)
+{
+	struct dense_case c = dense_case_new(s);
+	layers_dense_backward(c.dx, c.dy, c.w, s);
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t i = 0; i < s.inputs; i++) {
+			double sum = 0;
+			for (size_t o = 0; o < s.outputs; o++)
+				sum += (double)c.dy[r * s.outputs + o] * c.w[o * s.inputs + i];
+			assert_near(c.dx[r * s.inputs + i], sum, s.outputs);
 		}
+	dense_case_free(&c);
 }
 
 static void dense_backward(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < SHAPES; k++) {
-		struct dense_case c = dense_case_new(shapes[k]);
-		struct dense_shape s = c.s;
-		layers_dense_backward(c.dx, c.dy, c.w, s);
-		for (size_t r = 0; r < s.rows; r++)
-			for (size_t i = 0; i < s.inputs; i++) {
-				double sum = 0;
-				for (size_t o = 0; o < s.outputs; o++)
-					sum += (double)c.dy[r * s.outputs + o] * c.w[o * s.inputs + i];
-				assert_near(c.dx[r * s.inputs + i], sum, s.outputs);
-			}
-		dense_case_free(&c);
-	}
+	for (size_t k = 0; k < SHAPES; k++)
+		check_backward(shapes[k]);
 }
 
 /* dw = beta dw + alpha dy^T x; with beta 0 what was there, even NaN, is not read. */
@@ -129,6 +136,25 @@ static void dense_gradient(void **state)
 		check_gradient(shapes[k], -0.25f, 1);
 		check_gradient(shapes[k], 0.5f, -0.5f);
 	}
+}
+
+/* Few rows and narrow layers, odd ones and such as fill vectors: on both sides of every choice that layers.c makes. The last
+ * two lie on the two sides of what is transposed at all. */
+static void small_shapes(void **state)
+{
+	(void)state;
+	static const uint32_t widths[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 30, 31, 32, 33, 48, 63, 64, 127, 130};
+	enum { WIDTHS = sizeof widths / sizeof widths[0] };
+	for (uint32_t rows = 1; rows <= 70; rows += rows < 34 ? 1 : 9)
+		for (size_t k = 0; k < (size_t)WIDTHS * WIDTHS; k += 1 + rows % 7) {
+			struct dense_shape s = {rows, widths[k / WIDTHS], widths[k % WIDTHS]};
+			check_forward(s, rows % 2 == 0);
+			check_backward(s);
+			check_gradient(s, -0.25f, 1);
+			check_gradient(s, 1, 0);
+		}
+	check_forward((struct dense_shape){20, 128, 128}, false);
+	check_forward((struct dense_shape){20, 128, 129}, false);
 }
 
 /* The same bits again, wherever the arrays lie: slices of the flat vector are aligned to 4 bytes only. */
@@ -320,6 +346,7 @@ int main(void)
 		cmocka_unit_test(dense_forward),
 		cmocka_unit_test(dense_backward),
 		cmocka_unit_test(dense_gradient),
+		cmocka_unit_test(small_shapes),
 		cmocka_unit_test(same_bits),
 		cmocka_unit_test(relu),
 		cmocka_unit_test(nan_passes_dense),
