@@ -15,4 +15,8 @@ extern const char commands_plot_help[];
 
 int commands_faults(const struct command_line *line, struct diag *why); /* commands_faults.c */
 
+int commands_sweep(const struct command_line *line, struct diag *why); /* commands_sweep.c */
+extern const struct command_option commands_sweep_options[];
+extern const char commands_sweep_help[];
+
 #endif

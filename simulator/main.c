@@ -37,6 +37,8 @@ static const struct command_option faults_options[] = {
 static const struct command commands[] = {
 	{"run", "STUDY.yaml", 1, 1, run_options, "simulate a study on rows of this machine",
          "\nCtrl-C ends the run at the next step and keeps what was done (exit code 75).", commands_run},
+	{"sweep", "STUDY.yaml", 1, 1, commands_sweep_options, "run every combination of settings with several seeds",
+         commands_sweep_help, commands_sweep},
 	{"plot", "RUN...", 1, COMMAND_OPERANDS_MAX, commands_plot_options,
          "compare runs: a picture or a table of means over seeds", commands_plot_help, commands_plot},
 	{"faults", "", 0, 0, faults_options, "disturb many small federations, and check that every promise holds",

@@ -84,7 +84,7 @@ static void figure_chart(struct report *r)
 		ends[0] = isfinite(x[i]) ? fmin(ends[0], x[i]) : ends[0];
 		ends[1] = isfinite(x[i]) ? fmax(ends[1], x[i]) : ends[1];
 	}
-	add(&c, "all rows in one place, at its end", ends, level, 2, CHART_REFERENCE);
+	add(&c, "trained on all rows in one place", ends, level, 2, CHART_REFERENCE);
 	finish(&c, strcmp(f->key, "auc") == 0 ? "auc.svg" : "metric.svg",
 	       "Of the model after that many training rounds, on the rows of all sites that contributed to its "
 	       "evaluation.");
@@ -168,7 +168,7 @@ static void bytes_chart(struct report *r)
 	finish(&c, "bytes.svg", "Contributions up, models down; 1 kB is 1000 bytes.");
 }
 
-/* ---- of the final model */
+/* ---- of the model that the run ends with */
 
 static double number_at(const struct json *list, size_t index)
 {
@@ -206,8 +206,7 @@ static void roc_chart(struct report *r)
 	c.chart.x.label = "false positive rate (1 - specificity)";
 	c.chart.y.label = "true positive rate (sensitivity)";
 	c.chart.height = 400;
-	snprintf(name, sizeof name, "final model, AUC %s",
-	         report_figure_text(auc, past_run_number(r->run, "metrics.auc")));
+	snprintf(name, sizeof name, "AUC %s", report_figure_text(auc, past_run_number(r->run, "metrics.auc")));
 	add(&c, name, x, y, count, CHART_LINE);
 	add(&c, "no better than chance", diagonal, diagonal, 2, CHART_REFERENCE);
 	finish(&c, "roc.svg", "On the test rows of all sites taken together.");
@@ -255,7 +254,7 @@ void report_charts(struct report *r)
 	buf_put_text(r->out, "</div>\n");
 	if (past_run_get(r->run, "roc") == NULL && past_run_get(r->run, "calibration") == NULL)
 		return;
-	report_heading(r, "probabilities", "The final model's probabilities");
+	report_heading(r, "probabilities", "The model's probabilities");
 	buf_put_text(r->out, "<div class=\"charts\">\n");
 	roc_chart(r);
 	calibration_chart(r);

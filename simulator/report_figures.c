@@ -1,4 +1,4 @@
-/* Figures of the final model: headline, confusion of classes, and what it is compared with. */
+/* Figures of the run's model: headline, confusion of classes, and what it is compared with. */
 #include "simulator/report_inside.h"
 
 #include <math.h>
@@ -26,16 +26,19 @@ static void card(struct report *r, const struct figure *f)
 	buf_put_text(r->out, "</span></div>\n");
 }
 
-/* On which rows, and whether a real federation would have learnt these figures. */
+/* Of which model, on which rows, and whether a real federation would have learnt these figures. */
 static void say_where_from(struct report *r)
 {
-	char rows[MARKUP_NUMBER_SIZE], sites[MARKUP_NUMBER_SIZE];
+	char rows[MARKUP_NUMBER_SIZE], sites[MARKUP_NUMBER_SIZE], step[MARKUP_NUMBER_SIZE];
 	const struct json *released = past_run_get(r->run, "released");
+	bool selected = past_run_number(r->run, "validation.rows") > 0;
 
 	report_paragraph(r,
-	                 "Of the final model, on the %s test rows of all %s sites taken together. Test rows are never "
-	                 "trained on "
-	                 "and never select a model.",
+	                 "Of the model after %s training rounds%s, on the %s test rows of all %s sites taken together. "
+	                 "Test rows "
+	                 "are never trained on and never select a model.",
+	                 markup_count(step, past_run_number(r->run, "model_step")),
+	                 selected ? ", the best on validation rows" : ", the last",
 	                 markup_count(rows, past_run_number(r->run, "metrics.rows")),
 	                 markup_count(sites, past_run_number(r->run, "sites")));
 	if (released != NULL && json_kind(released) == JSON_IS_BOOL && !json_as_bool(released))

@@ -287,7 +287,7 @@ void report_sites(struct report *r)
 	else
 		cloud_chart(r, title, all);
 	buf_put_text(r->out, "</div>\n");
-	report_paragraph(r, "Figures of the final model on each site's own test rows. A federation would not have "
+	report_paragraph(r, "Figures of this model on each site's own test rows. A federation would not have "
 	                    "released them site by "
 	                    "site.");
 	put_table(r);

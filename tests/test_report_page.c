@@ -51,7 +51,7 @@ static void every_number_is_there(void **state)
 		"<b>0.778</b><span>F1",
 		"<b>0.432</b><span>loss",
 		"<b>0.136</b><span>Brier score",
-		"on the 1\xe2\x80\xaf"
+		"Of the model after 10 training rounds, the best on validation rows, on the 1\xe2\x80\xaf"
 		"120 test rows of all 4 sites",
 		"would have been told them",
 		"<td>validation</td><td>240</td><td>0.825</td>",
@@ -90,7 +90,7 @@ static void every_number_is_there(void **state)
 		"Mechanism: none. No noise was added",
 		"site-2: one class among its training rows",
 		/* charts */
-		"final model, AUC 0.900",
+		">AUC 0.900</text>",
 		"3 bins of 31 to 1\xe2\x80\xaf"
 		"044 test rows",
 		"validation rows",

@@ -162,6 +162,7 @@ static void write_about(struct tempdir *t, const char *name, const struct run_fi
 	                "\"set\":[\"training.strategy=%s\"]}",
 	                f->sites, f->strategy));
 	set_contract(about, f);
+	json_set_integer(about, "model_step", f->rounds);
 	json_set_string(about, "model_sha256", "3333333333333333333333333333333333333333333333333333333333333333");
 	buf_init(&text, TEXT_MAX);
 	json_write(&text, about, true);
