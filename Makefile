@@ -7,7 +7,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 
 # ---- where things go: release in build/, other modes beside it
-O := $(if $(filter release,$(MODE)),build,build/$(MODE))
+O := $(if $(filter release,$(MODE)),build,build/$(MODE))$(if $(MPI),/mpi)
 BIN := $(O)/bin
 VERSION := $(shell sed -n 's/^\#define COHORT_VERSION "\(.*\)"/\1/p' base/version.h 2>/dev/null)
 
@@ -45,6 +45,10 @@ CC := clang
 else
 $(error MODE must be release, debug, asan, tsan, cov or fuzz)
 endif
+# MPI=1: cohort-sim over several processes (simulator/ranks.c); OpenMPI's headers are not ours to warn about
+ifdef MPI
+CPPFLAGS_ALL += -DCOHORT_MPI $(patsubst -I%,-isystem %,$(shell mpicc --showme:compile))
+endif
 CFLAGS_ALL += $(CFLAGS)
 LDFLAGS_ALL += $(LDFLAGS)
 
@@ -72,7 +76,7 @@ certs_ROOMS := certs net protocol data model privacy crypto base
 certs_LIBS := -lssl $(LIBS_BASE)
 # The cores of both sides, of which the linker takes no shell: neither sockets nor SQLite (a test reads its dynamic section).
 simulator_ROOMS := simulator coordinator client protocol data model privacy crypto base
-simulator_LIBS := $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_BASE)
+simulator_LIBS := $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_BASE) $(if $(MPI),$(shell mpicc --showme:link))
 ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 
 TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
@@ -82,7 +86,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
 
-.PHONY: all test check demo bench soak evil fuzz layers format format-check install clean help deps
+.PHONY: all test check demo bench soak evil fuzz ranks layers format format-check install clean help deps
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build the programs into build/bin
@@ -125,6 +129,10 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (30) each, two at a time
 
 fuzz-run: $(FUZZERS)
 	$(Q)tests/fuzz/run $(O)
+
+ranks: ## build cohort-sim with OpenMPI and hold two processes against one
+	$(Q)$(MAKE) --no-print-directory MPI=1 build/mpi/bin/cohort-sim
+	$(Q)tests/ranks build/mpi
 
 layers: ## check that includes point down and third-party headers stay in their rooms
 	$(Q)tests/layers

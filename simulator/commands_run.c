@@ -2,6 +2,7 @@
 #include "base/parse.h"
 #include "simulator/commands.h"
 #include "simulator/progress.h"
+#include "simulator/ranks.h"
 #include "simulator/run_directory.h"
 #include "simulator/run_json.h"
 #include "simulator/run_print.h"
@@ -54,7 +55,7 @@ static enum err read_probability(double *out, const struct command_line *line, c
 
 static uint64_t machine_threads(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long cores = sysconf(_SC_NPROCESSORS_ONLN) / (long)ranks_count(); /* which may all be on this machine */
 
 	return cores < 1 ? 1 : cores > CREW_MAX ? CREW_MAX : (uint64_t)cores;
 }
@@ -150,34 +151,58 @@ static void print_warnings(const struct run *r)
 		fprintf(stderr, "cohort-sim: warning: and %u more of these\n", r->federation.warnings_left_out);
 }
 
+/* What a rank that does not lead has to say is what the one that leads says. */
+static int end(const struct command_line *line, struct run *run, const char *out, enum err e, struct diag *why)
+{
+	if (ranks_leads()) {
+		print_warnings(run);
+		if (e == OK && out != NULL)
+			e = run_directory_write(out, run, why);
+		if (e == OK && command_flag(line, "json"))
+			e = print_json(run, out, why);
+		else if (e == OK)
+			run_print(stdout, run, out);
+	}
+	if (e == OK && !run->complete)
+		e = diag_set(why, ERR_CANCELLED, "interrupted after %u of %u rounds; what was done is kept",
+		             run->rounds, run->study.rounds);
+	if (e != OK && out != NULL && ranks_leads())
+		rmdir(out); /* succeeds only when nothing was written */
+	if (!ranks_leads())
+		*why = (struct diag){{0}};
+	return err_exit(e);
+}
+
+/* The folder is made before the work, by the rank that leads. */
+static enum err begin(const struct command_line *line, const char *out, struct diag *why)
+{
+	enum err e = OK;
+
+	if (command_flag(line, "baselines") && ranks_count() > 1)
+		return diag_set(why, ERR_USAGE, "--baselines needs everybody's rows in one process; leave mpirun out");
+	if (out != NULL && ranks_leads())
+		e = run_directory_make(out, why);
+	return ranks_any(e != OK) && e == OK ? ERR_CREATE : e;
+}
+
 int commands_run(const struct command_line *line, struct diag *why)
 {
 	const char *settings[COMMAND_OPTIONS_MAX + 1], *out = command_value(line, "out", 0);
 	struct progress progress;
-	struct run_request request = {.cancel = &interrupted, .on_round = show_round, .context = &progress};
+	struct run_request request = {.cancel = &interrupted, .context = &progress};
 	struct run run = {0};
 	enum err e = read_request(&request, settings, line, why);
 
-	if (e == OK && out != NULL)
-		e = run_directory_make(out, why);
+	if (e == OK)
+		e = begin(line, out, why);
 	if (e != OK)
 		return err_exit(e);
+	request.on_round = ranks_leads() ? show_round : NULL;
 	listen_for_interrupts();
 	progress_begin(&progress);
 	e = run_perform(&run, &request, why);
 	progress_end(&progress);
-	print_warnings(&run);
-	if (e == OK && out != NULL)
-		e = run_directory_write(out, &run, why);
-	if (e == OK && command_flag(line, "json"))
-		e = print_json(&run, out, why);
-	else if (e == OK)
-		run_print(stdout, &run, out);
-	if (e == OK && !run.complete)
-		e = diag_set(why, ERR_CANCELLED, "interrupted after %u of %u rounds; what was done is kept", run.rounds,
-		             run.study.rounds);
+	int code = end(line, &run, out, e, why);
 	run_free(&run);
-	if (e != OK && out != NULL)
-		rmdir(out); /* succeeds only when nothing was written */
-	return err_exit(e);
+	return code;
 }

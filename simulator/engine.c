@@ -1,5 +1,6 @@
 /* The study's course: approvals, what the campaign asks of its shell, and what is remembered of each attempt. */
 #include "simulator/engine_inside.h"
+#include "simulator/ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -263,7 +264,8 @@ static void encode_site(void *context, uint32_t worker, uint32_t item)
 	(void)worker;
 	if (!hash_is_zero(&e->sites[item].rows.scaling_name))
 		return; /* the scaling follows from the statistics, which are asked once */
-	site_rows_encode(&e->sites[item].rows, c->model);
+	if (ranks_has(item))
+		site_rows_encode(&e->sites[item].rows, c->model);
 	table_drop_rows(&e->federation->sites[item].table);
 }
 

@@ -2,11 +2,13 @@
 #include "simulator/engine_inside.h"
 
 #include "client/session.h"
+#include "simulator/ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARED 4 /* numbers that ranks tell one another of a site */
 #define TRAINING_MS 1000 /* virtual time from the invitation to an upload */
 
 /* ---- judging the plan: the client's own session, for the first site invited */
@@ -60,7 +62,7 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 	struct contribution_report report;
 	enum err err;
 
-	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE)
+	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE || !ranks_has(part->site - 1))
 		return;
 	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->models.newest, e->options.cancel,
 	                        NULL);
@@ -76,7 +78,35 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 
 static bool is_cancelled(const struct engine *e)
 {
-	return e->options.cancel != NULL && atomic_load(e->options.cancel);
+	return ranks_any(e->options.cancel != NULL && atomic_load(e->options.cancel));
+}
+
+/* What each rank knows of its sites, to all. */
+static void share_parts(struct engine *e, uint32_t count)
+{
+	double *known;
+
+	if (ranks_count() == 1)
+		return;
+	known = mem_array((size_t)count * SHARED, sizeof *known);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct engine_part *p = &e->parts[i];
+		const double mine[SHARED] = {p->refusal, p->weight, p->loss, (double)p->saturated};
+
+		if (ranks_has(p->site - 1))
+			memcpy(known + (size_t)i * SHARED, mine, sizeof mine);
+	}
+	ranks_sum_reals(known, (size_t)count * SHARED);
+	for (uint32_t i = 0; i < count; i++) {
+		const double *all = known + (size_t)i * SHARED;
+		struct engine_part *p = &e->parts[i];
+
+		p->refusal = (enum refusal)all[0];
+		p->weight = all[1];
+		p->loss = all[2];
+		p->saturated = (uint64_t)all[3];
+	}
+	free(known);
 }
 
 static void compute_all(struct engine *e, const struct round_plan *plan)
@@ -91,6 +121,8 @@ static void compute_all(struct engine *e, const struct round_plan *plan)
 	crew_run(e->crew, plan->site_count, compute, e);
 	for (uint32_t i = 0; i < crew_size(e->crew); i++)
 		aggregate_join(&e->sum, &e->workers[i].sum);
+	ranks_sum_integers(e->sum.sums, e->sum.layout.words);
+	share_parts(e, plan->site_count);
 }
 
 /* ---- telling the campaign */

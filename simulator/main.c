@@ -4,6 +4,7 @@
  */
 #include "base/secret.h"
 #include "simulator/commands.h"
+#include "simulator/ranks.h"
 
 #include <signal.h>
 
@@ -57,5 +58,8 @@ int main(int argc, char **argv)
 {
 	secret_init();
 	signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error that is said, not a silent end */
-	return command_main(&program, argc, argv);
+	ranks_begin();
+	int code = command_main(&program, argc, argv);
+	ranks_end();
+	return code;
 }

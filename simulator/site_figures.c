@@ -2,6 +2,7 @@
 
 #include "model/evaluate.h"
 #include "simulator/engine_inside.h"
+#include "simulator/ranks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct collection {
 	double *loss; /* [sites] */
 	double *sums; /* [slots, length] */
 	uint32_t
-		slots; /* of the crew: counts are whole, so who adds them does not matter; of a numeric label, whose sums are not, of the sites */
+		slots; /* the crew's: counts are whole, so who adds them does not matter. The sites', of a numeric label,
+	                   whose sums are not whole: they are added in the sites' order */
 	double *scratch; /* [crew, length] */
 };
 
@@ -32,6 +34,8 @@ static void collect_site(void *context, uint32_t worker, uint32_t item)
 	shape.mean = rows->label_mean;
 	shape.deviation = rows->label_deviation;
 	memset(counts, 0, c->length * sizeof *counts);
+	if (!ranks_has(item))
+		return;
 	if (evaluate_rows(&c->loss[item], counts, shape, &e->workers[worker].workspace.evaluator, c->parameters,
 	                  rows->inputs, rows->labels, rows->rows, e->options.cancel, NULL) != OK)
 		return; /* cancelled: the caller looks */
@@ -43,13 +47,20 @@ static void collect_site(void *context, uint32_t worker, uint32_t item)
 static void add_up(struct collection *c)
 {
 	struct site_figures *out = c->out;
+	bool by_site = out->shape.classes == 0;
 	double loss = 0;
 
+	ranks_sum_reals(c->loss, out->count);
+	if (by_site)
+		ranks_sum_reals(c->sums, c->slots * c->length);
+	ranks_sum_reals((double *)out->sites, out->count * (sizeof *out->sites / sizeof(double)));
 	for (uint32_t i = 0; i < out->count; i++)
 		loss += c->loss[i];
 	for (uint32_t w = 0; w < c->slots; w++)
 		for (size_t i = 0; i < c->length; i++)
 			out->sums[i] += c->sums[w * c->length + i];
+	if (!by_site)
+		ranks_sum_reals(out->sums, c->length);
 	metrics_from_sums(&out->all, out->shape, loss, out->sums);
 }
 
@@ -70,7 +81,7 @@ enum err site_figures_compute(struct site_figures *out, struct engine *e, const 
 	c.scratch = mem_array(workers * c.length, sizeof *c.scratch);
 	crew_run(e->crew, out->count, collect_site, &c);
 	add_up(&c);
-	cancelled = e->options.cancel != NULL && atomic_load(e->options.cancel);
+	cancelled = ranks_any(e->options.cancel != NULL && atomic_load(e->options.cancel));
 	free(c.loss);
 	free(c.sums);
 	free(c.scratch);
