@@ -9,6 +9,10 @@
 
 int commands_run(const struct command_line *line, struct diag *why); /* commands_run.c */
 
+int commands_new(const struct command_line *line, struct diag *why); /* commands_new.c */
+extern const struct command_option commands_new_options[];
+extern const char commands_new_help[];
+
 int commands_plot(const struct command_line *line, struct diag *why); /* commands_plot.c */
 extern const struct command_option commands_plot_options[];
 extern const char commands_plot_help[];

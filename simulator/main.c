@@ -38,6 +38,8 @@ static const struct command_option faults_options[] = {
 static const struct command commands[] = {
 	{"run", "STUDY.yaml", 1, 1, run_options, "simulate a study on rows of this machine",
          "\nCtrl-C ends the run at the next step and keeps what was done (exit code 75).", commands_run},
+	{"new", "", 0, 0, commands_new_options, "draft a study from a file of public data", commands_new_help,
+         commands_new},
 	{"sweep", "STUDY.yaml", 1, 1, commands_sweep_options, "run every combination of settings with several seeds",
          commands_sweep_help, commands_sweep},
 	{"plot", "RUN...", 1, COMMAND_OPERANDS_MAX, commands_plot_options,
