@@ -55,7 +55,7 @@ enum during office_during(const struct world *w)
 
 /* ---- birth, death, rebirth */
 
-/* An attempt is open, as far as the campaign knows: sites join it from here on. */
+/* An attempt is open: sites join it from here on. */
 static void opened(struct world *w)
 {
 	struct office *c = &w->office;
@@ -104,7 +104,6 @@ void office_start(struct world *w)
 	queue_init(&c->to_add, sizeof(uint32_t));
 	queue_init(&c->told, sizeof(uint32_t));
 	disk_restore(w);
-	opened(w);
 	restore(w);
 	office_turn(w); /* what the campaign begins with comes before any request */
 }
@@ -207,6 +206,7 @@ static void execute(struct world *w, const struct campaign_action *a)
 		break;
 	case CAMPAIGN_BEGIN:
 		end_attempt(w);
+		opened(w);
 		aggregate_begin(&c->sum, campaign_layout(c->campaign));
 		break;
 	case CAMPAIGN_ADD:
@@ -286,14 +286,8 @@ static void tell(struct world *w)
 		    plan->attempt == c->told_attempt)
 			campaign_site_persisted(c->campaign, world_number(index), true, office_now_ms(w));
 	c->token = 0;
-	if (token != 0) {
-		enum campaign_state state = campaign_state(c->campaign);
-
-		if ((state == CAMPAIGN_EXPECT_OPENED || state == CAMPAIGN_EXPECT_CLOSED) &&
-		    campaign_round_open(c->campaign))
-			opened(w);
+	if (token != 0)
 		campaign_persisted(c->campaign, token, office_now_ms(w));
-	}
 	c->end_stored = c->end_stored && campaign_report(c->campaign) != NULL;
 	desk_told(w);
 }
