@@ -1,6 +1,7 @@
 /* The pictures of a run: figures, losses, participants and traffic over its rounds, and how good its probabilities are. */
 #include "simulator/report_inside.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ static void figure_chart(struct report *r)
 	double ends[2] = {INFINITY, -INFINITY}, level[2];
 
 	snprintf(title, sizeof title, "%s over training rounds", f->name);
+	title[0] = (char)toupper((unsigned char)title[0]);
 	snprintf(validation, sizeof validation, "validation_%s", f->key);
 	snprintf(test, sizeof test, "test_%s", f->key);
 	c.chart = (struct chart){.title = title,
@@ -103,7 +105,9 @@ static void loss_chart(struct report *r)
 	add_column(&c, "validation rows", x, "validation_loss");
 	finish(&c, "loss.svg",
 	       numeric ? "Mean squared error per row."
-	               : "Mean of -log p(truth) per row. Whoever says one half of everybody has 0.693.");
+	       : strcmp(r->label_type, "binary") == 0
+	               ? "Mean of -log p(truth) per row. Whoever says one half of everybody has 0.693."
+	               : "Mean of -log p(truth) per row.");
 }
 
 static bool all_zero(const struct report *r, const char *column)

@@ -56,8 +56,9 @@ static void options(struct report *r)
 
 		snprintf(path, sizeof path, "options.%s", names[i][0]);
 		node = past_run_get(r->run, path);
-		if (node != NULL && json_kind(node) == JSON_IS_ARRAY && json_count(node) == 0)
-			continue;
+		if ((node != NULL && json_kind(node) == JSON_IS_ARRAY && json_count(node) == 0) ||
+		    past_run_number(r->run, path) == 0)
+			continue; /* was not asked for */
 		term(r, names[i][1], path);
 	}
 }

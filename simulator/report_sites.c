@@ -3,6 +3,7 @@
 #include "simulator/report_inside.h"
 #include "simulator/report_page.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +282,7 @@ void report_sites(struct report *r)
 	all = past_run_number(r->run, path);
 	report_heading(r, "sites", "Each site");
 	snprintf(title, sizeof title, "%s at each site", r->headline->name);
+	title[0] = (char)toupper((unsigned char)title[0]);
 	buf_put_text(r->out, "<div class=\"charts\">\n");
 	if (r->run->sites.rows <= NAMED_MAX)
 		named_chart(r, title, all);
