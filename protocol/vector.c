@@ -186,11 +186,6 @@ enum err segment_encode(uint8_t *octets, const struct segment *s, const struct l
 	return OK;
 }
 
-/* What a pass over an update found: differences that are not numbers, and those beyond the bound. */
-struct update_tally {
-	uint32_t nan, beyond;
-};
-
 /* x * scale / grid is x * factor, factor = scale / grid: a grid is a power of two, so both products are rounded at the same
  * place; where one of them is too small for that (subnormal), the word is 0 either way. And a float lies beyond the bound
  * when it lies beyond `limit`, the largest float that does not. So only what must be double is. */
@@ -208,17 +203,30 @@ static struct update_coding update_coding(const struct segment *s, double scale)
 	return (struct update_coding){.bound = s->bound, .factor = scale * per_grid, .limit = limit};
 }
 
-VEC_WIDE static struct update_tally put_update(uint8_t *restrict to, const float *restrict local,
-                                               const float *restrict global, uint32_t n, struct update_coding c)
+/* Returns how many differences are not within the limit: their words are worthless, and put_outside's to write. */
+VEC_WIDE static uint32_t put_update(uint8_t *restrict to, const float *restrict local, const float *restrict global,
+                                    uint32_t n, struct update_coding c)
 {
-	struct update_tally t = {0};
+	uint32_t outside = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		float x = local[i] - global[i];
-		t.nan += x != x;
-		t.beyond += fabsf(x) > c.limit;
-		put_word(to + 4 * (size_t)i, nearest(clamped((double)x, c.bound) * c.factor));
+		outside += !(fabsf(x) <= c.limit);
+		put_word(to + 4 * (size_t)i, nearest((double)x * c.factor));
 	}
-	return t;
+	return outside;
+}
+
+/* The words of differences beyond the limit, which are those of the bound itself. Returns the first NaN's place, or n. */
+static uint32_t put_outside(uint8_t *to, const float *local, const float *global, uint32_t n, struct update_coding c)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		float x = local[i] - global[i];
+		if (isnan(x))
+			return i;
+		if (fabsf(x) > c.limit)
+			put_word(to + 4 * (size_t)i, nearest(clamped((double)x, c.bound) * c.factor));
+	}
+	return n;
 }
 
 enum err segment_encode_update(uint8_t *octets, const struct segment *s, const struct layout *l, const float *local,
@@ -226,15 +234,15 @@ enum err segment_encode_update(uint8_t *octets, const struct segment *s, const s
 {
 	CHECK(s->coding != CODING_WIDE && s->first + s->words <= l->words);
 	CHECK(scale >= 0 && scale <= 1);
-	struct update_tally t =
-		put_update(octets + 4 * (size_t)s->first, local, global, s->items, update_coding(s, scale));
-	if (t.nan > 0) {
-		uint32_t item = 0;
-		while (!isnan(local[item] - global[item]))
-			item++;
-		return not_a_number(s, item, why);
+	struct update_coding c = update_coding(s, scale);
+	uint8_t *to = octets + 4 * (size_t)s->first;
+	uint32_t outside = put_update(to, local, global, s->items, c);
+	if (outside > 0) {
+		uint32_t nan = put_outside(to, local, global, s->items, c);
+		if (nan < s->items)
+			return not_a_number(s, nan, why);
 	}
-	*saturated += t.beyond;
+	*saturated += outside;
 	return OK;
 }
 
