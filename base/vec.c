@@ -72,3 +72,12 @@ VEC_WIDE void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, s
 		sum[i] += (int32_t)le32toh(word);
 	}
 }
+
+VEC_WIDE void vec_add_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t word;
+		memcpy(&word, x + 4 * i, sizeof word);
+		sum[i] += le32toh(word);
+	}
+}

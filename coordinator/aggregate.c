@@ -42,12 +42,37 @@ void aggregate_add(struct aggregate *a, struct bytes octets)
 	aggregate_count(a);
 }
 
-void aggregate_join(struct aggregate *a, const struct aggregate *part)
+void aggregate_part_begin(struct aggregate_part *p, const struct layout *layout)
 {
-	CHECK(part->layout.words == a->layout.words && part->added <= a->layout.sites - a->added);
+	if (p->sums == NULL || p->layout.words != layout->words) {
+		free(p->sums);
+		p->sums = vec_u32(layout->words);
+	} else {
+		memset(p->sums, 0, (size_t)layout->words * sizeof *p->sums);
+	}
+	p->layout = *layout;
+	p->added = 0;
+}
+
+void aggregate_part_free(struct aggregate_part *p)
+{
+	free(p->sums);
+	memset(p, 0, sizeof *p);
+}
+
+void aggregate_part_add(struct aggregate_part *p, struct bytes octets)
+{
+	CHECK(octets.len == layout_octets(&p->layout) && p->added < p->layout.sites);
+	vec_add_octets(p->sums, octets.ptr, p->layout.words);
+	p->added++;
+}
+
+void aggregate_join(struct aggregate *a, const struct aggregate_part *p)
+{
+	CHECK(p->layout.words == a->layout.words && p->added <= a->layout.sites - a->added);
 	for (uint32_t k = 0; k < a->layout.words; k++)
-		a->sums[k] += part->sums[k];
-	a->added += part->added;
+		a->sums[k] += (int32_t)p->sums[k];
+	a->added += p->added;
 }
 
 void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind)

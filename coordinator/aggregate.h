@@ -28,8 +28,21 @@ void aggregate_count(struct aggregate *a);
 /* Both at once. octets.len must be layout_octets(). */
 void aggregate_add(struct aggregate *a, struct bytes octets);
 
-/* Adds a part of the sum that was made elsewhere, over the same layout; the part is not changed. */
-void aggregate_join(struct aggregate *a, const struct aggregate *part);
+/* A part of the sum, made by one thread of contributions that its own process computed. Every layout leaves room for the words of
+ * all its sites within 31 bits (protocol/vector.h), so they are added modulo 2^32, in half the memory. What came from outside
+ * could pass these bounds and never belongs here. */
+struct aggregate_part {
+	struct layout layout;
+	uint32_t *sums; /* layout.words; owned */
+	uint32_t added;
+};
+
+void aggregate_part_begin(struct aggregate_part *p, const struct layout *layout); /* zeroes it */
+void aggregate_part_free(struct aggregate_part *p); /* accepts a zeroed one */
+void aggregate_part_add(struct aggregate_part *p, struct bytes octets); /* as aggregate_add */
+
+/* Adds a part, over the same layout, to the whole; the part is not changed. */
+void aggregate_join(struct aggregate *a, const struct aggregate_part *p);
 
 /* The values of one segment of the sum; `values` has segment->items. */
 void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind);

@@ -197,7 +197,7 @@ void engine_free(struct engine *e)
 	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
 		workspace_free(&e->workers[i].workspace);
 		buf_free(&e->workers[i].octets);
-		aggregate_free(&e->workers[i].sum);
+		aggregate_part_free(&e->workers[i].sum);
 	}
 	free(e->workers);
 	free(e->sites);

@@ -11,7 +11,7 @@
 struct engine_worker {
 	struct workspace workspace;
 	struct buf octets; /* one contribution */
-	struct aggregate sum; /* of what it has computed in this attempt */
+	struct aggregate_part sum; /* of what it has computed in this attempt */
 };
 
 /* What one site did in the attempt in hand. */

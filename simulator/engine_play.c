@@ -73,7 +73,7 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 	part->loss = report.training_loss;
 	part->saturated = report.saturated;
 	if (part->fate == FATE_CONTRIBUTES)
-		aggregate_add(&w->sum, buf_bytes(&w->octets));
+		aggregate_part_add(&w->sum, buf_bytes(&w->octets));
 }
 
 static bool is_cancelled(const struct engine *e)
@@ -114,7 +114,7 @@ static void compute_all(struct engine *e, const struct round_plan *plan)
 	const struct layout *layout = campaign_layout(e->campaign);
 
 	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
-		aggregate_begin(&e->workers[i].sum, layout);
+		aggregate_part_begin(&e->workers[i].sum, layout);
 		buf_clear(&e->workers[i].octets);
 		CHECK(buf_extend(&e->workers[i].octets, layout_octets(layout)) != NULL);
 	}

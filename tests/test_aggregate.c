@@ -123,6 +123,30 @@ static void test_beginning_again_forgets(void **state)
 	aggregate_free(&a);
 }
 
+static void test_a_part_beginning_again_forgets(void **state)
+{
+	struct layout l = all_kinds(3), shorter;
+	struct aggregate_part p = {0};
+	uint8_t *octets = mem_alloc(layout_octets(&l));
+
+	(void)state;
+	memset(octets, 1, layout_octets(&l));
+	layout_begin(&shorter, 3);
+	assert_int_equal(layout_add(&shorter, SEGMENT_WEIGHT, CODING_COUNT, 1, 10, NULL), OK);
+	aggregate_part_begin(&p, &shorter);
+	for (int again = 0; again < 2; again++) {
+		aggregate_part_begin(&p, &l);
+		aggregate_part_add(&p, bytes_of(octets, layout_octets(&l)));
+		assert_true(p.added == 1 && p.sums[l.words - 1] == 0x01010101);
+		aggregate_part_begin(&p, &l);
+		assert_true(p.added == 0 && p.sums[0] == 0 && p.sums[l.words - 1] == 0);
+		aggregate_part_begin(&p, &shorter);
+		assert_int_equal(p.layout.words, 1);
+	}
+	free(octets);
+	aggregate_part_free(&p);
+}
+
 /* The extreme word of place i: what layout_check_words takes just now. */
 static int32_t extreme(const struct layout *l, uint32_t word, bool largest)
 {
@@ -144,6 +168,28 @@ static int32_t extreme(const struct layout *l, uint32_t word, bool largest)
 	return (int32_t)inside;
 }
 
+/* Two parts of as many equal contributions as `a` has, joined, are `a`. */
+static void assert_parts_add_up(const struct aggregate *a, const uint8_t *octets)
+{
+	struct aggregate joined = {0};
+	struct aggregate_part parts[2] = {{.sums = NULL}, {.sums = NULL}};
+	struct bytes one = bytes_of(octets, layout_octets(&a->layout));
+
+	aggregate_begin(&joined, &a->layout);
+	for (int i = 0; i < 2; i++)
+		aggregate_part_begin(&parts[i], &a->layout);
+	for (uint32_t i = 0; i < a->added; i++)
+		aggregate_part_add(&parts[i % 3 == 0], one);
+	for (int i = 0; i < 2; i++) {
+		aggregate_join(&joined, &parts[i]);
+		aggregate_part_free(&parts[i]);
+		aggregate_part_free(&parts[i]);
+	}
+	assert_int_equal(joined.added, a->added);
+	assert_memory_equal(joined.sums, a->sums, a->layout.words * sizeof *a->sums);
+	aggregate_free(&joined);
+}
+
 /* As many sites as a network may have, each with the largest or the smallest word that passes the check at upload:
  * the sum is exact and decodes to what it is, with nothing lost to an overflow (which UBSan would name). */
 static void test_the_largest_words_of_all_sites_fit(void **state)
@@ -161,6 +207,7 @@ static void test_the_largest_words_of_all_sites_fit(void **state)
 		aggregate_begin(&a, &l);
 		for (uint32_t i = 0; i < SITES_MAX; i++)
 			aggregate_add(&a, bytes_of(octets, layout_octets(&l)));
+		assert_parts_add_up(&a, octets);
 		for (enum segment_kind kind = 0; kind < SEGMENT_KIND_COUNT; kind++) {
 			const struct segment *s = layout_find(&l, kind);
 			uint32_t step = s->coding == CODING_WIDE ? 2 : 1;
@@ -211,6 +258,29 @@ static void add_short(void *context)
 	aggregate_add(&a, bytes_of(octets, sizeof octets));
 }
 
+static void add_too_many_parts(void *context)
+{
+	struct aggregate_part p = {0};
+	uint8_t *octets;
+
+	aggregate_part_begin(&p, context);
+	octets = mem_alloc(layout_octets(&p.layout));
+	for (uint32_t i = 0; i <= p.layout.sites; i++)
+		aggregate_part_add(&p, bytes_of(octets, layout_octets(&p.layout)));
+}
+
+static void join_too_many(void *context)
+{
+	struct aggregate a = {0};
+	struct aggregate_part p = {0};
+
+	aggregate_begin(&a, context);
+	aggregate_part_begin(&p, context);
+	aggregate_count(&a);
+	p.added = a.layout.sites;
+	aggregate_join(&a, &p);
+}
+
 static void test_mistakes_are_checked(void **state)
 {
 	struct layout l = all_kinds(3);
@@ -219,6 +289,8 @@ static void test_mistakes_are_checked(void **state)
 	child_expect_check("a->added < a->layout.sites", count_too_many, &l);
 	child_expect_check("words <= a->layout.words - first", add_beyond, &l);
 	child_expect_check("octets.len == layout_octets", add_short, &l);
+	child_expect_check("p->added < p->layout.sites", add_too_many_parts, &l);
+	child_expect_check("p->added <= a->layout.sites - a->added", join_too_many, &l);
 }
 
 int main(void)
@@ -226,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums_in_any_order_and_any_pieces),
 		cmocka_unit_test(test_beginning_again_forgets),
+		cmocka_unit_test(test_a_part_beginning_again_forgets),
 		cmocka_unit_test(test_the_largest_words_of_all_sites_fit),
 		cmocka_unit_test(test_mistakes_are_checked),
 	};

@@ -166,16 +166,35 @@ static void test_sum_octets_extremes(void **state)
 	free(sum);
 }
 
+static void test_add_octets(void **state)
+{
+	uint8_t octets[4 * LENGTH_MAX + 8];
+	uint32_t sum[LENGTH_MAX + 1], expected[LENGTH_MAX + 1];
+	struct rng r;
+
+	(void)state;
+	rng_seeded(&r, 3, "vec");
+	for (size_t n = 0; n <= LENGTH_MAX; n++) {
+		for (size_t shift = 0; shift < 8; shift++) {
+			for (size_t i = 0; i < sizeof octets; i++)
+				octets[i] = (uint8_t)rng_u32(&r);
+			for (size_t i = 0; i <= n; i++)
+				sum[i] = expected[i] = rng_u32(&r);
+			for (size_t i = 0; i < n; i++)
+				expected[i] += (uint32_t)slow_element(octets + shift + 4 * i); /* modulo 2^32 */
+			vec_add_octets(sum, octets + shift, n);
+			assert_memory_equal(sum, expected, (n + 1) * sizeof *sum);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_memory_overflow),
-		cmocka_unit_test(test_add_scaled),
-		cmocka_unit_test(test_zero_and_copy),
-		cmocka_unit_test(test_finite),
-		cmocka_unit_test(test_sum_octets),
-		cmocka_unit_test(test_sum_octets_extremes),
+		cmocka_unit_test(test_memory),     cmocka_unit_test(test_memory_overflow),
+		cmocka_unit_test(test_add_scaled), cmocka_unit_test(test_zero_and_copy),
+		cmocka_unit_test(test_finite),     cmocka_unit_test(test_add_octets),
+		cmocka_unit_test(test_sum_octets), cmocka_unit_test(test_sum_octets_extremes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

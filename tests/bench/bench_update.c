@@ -48,7 +48,7 @@ struct bench {
 	float *global, *local, *batch_x;
 	union label_value *batch_labels;
 	uint8_t *octets;
-	int64_t *sum;
+	uint32_t *sum; /* a worker's part (coordinator/aggregate.h) */
 	uint32_t site, round;
 	uint64_t next, end; /* batches of the site's round */
 	const uint32_t *rows;
@@ -172,7 +172,7 @@ static void part_encode(struct bench *b)
 
 static void part_add(struct bench *b)
 {
-	vec_sum_octets(b->sum, b->octets, b->layout.words);
+	vec_add_octets(b->sum, b->octets, b->layout.words);
 }
 
 static void part_update(struct bench *b)
@@ -239,7 +239,7 @@ static void bench_init(struct bench *b, const struct load *load)
 	b->batch_x = vec_f32((size_t)BATCH * INPUTS);
 	b->batch_labels = mem_array(BATCH, sizeof *b->batch_labels);
 	b->octets = (uint8_t *)vec_u32(b->layout.words);
-	b->sum = vec_i64(b->layout.words);
+	b->sum = vec_u32(b->layout.words);
 	init_he(b->global, &b->spec, &r);
 }
 
