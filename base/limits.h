@@ -34,6 +34,7 @@
 #define MODEL_METADATA_MAX (16u << 20) /* safetensors header: names and scaling of 65,536 inputs */
 #define MODEL_FILE_MAX (4ull * MODEL_PARAMETERS_MAX + MODEL_METADATA_MAX + 8)
 #define BINS_MAX 65536
+#define CLASS_BINS_MAX 2048 /* of each class: with 1,024 classes a contribution still fits VECTOR_WORDS_MAX */
 #define MOMENTS_PIECE                                                                                                  \
 	(8u                                                                                                            \
 	 << 20) /* octets of the server's moments in a row of the database: two vectors take up to 512 MiB, and SQLite \

@@ -8,6 +8,7 @@
 static void check_shape(struct metrics_shape shape)
 {
 	CHECK(shape.classes != 1 && (shape.classes > 0 || shape.half > 0));
+	CHECK(shape.classes < 3 || (shape.class_bins % 2 == 0 && shape.class_bins <= CLASS_BINS_MAX));
 	CHECK(shape.classes != 2 || (shape.bins >= 2 && shape.bins % 2 == 0 && shape.bins <= BINS_MAX));
 }
 
@@ -26,9 +27,8 @@ uint32_t metrics_outputs(struct metrics_shape shape)
 
 /* The side of the middle edge follows from the logit's sign: for a tiny negative z the score rounds to exactly one
  * half, and would fall on the wrong side. */
-static uint32_t bin_of(float logit, uint32_t bins)
+static uint32_t bin_of(double z, uint32_t bins)
 {
-	double z = logit;
 	if (z != z)
 		return 0;
 	uint32_t bin = (uint32_t)(bins / (1 + exp(-z / 2))), half = bins / 2;
@@ -45,6 +45,31 @@ static uint32_t class_of(const float *logits, uint32_t classes)
 		if (logits[k] > logits[best] || logits[best] != logits[best])
 			best = k;
 	return best;
+}
+
+/* A row into the histograms of all classes, [classes][others, own][bins]. The logit of class k against the rest is
+ * z_k - log(sum over j != k of exp(z_j)), here after subtracting the largest z from all. For any other class the rest holds
+ * exp(0), and for the largest the difference loses digits where p is near 1 - 1e-9: far within the last bin, which begins
+ * at 1 - 2.4e-7 with CLASS_BINS_MAX. */
+static void add_classes(double *histograms, struct metrics_shape shape, const float *z, uint32_t largest,
+                        uint32_t label)
+{
+	double sum = 0;
+	for (uint32_t k = 0; k < shape.classes; k++)
+		sum += exp((double)z[k] - z[largest]);
+	for (uint32_t k = 0; k < shape.classes; k++) {
+		double over = (double)z[k] - z[largest], logit = over - log(sum - exp(over));
+		histograms[(2 * (size_t)k + (label == k)) * shape.class_bins + bin_of(logit, shape.class_bins)]++;
+	}
+}
+
+static void add_class(double *counts, struct metrics_shape shape, const float *logits, uint32_t label)
+{
+	size_t classes = shape.classes;
+	uint32_t largest = class_of(logits, shape.classes);
+	counts[label * classes + largest]++;
+	if (shape.class_bins > 0)
+		add_classes(counts + classes * classes, shape, logits, largest, label);
 }
 
 /* fmin and fmax pass over a NaN, which so becomes -1. */
@@ -86,7 +111,7 @@ void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, c
 		else if (shape.classes == 2)
 			counts[(size_t)labels[r].class * shape.bins + bin_of(logits[0], shape.bins)]++;
 		else
-			counts[(size_t)labels[r].class * shape.classes + class_of(logits, shape.classes)]++;
+			add_class(counts, shape, logits, labels[r].class);
 	}
 	*loss_sum += sum;
 }

@@ -3,6 +3,8 @@
  *
  *   binary        counts = | negatives: bins | positives: bins |          rows by bin of their score
  *   categorical   counts = | truth 0: classes | truth 1: classes | ...    rows by truth and prediction (argmax)
+ *                          and with class_bins | 0, others: class_bins | 0, own: class_bins | 1, others: ... |
+ *                          rows of each class and of all others by bin of its own score
  *   numeric       counts = rows, sum u, sum u^2, sum e^2, sum |e|         u: label, e: prediction - label
  *
  * Of a numeric label, u and e are in units of half its range: u = (y - middle) / half in [-1, 1], the prediction
@@ -15,6 +17,12 @@
  * half) is an edge: z < 0 lies below it and z >= 0 above, and confusion counts at one half are exact, not
  * interpolated. AUC from bins ties what shares a bin (half counted): over 60 random sets of 600 rows, logits of
  * deviation 0.5 to 8, it was at most .0005 from the exact one with 2,048 bins, .007 with 64, .03 with 16.
+ *
+ * Of several classes, class k has the logit log(p_k / (1 - p_k)) of its softmax against all others, and the same score and
+ * bins. AUC is the mean over the classes that occur of one against the rest (macro average, as scikit-learn's
+ * multi_class="ovr"), Brier the sum over classes: at most 1.23 / class_bins for each class from the exact one.
+ * Over 60 random sets of 600 rows in 5 classes AUC was at most .03 from the exact one with 64 bins, .004 with 2,048,
+ * Brier .001 and 3e-5.
  *
  * Brier score and calibration take every row at its bin's middle score s, p = s^2 / (s^2 + (1 - s)^2), which is at most
  * 1 / bins from the row's own probability, since dp/ds <= 2. So the Brier score is at most 1.23 / bins from the exact
@@ -34,8 +42,9 @@
 #define METRICS_LOSS_MAX LOSS_PER_ROW_MAX
 
 /* Undefined ones are NAN: no rows (all), one class missing (auc, recall), nothing predicted positive (precision),
- * more than two classes (auc, brier), numbers (all but rows, loss and the last three), classes (these). `loss` is the log loss: the mean of -log p(truth);
- * of a number the mean squared error in units of the deviation that the model learnt with. Brier (1950): mean (p - y)^2. For more than two classes precision, recall and f1 are macro averages over the classes
+ * more than two classes without class_bins (auc, brier), numbers (all but rows, loss and the last three), classes (these). `loss` is the log loss: the mean of -log p(truth);
+ * of a number the mean squared error in units of the deviation that the model learnt with. Brier (1950): mean (p - y)^2, of
+ * several classes its sum over them. For more than two classes precision, recall and f1 are macro averages over the classes
  * that occur as truth or prediction, an undefined ratio counting 0 there (as scikit-learn does). */
 struct metrics {
 	double rows;

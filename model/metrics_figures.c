@@ -62,6 +62,23 @@ static void binary_figures(struct metrics *m, const double *counts, uint32_t bin
 	m->brier = ratio(squares(negatives, positives, bins), m->rows);
 }
 
+/* Each class against the rest. */
+static void class_figures(struct metrics *m, const double *histograms, struct metrics_shape shape)
+{
+	double areas = 0, occurring = 0, sum = 0;
+	for (uint32_t k = 0; k < shape.classes; k++) {
+		const double *others = histograms + 2 * (size_t)k * shape.class_bins, *own = others + shape.class_bins;
+		double one = area(others, own, shape.class_bins);
+		sum += squares(others, own, shape.class_bins);
+		if (isnan(one))
+			continue;
+		areas += one;
+		occurring++;
+	}
+	m->auc = ratio(areas, occurring);
+	m->brier = ratio(sum, m->rows);
+}
+
 static void categorical_figures(struct metrics *m, const double *counts, uint32_t classes)
 {
 	double right = 0, precision = 0, recall = 0, f1 = 0, occurring = 0;
@@ -101,7 +118,9 @@ static void numeric_figures(struct metrics *m, const double *sums, double half)
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts)
 {
 	*out = METRICS_NONE;
-	out->rows = shape.classes == 0 ? counts[0] : sum_of(counts, metrics_counts_length(shape));
+	size_t classes = shape.classes, length = metrics_counts_length(shape);
+	size_t cells = classes < 3 ? length : classes * classes; /* that count each row once */
+	out->rows = classes == 0 ? counts[0] : sum_of(counts, cells);
 	out->loss = ratio(loss_sum, out->rows);
 	if (shape.classes == 0)
 		numeric_figures(out, counts, shape.half);
@@ -109,6 +128,8 @@ void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double l
 		binary_figures(out, counts, shape.bins);
 	else
 		categorical_figures(out, counts, shape.classes);
+	if (classes > 2 && shape.class_bins > 0)
+		class_figures(out, counts + cells, shape);
 }
 
 bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const double *counts)

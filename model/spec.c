@@ -170,7 +170,9 @@ size_t spec_counts_length(struct metrics_shape shape)
 {
 	if (shape.classes == 0)
 		return SPEC_NUMERIC_SUMS;
-	return shape.classes == 2 ? 2 * (size_t)shape.bins : (size_t)shape.classes * shape.classes;
+	if (shape.classes == 2)
+		return 2 * (size_t)shape.bins;
+	return (size_t)shape.classes * (shape.classes + 2 * (size_t)shape.class_bins);
 }
 
 const char *spec_link(const struct model_spec *s)

@@ -82,12 +82,14 @@ uint32_t spec_dropouts(const struct model_spec *s); /* how many layers are dropo
 struct metrics_shape {
 	uint32_t classes; /* 2: binary, one logit; more: one logit per class; 0: numeric, one output */
 	uint32_t bins; /* binary: even, 2 .. BINS_MAX; else unused */
+	uint32_t class_bins; /* several classes: even, 2 .. CLASS_BINS_MAX, or 0: no histograms; else unused */
 	double middle, half; /* numeric: middle of the label's range, and half of its width, in raw units */
 	double mean, deviation; /* numeric: the model's, y = mean + deviation * output; needed where rows are added */
 };
 
 /* Length of the sums of one part, beside the loss (model/metrics.h gives their order): two score histograms of `bins` for
- * a binary label, the confusion matrix of several classes, SPEC_NUMERIC_SUMS for a number. */
+ * a binary label, the confusion matrix of several classes and two histograms of `class_bins` for each, SPEC_NUMERIC_SUMS
+ * for a number. */
 #define SPEC_NUMERIC_SUMS 5
 size_t spec_counts_length(struct metrics_shape shape);
 

@@ -221,7 +221,8 @@ void study_seed(struct study *s, uint64_t seed)
 struct metrics_shape study_shape(const struct study *s)
 {
 	const struct label *l = &s->schema.label;
-	struct metrics_shape shape = {.classes = schema_classes(&s->schema), .bins = s->bins};
+	struct metrics_shape shape = {
+		.classes = schema_classes(&s->schema), .bins = s->bins, .class_bins = s->class_bins};
 	if (l->type == COLUMN_NUMERIC) {
 		shape.middle = (l->min + l->max) / 2;
 		shape.half = (l->max - l->min) / 2;

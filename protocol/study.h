@@ -71,6 +71,7 @@ struct study {
 
 	enum evaluation_release evaluation;
 	uint32_t bins; /* score histogram, binary label */
+	uint32_t class_bins; /* score histograms of each class, categorical label; 0: none */
 	enum select_metric select; /* best model, by validation sums */
 	uint32_t
 		patience; /* evaluations without a better one, after which the study finishes; 0: all rounds are done */

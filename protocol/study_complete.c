@@ -208,6 +208,7 @@ static struct json *complete_evaluation(const struct json *in, bool private, con
 	study_carry(out, in, "bins");
 	if (!private && !json_get(in, "bins"))
 		json_set_integer(out, "bins", BINS);
+	study_carry(out, in, "class_bins");
 	study_carry_text(out, in, "select", select_by(label));
 	study_carry(out, in, "patience");
 	study_carry(out, in, "subgroups");

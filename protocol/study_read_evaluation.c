@@ -15,6 +15,18 @@ const char *study_select_name(enum select_metric m)
 	return selects[m];
 }
 
+static void read_class_bins(const struct study_section *evaluation)
+{
+	struct study *out = evaluation->reading->out;
+	study_only_for(evaluation, "class_bins", out->schema.label.type == COLUMN_CATEGORICAL, "a categorical label");
+	if (!json_get(evaluation->node, "class_bins"))
+		return;
+	out->class_bins = (uint32_t)study_integer(evaluation, "class_bins");
+	if (out->class_bins % 2 != 0)
+		study_reject(evaluation, "class_bins", "%u is odd; an even number puts probability one half on an edge",
+		             out->class_bins);
+}
+
 static void read_select(const struct study_section *evaluation)
 {
 	struct study *out = evaluation->reading->out;
@@ -28,8 +40,9 @@ static void read_select(const struct study_section *evaluation)
 	else if (label != COLUMN_NUMERIC && of_numbers)
 		study_reject(evaluation, "select", "%s needs a numeric label; write %saccuracy, loss or f1", text,
 		             label == COLUMN_BINARY ? "auc, " : "");
-	else if (label == COLUMN_CATEGORICAL && out->select == SELECT_AUC)
-		study_reject(evaluation, "select", "auc needs a binary label; write accuracy, loss or f1");
+	else if (label == COLUMN_CATEGORICAL && out->select == SELECT_AUC && out->class_bins == 0)
+		study_reject(evaluation, "select",
+		             "auc needs a binary label, or class_bins: 64; write accuracy, loss or f1");
 }
 
 /* Early stopping waits for a better figure on validation rows: there must be such rows, and figures on the way. */
@@ -65,6 +78,7 @@ void study_read_evaluation(struct study_reading *r, const struct json *node)
 	if (r->out->bins % 2 != 0)
 		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
 		             r->out->bins);
+	read_class_bins(&evaluation);
 	read_select(&evaluation);
 	read_patience(&evaluation);
 	if (json_count(json_get(node, "subgroups")) != 0)

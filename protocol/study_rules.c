@@ -156,6 +156,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "evaluation", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "evaluation.release", .types = YAML_TEXT, .choices = "noised|masked|none"},
 	{.path = "evaluation.bins", .types = YAML_INTEGER, .min = 2, .max = BINS_MAX},
+	{.path = "evaluation.class_bins", .types = YAML_INTEGER, .min = 2, .max = CLASS_BINS_MAX},
 	{.path = "evaluation.select", .types = YAML_TEXT, .choices = "auc|accuracy|loss|f1|r2|rmse"},
 	{.path = "evaluation.patience", .types = YAML_INTEGER, .max = ROUNDS_MAX, .fallback = "0"},
 	{.path = "evaluation.subgroups", .types = YAML_LIST, .max = FEATURES_MAX, .fallback = "[]"},

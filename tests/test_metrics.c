@@ -272,11 +272,12 @@ static void sites_add_up_to_pooled(void **state)
 {
 	(void)state;
 	enum { SITES = 7, CLASSES = 5 };
-	static const struct metrics_shape shapes[] = {{.classes = 2, .bins = 2048}, {.classes = CLASSES}};
+	static const struct metrics_shape shapes[] = {
+		{.classes = 2, .bins = 2048}, {.classes = CLASSES}, {.classes = CLASSES, .class_bins = 64}};
 	static float z[ROWS * CLASSES];
 	union label_value labels[ROWS];
 	struct rng r;
-	for (int s = 0; s < 2; s++) {
+	for (int s = 0; s < 3; s++) {
 		size_t length = metrics_counts_length(shapes[s]), width = metrics_outputs(shapes[s]);
 		double *sum = calloc(length, sizeof *sum), *pooled = calloc(length, sizeof *pooled), sum_loss = 0,
 		       pooled_loss = 0;
@@ -329,6 +330,135 @@ static void categorical_by_hand(void **state)
 	assert_true(counts[2 * 4 + 1] == 1); /* of equals the first */
 	metrics_add(&loss, counts, shape, nan_first, &(union label_value){3}, 1);
 	assert_true(counts[3 * 4 + 2] == 1);
+}
+
+/* ---- several classes, each against the rest */
+
+enum { FIVE = 5 };
+
+struct five {
+	float z[ROWS * FIVE];
+	union label_value labels[ROWS];
+};
+
+static void five_rows(struct five *k, double scale, uint64_t seed)
+{
+	struct rng r;
+	rng_seeded(&r, seed, "five");
+	for (int i = 0; i < ROWS; i++) {
+		k->labels[i].class = (uint32_t)rng_below(&r, FIVE) * (rng_below(&r, 3) > 0); /* the first is frequent */
+		for (uint32_t c = 0; c < FIVE; c++)
+			k->z[FIVE * i + c] = (float)(scale * (rng_normal(&r) + (k->labels[i].class == c)));
+	}
+}
+
+/* p_c by the definition, in long double. */
+static long double softmax_of(const float *z, uint32_t c)
+{
+	long double sum = 0;
+	for (uint32_t j = 0; j < FIVE; j++)
+		sum += expl((long double)z[j] - z[c]);
+	return 1 / sum;
+}
+
+static void exact_classes(double *auc, double *brier, const struct five *k)
+{
+	static union label_value own[ROWS];
+	static double p[ROWS];
+	*auc = *brier = 0;
+	for (uint32_t c = 0; c < FIVE; c++) {
+		for (int i = 0; i < ROWS; i++) {
+			long double rest = 0;
+			const float *z = k->z + (size_t)FIVE * i;
+			for (uint32_t j = 0; j < FIVE; j++)
+				rest += j == c ? 0 : expl((long double)z[j] - z[c]);
+			own[i].class = k->labels[i].class == c;
+			p[i] = (double)-logl(rest); /* in the order of p, and finer near 1 */
+			*brier += pow((double)softmax_of(z, c) - own[i].class, 2) / ROWS;
+		}
+		*auc += auc_of_pairs(p, own, ROWS) / FIVE;
+	}
+}
+
+static void classes_against_the_rest(void **state)
+{
+	(void)state;
+	static struct five k;
+	static const uint32_t all_bins[] = {2, 64, 2048};
+	double auc[3] = {0}, brier[3] = {0};
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		double exact_auc, exact_brier;
+		five_rows(&k, 0.5 + 7.5 * (double)seed / 59, seed);
+		exact_classes(&exact_auc, &exact_brier, &k);
+		for (int b = 0; b < 3; b++) {
+			struct metrics_shape shape = {.classes = FIVE, .class_bins = all_bins[b]};
+			struct metrics m, plain;
+			figures(&m, shape, k.z, k.labels, ROWS);
+			figures(&plain, (struct metrics_shape){.classes = FIVE}, k.z, k.labels, ROWS);
+			assert_true(m.rows == ROWS && m.accuracy == plain.accuracy && m.f1 == plain.f1);
+			assert_true(m.precision == plain.precision && m.recall == plain.recall && m.loss == plain.loss);
+			assert_true(isnan(plain.auc) && isnan(plain.brier));
+			auc[b] = fmax(auc[b], fabs(m.auc - exact_auc));
+			brier[b] = fmax(brier[b], fabs(m.brier - exact_brier));
+			assert_true(fabs(m.brier - exact_brier) <= FIVE * 1.23 / all_bins[b]);
+		}
+	}
+	print_message("five classes, 64 and 2,048 bins: AUC within %.1e and %.1e, Brier within %.1e and %.1e\n", auc[1],
+	              auc[2], brier[1], brier[2]);
+	assert_true(auc[1] < 0.03 && auc[2] < 0.004 && brier[1] < 1e-3 && brier[2] < 3e-5);
+}
+
+/* Every row is in one bin of every class, the bin that its own definition gives, even where p is 1 in all its digits. */
+static void classes_have_their_bins(void **state)
+{
+	(void)state;
+	static struct five k;
+	enum { BINS = 64 };
+	struct metrics_shape shape = {.classes = FIVE, .class_bins = BINS};
+	for (double scale = 0.1; scale < 100; scale *= 3) {
+		five_rows(&k, scale, 4);
+		for (int i = 0; i < ROWS; i++) {
+			double loss = 0, counts[FIVE * FIVE + 2 * FIVE * BINS] = {0};
+			const float *z = k.z + (size_t)FIVE * i;
+			metrics_add(&loss, counts, shape, z, &k.labels[i], 1);
+			for (uint32_t c = 0; c < FIVE; c++) {
+				const double *own = counts + FIVE * FIVE + (2 * c + (k.labels[i].class == c)) * BINS;
+				long double rest = 0;
+				for (uint32_t j = 0; j < FIVE; j++)
+					rest += j == c ? 0 : expl((long double)z[j] - z[c]);
+				/* odds = 1 / rest, score = sigmoid(logit / 2) */
+				double score = (double)(1 / (1 + sqrtl(rest)));
+				double total = 0;
+				for (int b = 0; b < BINS; b++) {
+					total += own[b];
+					if (own[b] > 0)
+						assert_true(fabs((b + 0.5) / BINS - score) <= 0.5 / BINS + 1e-9);
+				}
+				assert_true(total == 1);
+			}
+		}
+	}
+	double loss = 0, counts[FIVE * FIVE + 2 * FIVE * BINS] = {0};
+	const float none[] = {1, NAN, 0, 0, 0};
+	metrics_add(&loss, counts, shape, none, &(union label_value){2}, 1);
+	for (uint32_t c = 0; c < FIVE; c++)
+		assert_true(counts[FIVE * FIVE + (2 * c + (c == 2)) * BINS] == 1);
+}
+
+/* Three classes of which the last never occurs: mean over the other two; of one class alone there is none. */
+static void classes_that_do_not_occur(void **state)
+{
+	(void)state;
+	const float z[] = {2, 0, 0, 0, 2, 0, 2, 0, 0, 0, 2, 0};
+	const union label_value labels[] = {{0}, {1}, {1}, {1}}, same[] = {{1}, {1}, {1}, {1}};
+	struct metrics_shape shape = {.classes = 3, .class_bins = 64};
+	struct metrics m;
+	figures(&m, shape, z, labels, 4);
+	assert_true(fabs(m.auc - 5.0 / 6) < 1e-12); /* one of three pairs is a tie, for both classes */
+	figures(&m, shape, z, same, 4);
+	assert_true(isnan(m.auc) && !isnan(m.brier));
+	figures(&m, shape, NULL, NULL, 0);
+	assert_true(isnan(m.auc) && isnan(m.brier));
 }
 
 /* ---- numbers */
@@ -522,6 +652,9 @@ int main(void)
 		cmocka_unit_test(bins_hold_their_scores),
 		cmocka_unit_test(sites_add_up_to_pooled),
 		cmocka_unit_test(categorical_by_hand),
+		cmocka_unit_test(classes_against_the_rest),
+		cmocka_unit_test(classes_have_their_bins),
+		cmocka_unit_test(classes_that_do_not_occur),
 		cmocka_unit_test(numbers_by_hand),
 		cmocka_unit_test(numbers_are_those_of_the_rows),
 		cmocka_unit_test(numbers_that_are_none),

@@ -134,6 +134,9 @@ static void layout_of_several_classes(void **state)
 	assert_segment(&l, SEGMENT_STATISTICS, CODING_WIDE, 0, 3 + 3 + 5 + 4, 5000);
 	assert_int_equal(round_plan_layout(&l, &s, ASK_EVALUATE, 3, &why), OK);
 	assert_segment(&l, SEGMENT_COUNTS, CODING_COUNT, 4, 2 * 4 * 4, 5000);
+	s.class_bins = 64;
+	assert_int_equal(round_plan_layout(&l, &s, ASK_EVALUATE, 3, &why), OK);
+	assert_segment(&l, SEGMENT_COUNTS, CODING_COUNT, 4, 2 * (4 * 4 + 4 * 2 * 64), 5000);
 }
 
 static void layout_of_a_number(void **state)

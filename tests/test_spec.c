@@ -76,6 +76,7 @@ static void counts_agree_with_metrics(void **state)
 	assert_int_equal(spec_counts_length(binary), 2 * 2048);
 	assert_int_equal(spec_counts_length(three), 9);
 	assert_int_equal(spec_counts_length(number), 5);
+	assert_int_equal(spec_counts_length((struct metrics_shape){.classes = 3, .class_bins = 64}), 9 + 3 * 2 * 64);
 	assert_int_equal(metrics_counts_length(binary), 2 * 2048);
 	assert_int_equal(metrics_counts_length(three), 9);
 	assert_int_equal(metrics_counts_length(number), 5);

@@ -214,8 +214,29 @@ static void conditional_defaults(void **state)
 	assert_int_equal(s.select, SELECT_ACCURACY);
 	study_free(&s);
 	char *area = contract_edited(wider, "masking: off", "evaluation: {select: auc}\nmasking: off");
-	contract_refused(area,
-	                 "study.yaml:14:22: evaluation.select: auc needs a binary label; write accuracy, loss or f1");
+	contract_refused(
+		area,
+		"study.yaml:14:22: evaluation.select: auc needs a binary label, or class_bins: 64; write accuracy, "
+		"loss or f1");
+	free(area);
+	area = contract_edited(wider, "masking: off", "evaluation: {class_bins: 64, select: auc}\nmasking: off");
+	contract_parse(&s, area);
+	assert_int_equal(s.class_bins, 64);
+	assert_int_equal(s.select, SELECT_AUC);
+	assert_int_equal(spec_counts_length(study_shape(&s)), 9 + 3 * 2 * 64);
+	assert_non_null(strstr(buf_text(&s.canonical), "\"bins\":2048,\"class_bins\":64,\"select\":\"auc\""));
+	study_free(&s);
+	free(area);
+	area = contract_edited(wider, "masking: off", "evaluation: {class_bins: 63}\nmasking: off");
+	contract_refused(
+		area, "study.yaml:14:26: evaluation.class_bins: 63 is odd; an even number puts probability one half on "
+		      "an edge");
+	free(area);
+	area = contract_edited(wider, "masking: off", "evaluation: {class_bins: 2050}\nmasking: off");
+	contract_refused(area, "study.yaml:14:26: evaluation.class_bins: 2050 is above 2048");
+	free(area);
+	area = contract_edited(minimal, "masking: off", "evaluation: {class_bins: 64}\nmasking: off");
+	contract_refused(area, "study.yaml:14:26: evaluation.class_bins: belongs to a categorical label; leave it out");
 	free(area);
 	free(wider);
 	free(text);
@@ -274,6 +295,8 @@ static void later_keys(void **state)
 	(void)state;
 	struct study s;
 	contract_parse(&s, minimal);
+	assert_int_equal(s.class_bins, 0);
+	assert_null(strstr(buf_text(&s.canonical), "class_bins"));
 	assert_true(s.local.l1 == 0 && s.local.proximal == 0 && s.local.label_smoothing == 0 &&
 	            s.local.schedule.kind == SCHEDULE_CONSTANT);
 	study_free(&s);
