@@ -84,10 +84,11 @@ static enum err put_draft(const struct buf *draft, const struct command_line *li
 static void tell(const struct command_line *line, const struct roles *r)
 {
 	const char *from = command_value(line, "from", 0), *out = command_value(line, "out", 0);
+	static const char *const labels[] = {
+		[GUESS_NUMERIC] = "numeric", [GUESS_BINARY] = "binary", [GUESS_CATEGORICAL] = "categorical"};
 
-	fprintf(stderr,
-	        "%u features, %u columns left out, a label of %u classes; correct the draft before you use it\n",
-	        r->features, r->left_out, r->guesses[r->label].level_count);
+	fprintf(stderr, "%u features, %u columns left out, a %s label; correct the draft before you use it\n",
+	        r->features, r->left_out, labels[r->guesses[r->label].kind]);
 	fprintf(stderr, "ranges, levels and counts of %s stand in %s now: only for public data\n", from,
 	        out ? out : "the draft");
 }

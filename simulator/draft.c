@@ -235,6 +235,11 @@ static void write_label(struct draft *d)
 
 	buf_put_text(out, "  label: {name: ");
 	put_text(out, d->profile->columns[d->roles->label].name);
+	if (g->kind == GUESS_NUMERIC) {
+		buf_printf(out, ", type: numeric, min: %.12g, max: %.12g}", g->min, g->max);
+		comment_numbers(out, g);
+		return;
+	}
 	if (g->kind == GUESS_BINARY) {
 		put_binary(out, g);
 	} else {
@@ -242,7 +247,9 @@ static void write_label(struct draft *d)
 		put_levels(out, g);
 	}
 	buf_put_text(out, "}");
-	comment_levels(out, g, g->missing > 0 ? "; rows without it are left out" : "");
+	comment_levels(out, g,
+	               g->kind == GUESS_CATEGORICAL && g->numbers ? "; if amounts: type: numeric with min and max"
+	                                                          : "");
 }
 
 static void write_missing(struct draft *d)
@@ -311,7 +318,7 @@ static void write_training(struct draft *d)
 {
 	const struct guess *label = &d->roles->guesses[d->roles->label];
 
-	buf_printf(d->out, "model: {layers: [dense %u]}", label->kind == GUESS_BINARY ? 1 : label->level_count);
+	buf_printf(d->out, "model: {layers: [dense %u]}", label->kind == GUESS_CATEGORICAL ? label->level_count : 1);
 	put_comment(d->out, "  ", "a linear model; for a network put dense 64, relu before it");
 	buf_put_text(d->out, "training:\n"
 	                     "  rounds: 20\n"

@@ -92,9 +92,51 @@ struct deal {
 	uint32_t *order; /* [patients] numbers in random order; sorted by label for what asks for it */
 	uint32_t *first; /* [patients] first row of each */
 	uint32_t *site; /* [patients] */
-	uint32_t patients, sites;
+	uint32_t *class; /* [patients] of the label */
+	uint32_t patients, sites, classes;
 	uint64_t seed;
 };
+
+struct ranked {
+	float value;
+	uint32_t patient;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const struct ranked *left = a, *right = b;
+
+	return left->value < right->value ? -1 : left->value > right->value;
+}
+
+/* Of a numeric label: how many tenths of the patients have less. Equal numbers are in one class. */
+static void rank_numbers(struct deal *d)
+{
+	struct ranked *sorted = mem_array(d->patients, sizeof *sorted);
+	uint32_t less = 0;
+
+	for (uint32_t i = 0; i < d->patients; i++)
+		sorted[i] = (struct ranked){d->table->values[d->first[i]], i};
+	if (d->patients > 0)
+		qsort(sorted, d->patients, sizeof *sorted, by_value);
+	for (uint32_t i = 0; i < d->patients; i++) {
+		if (sorted[i].value > sorted[less].value)
+			less = i;
+		d->class[sorted[i].patient] = (uint32_t)((uint64_t)less * PARTITION_RANGES / d->patients);
+	}
+	free(sorted);
+}
+
+static void find_classes(struct deal *d)
+{
+	const struct table *t = d->table;
+
+	d->classes = t->values ? PARTITION_RANGES : schema_classes(t->schema);
+	if (t->values)
+		rank_numbers(d);
+	for (uint32_t i = 0; i < d->patients && !t->values; i++)
+		d->class[i] = t->classes[d->first[i]];
+}
 
 static void deal_init(struct deal *d, const struct table *t, uint32_t sites, uint64_t seed)
 {
@@ -106,8 +148,10 @@ static void deal_init(struct deal *d, const struct table *t, uint32_t sites, uin
 	d->order = mem_array(d->patients, sizeof d->order[0]);
 	d->first = mem_array(d->patients, sizeof d->first[0]);
 	d->site = mem_array(d->patients, sizeof d->site[0]);
+	d->class = mem_array(d->patients, sizeof d->class[0]);
 	for (uint32_t row = t->rows; row > 0; row--)
 		d->first[t->patients[row - 1]] = row - 1;
+	find_classes(d);
 	for (uint32_t i = 0; i < d->patients; i++)
 		d->order[i] = i;
 	rng_seeded(&r, seed, "partition order");
@@ -119,38 +163,23 @@ static void deal_free(struct deal *d)
 	free(d->order);
 	free(d->first);
 	free(d->site);
+	free(d->class);
 }
 
-static uint32_t classes_of(const struct table *t)
-{
-	return t->values != NULL ? PARTITION_RANGES : schema_classes(t->schema);
-}
-
-static uint32_t class_of(const struct deal *d, uint32_t patient)
-{
-	const struct label *l = &d->table->schema->label;
-	uint32_t row = d->first[patient];
-
-	if (d->table->values == NULL)
-		return d->table->classes[row];
-	double share = (table_label(d->table, row) - l->min) / (l->max - l->min);
-	return (uint32_t)fmin(fmax(PARTITION_RANGES * share, 0), PARTITION_RANGES - 1);
-}
-
-/* Brings the order into classes and keeps it random within each: counting sort. ends[classes], zeroed before; then class c
+/* Brings the order into classes and keeps it random within each: counting sort. ends[d->classes], zeroed before; then class c
  * stands in order[ends[c - 1] .. ends[c]). */
-static void sort_by_class(struct deal *d, uint32_t *ends, uint32_t classes)
+static void sort_by_class(struct deal *d, uint32_t *ends)
 {
 	uint32_t *sorted = mem_array(d->patients, sizeof *sorted);
 
 	for (uint32_t i = 0; i < d->patients; i++)
-		ends[class_of(d, i)]++;
-	for (uint32_t c = 1; c < classes; c++)
+		ends[d->class[i]]++;
+	for (uint32_t c = 1; c < d->classes; c++)
 		ends[c] += ends[c - 1];
 	for (uint32_t i = d->patients; i > 0; i--)
-		sorted[--ends[class_of(d, d->order[i - 1])]] = d->order[i - 1];
-	for (uint32_t c = 0; c < classes; c++) /* the ends have walked down to the beginnings */
-		ends[c] = c + 1 < classes ? ends[c + 1] : d->patients;
+		sorted[--ends[d->class[d->order[i - 1]]]] = d->order[i - 1];
+	for (uint32_t c = 0; c < d->classes; c++) /* the ends have walked down to the beginnings */
+		ends[c] = c + 1 < d->classes ? ends[c + 1] : d->patients;
 	free(d->order);
 	d->order = sorted;
 }
@@ -188,26 +217,24 @@ static void deal_quantity(struct deal *d, double alpha)
 
 static void deal_dirichlet(struct deal *d, double alpha)
 {
-	uint32_t classes = classes_of(d->table);
-	uint32_t *ends = mem_array(classes, sizeof *ends);
+	uint32_t *ends = mem_array(d->classes, sizeof *ends);
 	struct rng r;
 
 	rng_seeded(&r, d->seed, "partition shares");
-	sort_by_class(d, ends, classes);
-	for (uint32_t c = 0, from = 0; c < classes; from = ends[c++])
+	sort_by_class(d, ends);
+	for (uint32_t c = 0, from = 0; c < d->classes; from = ends[c++])
 		give_by_shares(d, from, ends[c] - from, alpha, &r);
 	free(ends);
 }
 
 static void deal_shards(struct deal *d, uint32_t per_site)
 {
-	uint32_t classes = classes_of(d->table);
-	uint32_t *ends = mem_array(classes, sizeof *ends);
+	uint32_t *ends = mem_array(d->classes, sizeof *ends);
 	uint32_t count = per_site * d->sites;
 	uint32_t *shards = mem_array(count, sizeof *shards);
 	struct rng r;
 
-	sort_by_class(d, ends, classes);
+	sort_by_class(d, ends);
 	for (uint32_t i = 0; i < count; i++)
 		shards[i] = i;
 	rng_seeded(&r, d->seed, "partition shards");

@@ -10,7 +10,7 @@
  *   quantity:ALPHA   sizes alone differ: patients in random order, cut by shares from Dirichlet(ALPHA) (Li et al. 2022)
  *   column:NAME      by a column of the file, which is --site-column
  *
- * Classes of a numeric label are ten equal parts of its range.
+ * Classes of a numeric label are tenths of the patients in the order of their numbers, equal ones together.
  *
  * All rows of a patient go to one site, by the label of the first of them. Every site has a patient: a site that
  * got none takes one, drawn at random, from a site that has several. Which part of the split a row is in was settled before
@@ -41,8 +41,8 @@ struct partition {
 enum err partition_parse(struct partition *out, const char *text, struct diag *why) MUST_USE;
 
 /* out[t->rows]: the site of each row, from 0 to sites - 1, each at least once. Not for PARTITION_COLUMN (CHECK). Follows from
- * the table, the partition and the seed alone. ERR_USAGE when there are fewer patients than sites, or than shards. O(rows +
- * classes * sites). */
+ * the table, the partition and the seed alone. ERR_USAGE when there are fewer patients than sites, or than shards. O(rows
+ * log rows + classes * sites). */
 enum err partition_assign(uint32_t *out, const struct table *t, const struct partition *p, uint32_t sites,
                           uint64_t seed, struct diag *why) MUST_USE;
 

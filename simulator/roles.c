@@ -184,8 +184,6 @@ static enum err judge_label(struct roles *r, const struct search *s)
 		g->kind = GUESS_CATEGORICAL;
 	if (g->kind == GUESS_LEFT_OUT)
 		return complain_label(s, g->reason);
-	if (g->kind == GUESS_NUMERIC)
-		return complain_label(s, "a number to be predicted is not built yet; make classes of it");
 	if (strlen(name) > NAME_TEXT_MAX || !json_is_plain(name))
 		return complain_label(s, "its header is longer than 128 bytes or holds control characters");
 	return OK;

@@ -7,8 +7,8 @@
  *   categorical  a level by shares of the feature's own
  *   label        a score of the standardised features, 3/4 of its variance from each alone and 1/4 from products of
  *                neighbours, deviation 2, plus an intercept that differs mildly by site; a class is drawn by the logistic (or
- *                softmax) function of it. A number is the score with noise,
- *                on a scale of its range. So a linear model learns much of it and a network more, and nobody everything.
+ *                softmax) function of it, a number is the score with noise, on the scale of its range. So a linear model
+ *                learns much of it and a network more, and nobody everything.
  *
  * No cell is missing, every row is a patient of its own. The split is the study's, rows being numbered through all sites
  * as if they stood in one file; where the study splits by a column, 30 % are for the test and, if it names such a part, 10 %

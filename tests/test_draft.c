@@ -363,7 +363,7 @@ static void test_labels(void **state)
 	assert_label(f, "yes no _ no",
 	             "  label: {name: outcome, type: binary, positive: \"yes\", negative: \"no\"}  # \"no\": 2, "
 	             "\"yes\": 1, 1 "
-	             "missing; rows without it are left out");
+	             "missing");
 	assert_line(f, "model: {layers: [dense 1]}  # a linear model; for a network put dense 64, relu before it");
 	assert_label(f, "b c a a",
 	             "  label: {name: outcome, type: categorical, levels: [a, b, c]}  # \"a\": 2, \"b\": 1, \"c\": 1");
@@ -371,13 +371,17 @@ static void test_labels(void **state)
 	assert_label(
 		f, "0 1 2 3 4 5 6 7 8 9 0 1",
 		"  label: {name: outcome, type: categorical, levels: [\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", "
-		"\"7\", \"8\", \"9\"]}  # \"0\": 2, \"1\": 2, \"2\": 1, \"3\": 1, \"4\": 1, \"5\": 1 ...");
+		"\"7\", \"8\", \"9\"]}  # \"0\": 2, \"1\": 2, \"2\": 1, \"3\": 1, \"4\": 1, \"5\": 1 ...; if amounts: "
+		"type: numeric with min and max");
 	assert_label(f, "0 1 none 0",
 	             "  label: {name: outcome, type: categorical, levels: [\"0\", \"1\", none]}  # \"0\": 2, \"1\": 1, "
 	             "\"none\": 1");
 	assert_label(f, "0 1 -9 0",
 	             "  label: {name: outcome, type: categorical, levels: [\"-9\", \"0\", \"1\"]}  # \"-9\": 1, "
-	             "\"0\": 2, \"1\": 1");
+	             "\"0\": 2, \"1\": 1; if amounts: type: numeric with min and max");
+	assert_label(f, "0.5 1.25 _ -9 1.5 2.5",
+	             "  label: {name: outcome, type: numeric, min: -9, max: 3}  # 5 numbers from -9 to 2.5, 1 missing");
+	assert_line(f, "model: {layers: [dense 1]}  # a linear model; for a network put dense 64, relu before it");
 }
 
 static void assert_no_label(struct fixture *f, const char *text, const char *label, const char *words)
@@ -400,10 +404,6 @@ static void test_what_cannot_be_a_label(void **state)
 	assert_no_label(f, "ill,ill\n1,0\n2,1\n3,1\n", "ill",
 	                "file.csv: column \"ill\" cannot be a label: its header occurs twice; rename one");
 	assert_no_label(f, "x,ill\n1,0\n1,1\n1,1\n", "ill", "file.csv: no column beside \"ill\" can be a feature");
-	assert_no_label(f, "x,ill\n1,0.5\n1,1.5\n1,2.5\n", "ill",
-	                "file.csv: column \"ill\" cannot be a label: a number to be predicted is not built yet; make "
-	                "classes of "
-	                "it");
 }
 
 static void test_files_that_are_refused(void **state)

@@ -368,8 +368,8 @@ static void test_options_that_contradict_one_another(void **state)
 	static const char *const words[] = {
 		"--synthetic makes rows and sites of its own; leave out --data, --site-column, --partition and --sites",
 		"--synthetic makes rows and sites of its own; leave out --data, --site-column, --partition and --sites",
-		"no data: give --data DIR with a CSV per site, --data FILE with --site-column or --partition, or "
-		"--synthetic SITESxROWS",
+		("no data: give --data DIR with a CSV per site, --data FILE with --site-column or --partition, or "
+	         "--synthetic SITESxROWS"),
 		"--site-column and --partition both say where a row goes; give one",
 		"--sites belongs to --partition: iid, for example",
 		"@/sites is a folder, whose files are the sites; --partition is for one file with the rows of all",

@@ -52,8 +52,7 @@ static void test_the_draft_goes_to_stdout_and_the_warning_to_stderr(void **state
 	struct fixture *f = *state;
 
 	program_run(&p, "cohort-sim", "new --from '%s' --label ill", f->csv);
-	program_expect(&p, 0,
-	               "2 features, 0 columns left out, a label of 2 classes; correct the draft before you use it");
+	program_expect(&p, 0, "2 features, 0 columns left out, a binary label; correct the draft before you use it");
 	program_expect(&p, 0, "My Data.v2.csv stand in the draft now: only for public data");
 	assert_non_null(strstr(p.out, "\nstudy: my-data\n"));
 	assert_non_null(strstr(p.out, "\n    - {name: sex, type: binary}"));

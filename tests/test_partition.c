@@ -199,38 +199,46 @@ static void test_iid_sites_are_alike(void **state)
 	table_free(&t);
 }
 
-/* The share of a class that a site gets has the variance of Dirichlet(alpha), (n - 1) / (n^2 (n alpha + 1)), independently
- * for each class. */
-/* A number in the k-th tenth of its range goes where class k would go. */
-static void test_numbers_go_by_tenths_of_their_range(void **state)
+/* A number goes where a class would go that says how many tenths of the patients have less, counted slowly. */
+static void test_numbers_go_by_tenths_of_the_patients(void **state)
 {
-	enum { SITES = 6 };
+	enum { SITES = 6, PATIENTS = 301 };
 	static const char *const texts[] = {"dirichlet:0.5", "shards:2", "iid"};
+	static const char *tenths[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 	static uint32_t by_class[ROWS_MAX], by_number[ROWS_MAX];
-	struct schema numeric = schema;
+	struct schema numeric = schema, classes = schema;
 	struct table t;
 	struct rng r;
 
 	(void)state;
-	make_table(&t, 300, 3, 5);
+	make_table(&t, PATIENTS, 1, 5);
 	numeric.label = (struct label){
 		.name = "bp", .column = "bp", .type = COLUMN_NUMERIC, .min = 100, .max = 200, .unit = ""};
+	classes.label.levels = (struct text_list){tenths, 10};
+	float *values = calloc(t.rows, sizeof *values);
+	rng_seeded(&r, 1, "numbers");
+	for (uint32_t i = 0; i < t.rows; i++)
+		values[i] = (float)floor(rng_normal(&r) * 8); /* many are equal */
+	for (uint32_t i = 0; i < t.rows; i++) {
+		uint32_t less = 0;
+		for (uint32_t j = 0; j < t.rows; j++)
+			less += values[j] < values[i];
+		t.classes[i] = (uint16_t)(less * 10 / PATIENTS);
+	}
 	for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
-		t.schema = &schema;
+		t.schema = &classes;
+		t.values = NULL;
 		assign(by_class, &t, texts[k], SITES, 3);
 		t.schema = &numeric;
-		t.values = calloc(t.rows, sizeof *t.values);
-		rng_seeded(&r, k, "numbers");
-		for (uint32_t i = 0; i < t.rows; i++)
-			t.values[i] = (float)(-50 + 10 * t.classes[i] + 0.01 + 9.9 * rng_unit(&r));
+		t.values = values;
 		assign(by_number, &t, texts[k], SITES, 3);
 		assert_memory_equal(by_class, by_number, t.rows * sizeof by_class[0]);
-		free(t.values);
-		t.values = NULL;
 	}
 	table_free(&t);
 }
 
+/* The share of a class that a site gets has the variance of Dirichlet(alpha), (n - 1) / (n^2 (n alpha + 1)), independently
+ * for each class. */
 static void test_dirichlet_cuts_each_class(void **state)
 {
 	enum { SITES = 8, SEEDS = 300 };
@@ -418,7 +426,7 @@ int main(void)
 		cmocka_unit_test(test_no_site_stays_empty),
 		cmocka_unit_test(test_empty_sites_take_anyone),
 		cmocka_unit_test(test_iid_sites_are_alike),
-		cmocka_unit_test(test_numbers_go_by_tenths_of_their_range),
+		cmocka_unit_test(test_numbers_go_by_tenths_of_the_patients),
 		cmocka_unit_test(test_dirichlet_cuts_each_class),
 		cmocka_unit_test(test_shards_show_a_site_few_classes),
 		cmocka_unit_test(test_quantity_changes_sizes_alone),
