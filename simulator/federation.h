@@ -7,7 +7,7 @@
  *   --synthetic SITESxROWS                   rows drawn from the study's own terms (simulator/synthetic.h)
  *
  * A file is read in the study's own words: comma, decimal point, UTF-8, nothing mapped. What a site holds beside its rows
- * is its name, a table's counts and five allocations: less than 1 KiB, whatever the study. No table has a dictionary.
+ * is its name, a table's counts and a few allocations: less than 1 KiB, whatever the study. No table has a dictionary.
  */
 #ifndef COHORT_SIMULATOR_FEDERATION_H
 #define COHORT_SIMULATOR_FEDERATION_H
