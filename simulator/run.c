@@ -132,13 +132,13 @@ enum err run_perform(struct run *run, const struct run_request *request, struct 
 	e = read_all(run, why);
 	if (e == OK)
 		e = play(run, why);
-	run->complete = e == OK;
 	if (e == OK)
 		e = measure(run, why);
 	if (e == OK && request->baselines) {
 		e = baselines_compute(&run->baselines, run->engine, why);
 		run->has_baselines = e == OK;
 	}
+	run->complete = e == OK;
 	return e == ERR_CANCELLED ? OK : e;
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 SITES = ["st-mary", "riverside", "eastgate"]
 LIMIT_S = 240  # for a machine under load; it takes some 10 s
-ROLES = {"everyone", "authority", "coordinator", "hospital", "running"}
+ROLES = {"researcher", "everyone", "authority", "coordinator", "hospital", "running"}
 
 
 class Terminal:
@@ -67,8 +67,9 @@ def sha256(path):
 def main():
     page, folder = Path(sys.argv[1]).read_text(), Path(sys.argv[2]).resolve()
     port = str(free_port())
-    terminals = {name: Terminal(name, folder) for name in ["authority", "coordinator"] + SITES}
-    groups = {"everyone": list(terminals), "hospital": SITES, "running": ["coordinator"] + SITES}
+    federation = ["authority", "coordinator"] + SITES
+    terminals = {name: Terminal(name, folder) for name in ["researcher"] + federation}
+    groups = {"everyone": federation, "hospital": SITES, "running": ["coordinator"] + SITES}
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the commands take too long"))
     signal.alarm(LIMIT_S)
     try:
@@ -80,6 +81,7 @@ def main():
         models = {sha256(made / "coordinator/model.safetensors")}
         models |= {sha256(made / site / "breast-cancer.safetensors") for site in SITES}
         assert len(models) == 1, "not everybody has the same model"
+        assert (folder / "build/rehearsal/report.html").exists(), "no report of the simulation"
         rounds = "".join(terminals["coordinator"].said)
         assert re.search(r"evaluate +3/3 .* done", rounds), rounds
     finally:

@@ -60,6 +60,14 @@ static void test_ends_well_and_its_commands_work(void **state)
 	program_expect(&p, 0, "");
 	assert_true(strlen(p.out) > 1000);
 	free(commands);
+
+	/* the simulator, on the same rows, makes the very model */
+	program_shell(
+		&p,
+		"\"$BIN/cohort-sim\" run examples/breast-cancer/study.yaml --data examples/breast-cancer/together.csv "
+		"--site-column hospital --out '%s/run' && cmp '%s/run/model.safetensors' '%s/demo/model.safetensors'",
+		t.path, t.path, t.path);
+	program_expect(&p, 0, "");
 	tempdir_remove(&t);
 }
 

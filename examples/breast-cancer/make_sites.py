@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Deals the Wisconsin Diagnostic Breast Cancer data out to five hospitals' CSV files.
+"""Deals the Wisconsin Diagnostic Breast Cancer data out to five hospitals' CSV files, and writes them once more together.
 
     make_sites.py wdbc_sklearn.csv [FOLDER]
 
 The input is the file of Debian's python3-sklearn (sklearn/datasets/data/breast_cancer.csv): a first line of counts and class
 names, then 569 rows of 30 numbers and the class, 0 = malignant. The hospitals differ in size, in the share of malignant
-tumours, and, as real ones do, in how they write a table. The same input gives the same files.
+tumours, and, as real ones do, in how they write a table; together.csv has all rows in the study's own words, with a column for
+the hospital, for the simulator. The same input gives the same files.
 """
 import csv
 import random
@@ -46,7 +47,11 @@ def write(folder, name, rows):
         out.writerow(["patient"] + FEATURES + [label])
         for number, (values, diagnosis) in enumerate(rows, 1):
             cells = [v.replace(".", decimal) for v in values]
-            out.writerow([f"{name[:2].upper()}{number:04d}"] + cells + [codes[diagnosis]])
+            out.writerow([patient(name, number)] + cells + [codes[diagnosis]])
+
+
+def patient(name, number):
+    return f"{name[:2].upper()}{number:04d}"
 
 
 def main():
@@ -58,10 +63,13 @@ def main():
     piles = {d: [r for r in rows if r[1] == d] for d in "MB"}
     for pile in piles.values():
         chance.shuffle(pile)
+    together = csv.writer(open(folder / "together.csv", "w", newline=""), lineterminator="\n")
+    together.writerow(["hospital", "patient"] + FEATURES + ["diagnosis"])
     for name, (size, malignant) in HOSPITALS.items():
         mine = [piles["M"].pop() for _ in range(malignant)] + [piles["B"].pop() for _ in range(size - malignant)]
         chance.shuffle(mine)
         write(folder, name, mine)
+        together.writerows([name, patient(name, i)] + values + [diagnosis] for i, (values, diagnosis) in enumerate(mine, 1))
     assert not piles["M"] and not piles["B"]
 
 
