@@ -41,30 +41,40 @@ void rng_seeded(struct rng *r, uint64_t seed, const char *label)
 	rng_init(r, octets, label);
 }
 
-static void expand(struct rng *r, uint8_t out[RNG_BLOCK])
+static void expand(struct rng *r, uint8_t *out, uint32_t blocks)
 {
 	uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
+	size_t octets = (size_t)blocks * CHACHA_BLOCK;
 
 	store_u64(nonce + 4, r->number);
-	CHECK(r->counter <= UINT32_MAX - BLOCKS_PER_REFILL); /* a wrapped counter would repeat the stream */
-	memset(out, 0, RNG_BLOCK);
-	crypto_stream_chacha20_ietf_xor_ic(out, out, RNG_BLOCK, nonce, r->counter, r->key);
-	r->counter += BLOCKS_PER_REFILL;
+	CHECK(r->counter <= UINT32_MAX - blocks); /* a wrapped counter would repeat the stream */
+	memset(out, 0, octets);
+	crypto_stream_chacha20_ietf_xor_ic(out, out, octets, nonce, r->counter, r->key);
+	r->counter += blocks;
+}
+
+/* Fills the block, which is used up, from its end on with as much as `wanted` octets take, or with all that it holds. */
+static void refill(struct rng *r, size_t wanted)
+{
+	uint32_t blocks = BLOCKS_PER_REFILL;
+
+	if (wanted < RNG_BLOCK)
+		blocks = ((uint32_t)wanted + CHACHA_BLOCK - 1) / CHACHA_BLOCK;
+	r->used = RNG_BLOCK - blocks * CHACHA_BLOCK;
+	expand(r, r->block + r->used, blocks);
 }
 
 void rng_octets(struct rng *r, uint8_t *out, size_t n)
 {
 	while (n > 0) {
 		if (r->used == RNG_BLOCK && n >= RNG_BLOCK) {
-			expand(r, out);
+			expand(r, out, BLOCKS_PER_REFILL);
 			out += RNG_BLOCK;
 			n -= RNG_BLOCK;
 			continue;
 		}
-		if (r->used == RNG_BLOCK) {
-			expand(r, r->block);
-			r->used = 0;
-		}
+		if (r->used == RNG_BLOCK)
+			refill(r, RNG_BLOCK);
 		uint32_t part = RNG_BLOCK - r->used < n ? RNG_BLOCK - r->used : (uint32_t)n;
 		memcpy(out, r->block + r->used, part);
 		r->used += part;
@@ -139,6 +149,8 @@ static uint32_t below_u32(struct rng *r, uint32_t bound)
 void rng_shuffle(struct rng *r, uint32_t *items, size_t count)
 {
 	CHECK(count <= UINT32_MAX);
+	if (count > 1 && r->used == RNG_BLOCK) /* no more than it takes: most sites have few rows */
+		refill(r, 4 * (count - 1));
 	for (uint32_t i = (uint32_t)count; i > 1; i--) {
 		uint32_t j = below_u32(r, i), swapped = items[i - 1];
 		items[i - 1] = items[j];

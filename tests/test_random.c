@@ -346,11 +346,28 @@ static void test_shuffle_uniform(void **state)
 	assert_true(chi_square(seen, 24, 2000) < chi_square_limit(23));
 }
 
-/* The header's recipe, literally, where draws are rejected: with a million items about 64 are. */
+/* The header's recipe, literally. Returns how many draws were rejected. */
+static uint32_t slow_shuffle(struct rng *r, uint32_t *items, uint64_t count)
+{
+	const uint64_t two_32 = (uint64_t)1 << 32;
+	uint32_t rejected = 0;
+
+	for (uint64_t i = count; i >= 2; i--) {
+		uint64_t x = rng_u32(r);
+		for (; x * i % two_32 < two_32 % i; rejected++)
+			x = rng_u32(r);
+		uint32_t j = (uint32_t)(x * i / two_32), swapped = items[i - 1];
+		items[i - 1] = items[j];
+		items[j] = swapped;
+	}
+	return rejected;
+}
+
+/* Where draws are rejected: with a million items about 64 are. */
 static void test_shuffle_recipe(void **state)
 {
 	enum { ITEMS = 1 << 20 };
-	uint32_t *items = mem_array(ITEMS, sizeof *items), *expected = mem_array(ITEMS, sizeof *items), rejected = 0;
+	uint32_t *items = mem_array(ITEMS, sizeof *items), *expected = mem_array(ITEMS, sizeof *items);
 	struct rng r, copy;
 
 	(void)state;
@@ -358,20 +375,36 @@ static void test_shuffle_recipe(void **state)
 	copy = r;
 	for (uint32_t i = 0; i < ITEMS; i++)
 		items[i] = expected[i] = i;
-	for (uint64_t i = ITEMS; i >= 2; i--) {
-		uint64_t x = rng_u32(&copy), two_32 = (uint64_t)1 << 32;
-		for (; x * i % two_32 < two_32 % i; rejected++)
-			x = rng_u32(&copy);
-		uint32_t j = (uint32_t)(x * i / two_32), swapped = expected[i - 1];
-		expected[i - 1] = expected[j];
-		expected[j] = swapped;
-	}
-	rng_shuffle(&r, items, ITEMS);
+	uint32_t rejected = slow_shuffle(&copy, expected, ITEMS);
 	assert_true(rejected > 30 && rejected < 100);
+	rng_shuffle(&r, items, ITEMS);
 	assert_memory_equal(items, expected, ITEMS * sizeof *items);
 	assert_true(rng_u32(&r) == rng_u32(&copy));
 	free(items);
 	free(expected);
+}
+
+/* Short ones take the same octets of the stream, wherever it stands, and what follows goes on behind them. */
+static void test_shuffle_short(void **state)
+{
+	enum { ITEMS = 300 };
+	uint32_t items[ITEMS], expected[ITEMS];
+	struct rng r, copy;
+
+	(void)state;
+	rng_seeded(&r, 13, "shuffle");
+	for (uint32_t count = 0; count <= ITEMS; count++) {
+		if (count % 3 == 0)
+			rng_numbered(&r, r.key, count);
+		copy = r;
+		for (uint32_t i = 0; i < ITEMS; i++)
+			items[i] = expected[i] = i;
+		slow_shuffle(&copy, expected, count);
+		rng_shuffle(&r, items, count);
+		assert_memory_equal(items, expected, sizeof items);
+		for (int draw = 0; draw < 200; draw++)
+			assert_true(rng_u32(&r) == rng_u32(&copy));
+	}
 }
 
 static void test_shuffle_permutes(void **state)
@@ -448,8 +481,9 @@ int main(void)
 		cmocka_unit_test(test_below_uniform),    cmocka_unit_test(test_below_rejects),
 		cmocka_unit_test(test_unit_uniform),     cmocka_unit_test(test_normal),
 		cmocka_unit_test(test_normal_reference), cmocka_unit_test(test_shuffle_uniform),
-		cmocka_unit_test(test_shuffle_recipe),   cmocka_unit_test(test_shuffle_permutes),
-		cmocka_unit_test(test_entropy_system),   cmocka_unit_test(test_entropy_injected),
+		cmocka_unit_test(test_shuffle_recipe),   cmocka_unit_test(test_shuffle_short),
+		cmocka_unit_test(test_shuffle_permutes), cmocka_unit_test(test_entropy_system),
+		cmocka_unit_test(test_entropy_injected),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
