@@ -48,6 +48,8 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 	                         .width = scaling->inputs,
 	                         .label_mean = scaling->label_mean,
 	                         .label_deviation = scaling->label_deviation};
+	if (rows == 0)
+		return;
 	out->inputs = vec_f32((size_t)rows * out->width);
 	out->labels = mem_array(rows, sizeof out->labels[0]);
 	out->table_rows = mem_array(rows, sizeof out->table_rows[0]);

@@ -23,7 +23,8 @@ struct examples {
 /* One row: out[schema_inputs] from cells[feature_count] as a table holds them. */
 void encode_row(float *out, const struct schema *s, const struct scaling *scaling, const float *cells);
 
-/* All rows of one part, in the table's order. `out` owns its arrays; the table may be dropped afterwards. */
+/* All rows of one part, in the table's order. `out` owns its arrays, which are NULL when there are no rows; the table may be
+ * dropped afterwards. */
 void examples_encode(struct examples *out, const struct table *t, enum split_part part, const struct scaling *scaling);
 void examples_free(struct examples *e); /* accepts a zeroed one */
 

@@ -225,6 +225,10 @@ enum err federation_load(struct federation *out, const struct study *study, cons
 	if (e == OK)
 		e = read_data(out, options, why);
 	if (e == OK) {
+		if (out->count > 0) { /* no more are added: up to half of the memory goes back */
+			out->sites = mem_resize(out->sites, out->count, sizeof out->sites[0]);
+			out->capacity = out->count;
+		}
 		qsort(out->sites, out->count, sizeof out->sites[0], by_name);
 		e = check_rows(out, why);
 		if (options->synthetic || options->partition ||
