@@ -10,6 +10,7 @@
 #include "model/elementary.h"
 
 #include <math.h>
+#include <string.h>
 
 #define GROUP 8 /* rows: one AVX-512 vector of doubles */
 #define BLOCK (4 * GROUP) /* rows at once, on the stack; the batch of most studies */
@@ -53,37 +54,51 @@ VEC_WIDE static void binary_rows(struct binary_block *restrict b, uint32_t rows)
 	}
 }
 
-/* Up to BLOCK rows, filled up with zeros to a multiple of GROUP. Returns `sum` with their losses added. */
-static double binary_block(double sum, real *dz, const real *z, const union label_value *labels, uint32_t rows)
+/* Losses and derivatives of up to BLOCK rows, filled up with zeros to a multiple of GROUP. */
+static void binary_block(struct binary_block *b, const real *z, const union label_value *labels, uint32_t rows)
 {
-	struct binary_block b;
 	uint32_t whole = (rows + GROUP - 1) / GROUP * GROUP, bits = 0;
 	for (uint32_t r = 0; r < rows; r++) {
-		b.z[r] = z[r];
-		b.y[r] = (double)labels[r].class;
+		b->z[r] = z[r];
+		b->y[r] = (double)labels[r].class;
 		bits |= labels[r].class;
 	}
 	for (uint32_t r = rows; r < whole; r++) {
-		b.z[r] = 0;
-		b.y[r] = 0;
+		b->z[r] = 0;
+		b->y[r] = 0;
 	}
 	CHECK(bits <= 1);
-	binary_rows(&b, whole);
-	for (uint32_t r = 0; r < rows; r++) {
-		dz[r] = b.dz[r];
-		sum += b.loss[r];
-	}
-	return sum;
+	binary_rows(b, whole);
+}
+
+static uint32_t block_at(uint32_t first, uint32_t rows)
+{
+	return rows - first < BLOCK ? rows - first : BLOCK;
 }
 
 static double binary_backward(real *dz, const real *z, const union label_value *labels, uint32_t rows)
 {
+	struct binary_block b;
 	double sum = 0;
 	for (uint32_t first = 0, n; first < rows; first += n) {
-		n = rows - first < BLOCK ? rows - first : BLOCK;
-		sum = binary_block(sum, dz + first, z + first, labels + first, n);
+		n = block_at(first, rows);
+		binary_block(&b, z + first, labels + first, n);
+		for (uint32_t r = 0; r < n; r++) {
+			dz[first + r] = b.dz[r];
+			sum += b.loss[r];
+		}
 	}
 	return sum;
+}
+
+static void binary_losses(double *losses, const real *z, const union label_value *labels, uint32_t rows)
+{
+	struct binary_block b;
+	for (uint32_t first = 0, n; first < rows; first += n) {
+		n = block_at(first, rows);
+		binary_block(&b, z + first, labels + first, n);
+		memcpy(losses + first, b.loss, n * sizeof *losses);
+	}
 }
 
 /* ---- softmax cross-entropy */
@@ -111,6 +126,17 @@ double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union labe
 	if (kind == LOSS_SQUARED_ERROR)
 		return ((double)z[0] - label.value) * ((double)z[0] - label.value);
 	return kind == LOSS_BINARY_CROSS_ENTROPY ? binary_row(z[0], label.class) : softmax_row(z, outputs, label.class);
+}
+
+void loss_rows(double *losses, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+               uint32_t rows)
+{
+	if (kind == LOSS_BINARY_CROSS_ENTROPY) {
+		binary_losses(losses, z, labels, rows);
+		return;
+	}
+	for (uint32_t r = 0; r < rows; r++)
+		losses[r] = loss_row(kind, z + (size_t)r * outputs, outputs, labels[r]);
 }
 
 double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,

@@ -21,6 +21,10 @@
  * (CHECK). */
 double loss_row(enum loss_kind kind, const real *z, uint32_t outputs, union label_value label);
 
+/* The same for each row of z[rows, outputs], faster than one by one, with the same bits. */
+void loss_rows(double *losses, enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
+               uint32_t rows);
+
 /* Sum over rows of the loss of z[rows, outputs]. */
 double loss_forward(enum loss_kind kind, const real *z, uint32_t outputs, const union label_value *labels,
                     uint32_t rows);

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define BLOCK 32 /* rows whose losses are computed at once */
+
 static void check_shape(struct metrics_shape shape)
 {
 	CHECK(shape.classes != 1 && (shape.classes > 0 || shape.half > 0));
@@ -96,22 +98,32 @@ static enum loss_kind loss_of(struct metrics_shape shape)
 	return shape.classes == 2 ? LOSS_BINARY_CROSS_ENTROPY : LOSS_SOFTMAX_CROSS_ENTROPY;
 }
 
-void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
-                 const union label_value *labels, uint32_t rows)
+/* Up to BLOCK rows. */
+static void add_block(double *sum, double *counts, struct metrics_shape shape, const float *logits,
+                      const union label_value *labels, uint32_t rows)
 {
-	check_shape(shape);
-	enum loss_kind kind = loss_of(shape);
 	uint32_t outputs = metrics_outputs(shape);
-	double sum = 0;
+	double losses[BLOCK];
+	loss_rows(losses, loss_of(shape), logits, outputs, labels, rows);
 	for (uint32_t r = 0; r < rows; r++, logits += outputs) {
-		double loss = loss_row(kind, logits, outputs, labels[r]);
-		sum += loss < METRICS_LOSS_MAX ? loss : METRICS_LOSS_MAX;
+		*sum += losses[r] < METRICS_LOSS_MAX ? losses[r] : METRICS_LOSS_MAX;
 		if (shape.classes == 0)
 			add_number(counts, shape, logits[0], labels[r].value);
 		else if (shape.classes == 2)
 			counts[(size_t)labels[r].class * shape.bins + bin_of(logits[0], shape.bins)]++;
 		else
 			add_class(counts, shape, logits, labels[r].class);
+	}
+}
+
+void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
+                 const union label_value *labels, uint32_t rows)
+{
+	check_shape(shape);
+	double sum = 0;
+	for (uint32_t first = 0, n; first < rows; first += n) {
+		n = rows - first < BLOCK ? rows - first : BLOCK;
+		add_block(&sum, counts, shape, logits + (size_t)first * metrics_outputs(shape), labels + first, n);
 	}
 	*loss_sum += sum;
 }

@@ -156,6 +156,10 @@ static void rows_add_up(void **state)
 		assert_true(loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z + i * CLASSES, CLASSES, labels[i]) >= 0);
 	}
 	assert_true(loss_forward(LOSS_SOFTMAX_CROSS_ENTROPY, z, CLASSES, labels, ROWS) == sum);
+	double losses[ROWS];
+	loss_rows(losses, LOSS_SOFTMAX_CROSS_ENTROPY, z, CLASSES, labels, ROWS);
+	for (size_t i = 0; i < ROWS; i++)
+		assert_true(losses[i] == loss_row(LOSS_SOFTMAX_CROSS_ENTROPY, z + i * CLASSES, CLASSES, labels[i]));
 	assert_true(fabs(loss_backward(dz, LOSS_SOFTMAX_CROSS_ENTROPY, z, CLASSES, labels, ROWS) - sum) < 1e-9);
 	for (size_t i = 0; i < ROWS; i++) {
 		double total = 0;
@@ -189,6 +193,13 @@ static void binary_against_slow(void **state)
 			models_labels(labels, MOST + 16, 2, &r);
 			for (uint32_t i = 0; i < rows; i++)
 				sum += slow_binary(&expected[i], z[shift + i], labels[shift + i].class);
+			double losses[MOST + 1];
+			losses[rows] = 78;
+			loss_rows(losses, LOSS_BINARY_CROSS_ENTROPY, z + shift, 1, labels + shift, rows);
+			for (uint32_t i = 0; i < rows; i++)
+				assert_true(losses[i] ==
+				            loss_row(LOSS_BINARY_CROSS_ENTROPY, z + shift + i, 1, labels[shift + i]));
+			assert_true(losses[rows] == 78);
 			dz[shift + rows] = 77;
 			double loss = loss_backward(dz + shift, LOSS_BINARY_CROSS_ENTROPY, z + shift, 1, labels + shift,
 			                            rows);

@@ -23,11 +23,13 @@
 #endif
 
 #define loss_row other_loss_row
+#define loss_rows other_loss_rows
 #define loss_forward other_loss_forward
 #define loss_backward other_loss_backward
 #define loss_smooth other_loss_smooth
 #include "model/loss.c"
 #undef loss_row
+#undef loss_rows
 #undef loss_forward
 #undef loss_backward
 #undef loss_smooth
