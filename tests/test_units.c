@@ -231,6 +231,7 @@ static void commented_keys_are_known(void **state)
 static const char installed[] = "755 ./usr/bin/cohort-ca\n"
 				"755 ./usr/bin/cohort-client\n"
 				"755 ./usr/bin/cohort-coordinator\n"
+				"755 ./usr/bin/cohort-sim\n"
 				"644 ./usr/lib/systemd/system/cohort-client.service\n"
 				"644 ./usr/lib/systemd/system/cohort-coordinator.service\n"
 				"644 ./usr/lib/sysusers.d/cohort.conf\n"
