@@ -110,16 +110,3 @@ void studies_sites(struct federation *out, const struct study *s, const struct f
 	if (federation_load(out, s, options, &why) != OK)
 		fail_msg("%s", why.text);
 }
-
-void studies_federate(struct federated *out, const struct federation *f)
-{
-	struct table tables[FEDERATE_SITES_MAX];
-	const char *names[FEDERATE_SITES_MAX];
-
-	assert_true(f->count <= FEDERATE_SITES_MAX);
-	for (uint32_t i = 0; i < f->count; i++) {
-		tables[i] = f->sites[i].table;
-		names[i] = f->sites[i].name;
-	}
-	federate(out, f->study, tables, names, f->count);
-}

@@ -14,7 +14,6 @@
 #define COHORT_TESTS_SUPPORT_STUDIES_H
 
 #include "simulator/federation.h"
-#include "tests/support/federate.h"
 #include "tests/support/tempdir.h"
 
 /* The study NAME, with the only occurrence of `old` replaced unless it is NULL. */
@@ -25,6 +24,5 @@ const char *studies_wdbc(struct tempdir *dir); /* writes the file with a header;
 const char *studies_digits(struct tempdir *dir);
 
 void studies_sites(struct federation *out, const struct study *s, const struct federation_options *options);
-void studies_federate(struct federated *out, const struct federation *f); /* at most FEDERATE_SITES_MAX sites */
 
 #endif
