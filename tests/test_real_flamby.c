@@ -1,8 +1,8 @@
 /*
- * FLamby's benchmark of heart disease as FLamby runs it (Ogier du Terrail et al., FLamby, NeurIPS 2022; hyperparameters from
- * the benchmark's own configuration): every hospital scales by itself, a logistic regression begins with PyTorch's weights, and trains for
- * 15 rounds of 100 steps with batches of 4. What is compared is the mean of the four hospitals' accuracies, which its authors
- * publish for five seeds.
+ * FLamby's benchmark of heart disease as FLamby runs it (Ogier du Terrail et al., FLamby, NeurIPS 2022;
+ * hyperparameters from the benchmark's own configuration): every hospital scales by itself, a logistic regression
+ * begins with PyTorch's weights, and trains for 15 rounds of 100 steps with batches of 4. What is compared is the
+ * mean of the four hospitals' accuracies, which its authors publish for five seeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,8 @@ static struct strategy {
 };
 #define STRATEGIES (sizeof strategies / sizeof *strategies)
 
-/* PyTorch's Linear begins uniformly within 1 / sqrt(inputs), its bias too. Writes such a model beside the study; `setting` names it. */
+/* PyTorch's Linear begins uniformly within 1 / sqrt(inputs), its bias too. Writes such a model beside the study;
+ * `setting` names it. */
 static void write_first_model(char *setting, size_t size, struct tempdir *dir, uint64_t seed)
 {
 	struct checkpoint_about about = {.study = "first", .label = "{}"};

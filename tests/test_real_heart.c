@@ -1,7 +1,7 @@
 /*
- * UCI Heart Disease at its four hospitals, 920 patients, as `cohort-sim run` plays it: FedAvg, all rows in one place, and each hospital
- * alone, held against an independent NumPy program's means and deviations over ten splits. Then FLamby's 740 complete rows in
- * FLamby's split, scaled globally.
+ * UCI Heart Disease at its four hospitals, 920 patients, as `cohort-sim run` plays it: FedAvg, all rows in one
+ * place, and each hospital alone, held against an independent NumPy program's means and deviations over ten splits.
+ * Then FLamby's 740 complete rows in FLamby's split, scaled globally and by each site.
  */
 #include <setjmp.h>
 #include <stdarg.h>

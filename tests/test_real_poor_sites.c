@@ -1,6 +1,7 @@
 /*
- * Sites as poor as real ones are: one class of the label, no test row, no training row, three rows, a feature that is constant or
- * missing throughout. Each takes part in every round and stops nobody, and what it adds to the sums is what its rows are worth.
+ * Sites as poor as real ones are: one class of the label, no test row, no training row, three rows, a feature that
+ * is constant or missing throughout. Each takes part in every round and stops nobody, and what it adds to the sums
+ * is what its rows are worth.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * The International Stroke Trial by country and by hospital: a logistic regression over 16,655 patients, held against an independent NumPy
- * program.
+ * The International Stroke Trial by country and by hospital: a logistic regression over 16,655 patients, held
+ * against an independent NumPy program.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +22,8 @@
 #define TEST_ROWS_MIN 30
 #define TRAINING_ROWS_MIN 50
 
-/* The mean AUC at home of sites with so many rows in `part`, where it is defined: of the federation's model, and of each site's
- * own. How many sites these are. */
+/* The mean AUC at home of sites with so many rows in `part`, where it is defined: of the federation's model, and of
+ * each site's own. How many sites these are. */
 static uint32_t compare_at_home(double *federated, double *alone, const struct run *r, enum split_part part,
                                 uint32_t rows_min)
 {
@@ -76,7 +76,8 @@ static void test_countries(void **state)
 	assert_close(series_end(&apart).mean, 0.749, NEAR);
 }
 
-/* Each hospital contributes to each round: the 55 with at most one class to train on and the 31 without a test row, too. */
+/* Each hospital contributes to each round: the 55 with at most one class to train on and the 31 without a test row,
+ * too. */
 static void assert_all_took_part(const struct run *r)
 {
 	uint32_t no_test_row = 0;

@@ -1,6 +1,7 @@
 /*
- * Tables without hospitals, spread over five sites by Dirichlet(.5): breast cancer with a logistic regression, and digits with a network,
- * held against an independent NumPy program. Each seed has its own split, partition, first parameters and row orders.
+ * Tables without hospitals, spread over five sites by Dirichlet(.5): breast cancer with a logistic regression, and
+ * digits with a network, held against an independent NumPy program. Each seed has its own split, partition, first
+ * parameters and row orders.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * The breast cancer example, whose hospitals write their files in their own ways, learns what the demo promises. (What studies of
- * other real data learn: tests/test_real_*.c.)
+ * The breast cancer example, whose hospitals write their files in their own ways, learns what the demo promises.
+ * (What studies of other real data learn: tests/test_real_*.c.)
  */
 #include "tests/support/federate.h"
 

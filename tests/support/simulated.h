@@ -1,6 +1,6 @@
 /*
- * Studies of real data (tests/support/studies.h) as `cohort-sim run` plays them, and their figures over several seeds, which are
- * printed and held against what docs/SIMULATOR.md says.
+ * Studies of real data (tests/support/studies.h) as `cohort-sim run` plays them, and their figures over several
+ * seeds, which are printed and held against what docs/SIMULATOR.md says.
  *
  *   struct simulated s = {.study = "heart", .data = {.data = folder}, .seed = 1, .settings = {"data.split.seed=1"}};
  *   simulate(&s);
