@@ -17,7 +17,7 @@
 #include "tests/support/studies.h"
 
 #define SITES 5
-#define BREAST_SEEDS 40
+#define BREAST_SEEDS 40 /* the standard error is .002; with 10 seeds, of which the first have .959, it is .004 */
 #define DIGITS_SEEDS 5
 
 static void play(struct simulated *s, const char *study, const char *file, unsigned seed, const char *setting)
