@@ -52,7 +52,7 @@
 	32.0 /* a row's loss is cut here: -log(p) = 32 is p = 1e-14, beyond what a sane model's float logits reach */
 
 /* ---- what the simulator writes and reads back */
-#define RUN_JSON_MAX (64u << 20) /* run.json: 100,000 sites of 600 bytes */
+#define RUN_JSON_MAX (640u << 20) /* run.json: SIMULATED_SITES_MAX sites of 640 bytes */
 #define RUN_TABLE_MAX (512u << 20) /* rounds.csv: ROUNDS_MAX rounds, each tried ATTEMPTS_MAX times, of 300 bytes */
 #define PAGE_MAX (32u << 20) /* a report: 1,000 rows of sites, twelve pictures of at most 2 MiB */
 

@@ -1,4 +1,5 @@
 /* Changes nodes before the rules see them: what a command line says against what a file says. */
+#include "base/parse.h"
 #include "base/yaml_node.h"
 
 #include <stdio.h>
@@ -31,11 +32,14 @@ static struct yaml_node *named_item(struct yaml_node *list, const char *name, si
 	return NULL;
 }
 
-static struct yaml_node *indexed_item(struct yaml_node *list, const char *digits)
+/* "[3]"; the brackets and what is between them are `len` characters. NULL for anything else between them. */
+static struct yaml_node *indexed_item(struct yaml_node *list, const char *text, size_t len)
 {
-	unsigned long index = strtoul(digits, NULL, 10);
 	struct yaml_node *item = list->first;
+	uint64_t index;
 
+	if (len < 3 || text[len - 1] != ']' || !parse_u64(&index, bytes_of(text + 1, len - 2)))
+		return NULL;
 	while (item && index-- > 0)
 		item = item->next;
 	return item;
@@ -76,10 +80,12 @@ static enum err step(struct yaml_node **out, struct setting *s, struct yaml_node
 	if (len == 0)
 		return diag_set(s->why, ERR_DATA, "%s: a name is missing; write the key as in data.split.seed",
 		                s->path);
+	if (s->rest[0] == '[' && s->rest[len] != '\0' && s->rest[len] != '.' && s->rest[len] != '[')
+		return no_way(s, "is followed by neither \".\" nor \"[\"");
 	if (node->kind == YAML_NODE_SCALAR)
 		return no_way(s, "lies below a value");
 	if (node->kind == YAML_NODE_LIST)
-		*out = s->rest[0] == '[' ? indexed_item(node, s->rest + 1) : named_item(node, s->rest, len);
+		*out = s->rest[0] == '[' ? indexed_item(node, s->rest, len) : named_item(node, s->rest, len);
 	else
 		*out = entry(node, s->rest, len);
 	if (!*out && node->kind == YAML_NODE_LIST)

@@ -52,7 +52,6 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 		return;
 	out->inputs = vec_f32((size_t)rows * out->width);
 	out->labels = mem_array(rows, sizeof out->labels[0]);
-	out->table_rows = mem_array(rows, sizeof out->table_rows[0]);
 	for (uint32_t row = 0; row < t->rows; row++) {
 		if (t->parts[row] != part)
 			continue;
@@ -62,7 +61,6 @@ void examples_encode(struct examples *out, const struct table *t, enum split_par
 				(float)((table_label(t, row) - scaling->label_mean) / scaling->label_deviation);
 		else
 			out->labels[next].class = t->classes[row];
-		out->table_rows[next] = row;
 		next++;
 	}
 	CHECK(next == rows);
@@ -72,6 +70,5 @@ void examples_free(struct examples *e)
 {
 	free(e->inputs);
 	free(e->labels);
-	free(e->table_rows);
 	*e = (struct examples){0};
 }

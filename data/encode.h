@@ -14,10 +14,9 @@
 
 struct examples {
 	uint32_t rows, width; /* width = schema_inputs */
-	float *inputs; /* [rows, width], aligned as base/vec.h */
+	float *inputs; /* [rows, width], aligned as base/vec.h; NULL without rows, and so are the labels */
 	union label_value *labels; /* [rows]; a number: (y - label_mean) / label_deviation */
 	double label_mean, label_deviation; /* the scaling's */
-	uint32_t *table_rows; /* [rows]: the row of the table each came from */
 };
 
 /* One row: out[schema_inputs] from cells[feature_count] as a table holds them. */

@@ -10,7 +10,7 @@
 
 /* All rounds on one set of rows. `global` is scratch, as long as the parameters. */
 static enum err train(float *parameters, float *global, struct engine *e, const struct site_rows *rows,
-                      struct workspace *w, struct diag *why)
+                      struct workspace *w)
 {
 	size_t n = e->study->model.parameters;
 	enum err err = OK;
@@ -19,7 +19,7 @@ static enum err train(float *parameters, float *global, struct engine *e, const 
 	vec_copy(parameters, e->models.first, n);
 	for (uint32_t step = 1; step <= e->study->rounds && err == OK; step++) {
 		vec_copy(global, parameters, n);
-		err = contribution_train(parameters, &loss, rows, w, global, step, e->options.cancel, why);
+		err = contribution_train(parameters, &loss, rows, w, global, step, e->options.cancel, NULL);
 	}
 	return err;
 }
@@ -50,7 +50,7 @@ static void pool_rows(struct site_rows *out, const struct engine *e)
 	}
 }
 
-static enum err compute_pooled(struct baselines *out, struct engine *e, struct diag *why)
+static enum err compute_pooled(struct baselines *out, struct engine *e)
 {
 	float *parameters = vec_f32(e->study->model.parameters), *global = vec_f32(e->study->model.parameters);
 	struct site_figures figures = {0};
@@ -58,12 +58,12 @@ static enum err compute_pooled(struct baselines *out, struct engine *e, struct d
 	enum err err;
 
 	pool_rows(&rows, e);
-	err = train(parameters, global, e, &rows, &e->workers[0].workspace, why);
+	err = train(parameters, global, e, &rows, &e->workers[0].workspace);
 	out->pooled_trained = err == OK;
-	if (err == OK)
-		err = site_figures_compute(&figures, e, parameters, PART_TEST, why);
-	if (err == OK)
+	if (err == OK) {
+		site_figures_compute(&figures, e, parameters, PART_TEST);
 		out->pooled = figures.all;
+	}
 	site_figures_free(&figures);
 	site_rows_free(&rows);
 	free(parameters);
@@ -79,7 +79,7 @@ struct alone {
 	struct metrics_shape shape;
 	size_t length; /* of counts */
 	float *global; /* [crew, parameters] */
-	double *counts; /* [crew, 2 * length]: of one site, and of all */
+	double *counts; /* [crew, length] */
 };
 
 /* The figures of `parameters` on the test rows of sites first .. last - 1. */
@@ -114,7 +114,7 @@ static void compute_alone(void *context, uint32_t worker, uint32_t item)
 	float *global = a->global + worker * e->study->model.parameters;
 
 	site->home = site->all = METRICS_NONE;
-	site->trained = rows->parts[PART_TRAIN].rows > 0 && train(w->local, global, e, rows, w, NULL) == OK &&
+	site->trained = rows->parts[PART_TRAIN].rows > 0 && train(w->local, global, e, rows, w) == OK &&
 	                evaluate(&site->home, a, worker, w->local, item, item + 1) == OK &&
 	                evaluate(&site->all, a, worker, w->local, 0, e->federation->count) == OK;
 }
@@ -125,7 +125,7 @@ static void compute_all_alone(struct baselines *out, struct engine *e)
 	uint32_t workers = crew_size(e->crew);
 
 	a.length = metrics_counts_length(a.shape);
-	a.global = vec_f32(workers * e->study->model.parameters);
+	a.global = vec_f32((size_t)workers * e->study->model.parameters);
 	a.counts = mem_array(workers * a.length, sizeof *a.counts);
 	crew_run(e->crew, out->count, compute_alone, &a);
 	free(a.global);
@@ -139,11 +139,11 @@ enum err baselines_compute(struct baselines *out, struct engine *e, struct diag 
 	*out = (struct baselines){.pooled = METRICS_NONE, .count = e->federation->count};
 	out->sites = mem_array(out->count, sizeof *out->sites);
 	CHECK(e->models.first != NULL);
-	err = compute_pooled(out, e, why);
+	err = compute_pooled(out, e);
 	if (err == OK)
 		compute_all_alone(out, e);
-	if (err == OK && e->options.cancel != NULL && atomic_load(e->options.cancel))
-		err = diag_set(why, ERR_CANCELLED, "interrupted while sites trained alone");
+	if (err == ERR_CANCELLED || (e->options.cancel != NULL && atomic_load(e->options.cancel)))
+		return diag_set(why, ERR_CANCELLED, "interrupted while the baselines were trained");
 	return err;
 }
 

@@ -7,6 +7,7 @@
 #include "simulator/run_json.h"
 #include "simulator/run_print.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,20 +106,23 @@ static const char *figure_shown(double *out, const struct study *s, const struct
 static void show_round(void *context, const struct study *study, const struct engine_round *round, uint64_t updates)
 {
 	struct progress *p = context;
-	uint32_t step = round->report->plan->step;
+	uint32_t step = round->report->plan->step, rounds = study->rounds;
 	double figure, seconds = progress_seconds(p);
 	char left[16], shown[48] = "";
 
 	if (!progress_due(p))
 		return;
+	step = step < rounds ? step : rounds; /* the last evaluation trains nothing */
 	if (round->report->evaluated) {
 		const char *name = figure_shown(&figure, study, &round->report->test);
 
-		snprintf(shown, sizeof shown, "   %s %.4g", name, figure);
+		if (!isnan(figure))
+			snprintf(shown, sizeof shown, "   %s %.4g", name, figure);
 	}
-	progress_left(left, p, step, study->rounds);
-	progress_show(p, "round %u of %u%s   %.0f updates/s   %s left", step, study->rounds, shown,
-	              seconds > 0 ? (double)updates / seconds : 0, left);
+	progress_left(left, p, step, rounds);
+	progress_show(p, "round %u of %u%s   %.0f updates/s%s%s%s", step, rounds, shown,
+	              seconds > 0 ? (double)updates / seconds : 0, left[0] != '\0' ? "   " : "", left,
+	              left[0] != '\0' ? " left" : "");
 }
 
 /* ---- the command */
@@ -136,10 +140,12 @@ static enum err print_json(const struct run *r, const char *directory, struct di
 	json_write(&text, node, false);
 	buf_put_u8(&text, '\n');
 	failed = text.failed;
-	fwrite(text.ptr, 1, text.len, stdout);
+	if (!failed)
+		fwrite(text.ptr, 1, text.len, stdout);
 	buf_free(&text);
 	json_free(node);
-	return failed ? diag_set(why, ERR_LIMIT, "the run's JSON is larger than %u bytes; use --out", RUN_JSON_MAX)
+	return failed ? diag_set(why, ERR_LIMIT, "the run's JSON would be larger than %u MiB and is not printed",
+	                         RUN_JSON_MAX >> 20)
 	              : OK;
 }
 
@@ -151,37 +157,37 @@ static void print_warnings(const struct run *r)
 		fprintf(stderr, "cohort-sim: warning: and %u more of these\n", r->federation.warnings_left_out);
 }
 
-/* What a rank that does not lead has to say is what the one that leads says. */
-static int end(const struct command_line *line, struct run *run, const char *out, enum err e, struct diag *why)
+static enum err interrupted_words(const struct run *r, struct diag *why)
 {
-	if (ranks_leads()) {
-		print_warnings(run);
-		if (e == OK && out != NULL)
-			e = run_directory_write(out, run, why);
-		if (e == OK && command_flag(line, "json"))
-			e = print_json(run, out, why);
-		else if (e == OK)
-			run_print(stdout, run, out);
-	}
-	if (e == OK && !run->complete)
-		e = diag_set(why, ERR_CANCELLED, "interrupted after %u of %u rounds; what was done is kept",
-		             run->rounds, run->study.rounds);
-	if (e != OK && out != NULL && ranks_leads())
-		rmdir(out); /* succeeds only when nothing was written */
-	if (!ranks_leads())
-		*why = (struct diag){{0}};
-	return err_exit(e);
+	if (r->rounds < r->study.rounds)
+		return diag_set(why, ERR_CANCELLED, "interrupted after %u of %u rounds; what was done is kept",
+		                r->rounds, r->study.rounds);
+	return diag_set(why, ERR_CANCELLED, "interrupted after the last round; what was done is kept");
+}
+
+/* What there is to tell. A rank that does not lead leaves it to the one that does. */
+static enum err tell(const struct command_line *line, const struct run *run, const char *out, enum err e,
+                     struct diag *why)
+{
+	print_warnings(run);
+	if (e == OK && out != NULL)
+		e = run_directory_write(out, run, why);
+	if (e == OK && command_flag(line, "json"))
+		e = print_json(run, out, why);
+	else if (e == OK)
+		run_print(stdout, run, out);
+	return e == OK && !run->complete ? interrupted_words(run, why) : e;
 }
 
 /* The folder is made before the work, by the rank that leads. */
-static enum err begin(const struct command_line *line, const char *out, struct diag *why)
+static enum err begin(const struct command_line *line, const char *out, bool *made, struct diag *why)
 {
 	enum err e = OK;
 
 	if (command_flag(line, "baselines") && ranks_count() > 1)
 		return diag_set(why, ERR_USAGE, "--baselines needs everybody's rows in one process; leave mpirun out");
 	if (out != NULL && ranks_leads())
-		e = run_directory_make(out, why);
+		e = run_directory_make(out, made, why);
 	return ranks_any(e != OK) && e == OK ? ERR_CREATE : e;
 }
 
@@ -191,10 +197,11 @@ int commands_run(const struct command_line *line, struct diag *why)
 	struct progress progress;
 	struct run_request request = {.cancel = &interrupted, .context = &progress};
 	struct run run = {0};
+	bool made = false;
 	enum err e = read_request(&request, settings, line, why);
 
 	if (e == OK)
-		e = begin(line, out, why);
+		e = begin(line, out, &made, why);
 	if (e != OK)
 		return err_exit(e);
 	request.on_round = ranks_leads() ? show_round : NULL;
@@ -202,7 +209,14 @@ int commands_run(const struct command_line *line, struct diag *why)
 	progress_begin(&progress);
 	e = run_perform(&run, &request, why);
 	progress_end(&progress);
-	int code = end(line, &run, out, e, why);
+	if (ranks_leads()) {
+		e = tell(line, &run, out, e, why);
+	} else {
+		e = e == OK && !run.complete ? ERR_CANCELLED : e;
+		*why = (struct diag){{0}};
+	}
+	if (e != OK && made)
+		rmdir(out); /* succeeds only when nothing was written */
 	run_free(&run);
-	return code;
+	return err_exit(e);
 }

@@ -59,18 +59,38 @@ static enum err begin(struct engine *e, struct diag *why)
 	return campaign_start(e->campaign, e->now_ms, why);
 }
 
+static const struct engine_site *first_refusing(const struct engine *e)
+{
+	uint32_t i = 0;
+
+	while (i < e->federation->count && (e->sites[i].excluded || e->sites[i].refusal == REFUSAL_NONE))
+		i++;
+	return i < e->federation->count ? &e->sites[i] : NULL;
+}
+
+static enum err no_quorum(const struct engine *e, struct diag *why)
+{
+	const struct engine_site *s = first_refusing(e);
+	enum err err = s == NULL ? ERR_LIMIT : s->refusal == REFUSAL_MODEL ? ERR_DATA : ERR_REFUSED;
+
+	if (e->refused > 0 && s != NULL)
+		return diag_set(why, err, "%u of %u sites refuse round %llu, too many for its quorum of %u; %s: %s",
+		                e->refused, campaign_plan(e->campaign)->site_count,
+		                (unsigned long long)campaign_plan(e->campaign)->round,
+		                plan_quorum(&e->study->sites, campaign_plan(e->campaign)->site_count), s->rows.site,
+		                engine_refusal(s));
+	return diag_set(why, ERR_LIMIT,
+	                "%u attempts in a row ended without a quorum; lower --dropout and --slow, or let the study "
+	                "lose more sites (sites.max_dropouts)",
+	                e->failures);
+}
+
 /* No attempt is open: either the study is over, or time must pass, or no round can be opened at all. */
 static enum err pass_time(struct engine *e, struct diag *why)
 {
 	int64_t next = campaign_deadline_ms(e->campaign);
 	char words[TEXT_LINE_MAX];
 
-	if (e->failures >= FAILURES_MAX)
-		return diag_set(
-			why, ERR_LIMIT,
-			"%u attempts in a row ended without a quorum; lower --dropout and --slow, or let the study "
-			"lose more sites (sites.max_dropouts)",
-			e->failures);
 	if (next != INT64_MAX) {
 		e->now_ms = next > e->now_ms ? next : e->now_ms;
 		campaign_tick(e->campaign, e->now_ms);
@@ -78,6 +98,13 @@ static enum err pass_time(struct engine *e, struct diag *why)
 	}
 	campaign_waiting_for(e->campaign, words, sizeof words);
 	return diag_set(why, ERR_REFUSED, "no round can be opened: %s", words);
+}
+
+static enum err advance(struct engine *e, struct diag *why)
+{
+	if (e->hopeless || e->failures >= FAILURES_MAX)
+		return no_quorum(e, why);
+	return campaign_state(e->campaign) == CAMPAIGN_EXPECT_ROUND ? engine_play(e, why) : pass_time(e, why);
 }
 
 enum err engine_run(struct engine *e, void (*on_round)(void *context, const struct engine_round *round), void *context,
@@ -92,9 +119,7 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 		engine_drain(e);
 		if (campaign_state(e->campaign) >= CAMPAIGN_FINISHED)
 			break;
-		err = campaign_state(e->campaign) == CAMPAIGN_EXPECT_ROUND && e->failures < FAILURES_MAX
-		              ? engine_play(e, why)
-		              : pass_time(e, why);
+		err = advance(e, why);
 	}
 	if (err == OK && e->failed)
 		err = diag_set(why, e->failed, "%s", e->why.text);
@@ -131,6 +156,18 @@ static uint64_t rarest(const struct study *s, const struct table *t)
 	return least;
 }
 
+/* Takes no part at all: whom the study does not invite, and whose policy wants more rows. */
+static enum refusal judge_site(const struct engine *e, const struct federation_site *site, struct diag *why)
+{
+	if (!study_invites(e->study, site->name)) {
+		diag_set(why, ERR_REFUSED, "the study does not invite it (sites.members)");
+		return REFUSAL_NOT_APPROVED;
+	}
+	return e->options.policy == NULL ? REFUSAL_NONE
+	                                 : policy_judge_data(&e->policy, site->table.part_rows[PART_TRAIN],
+	                                                     rarest(e->study, &site->table), why);
+}
+
 static void enter_sites(struct engine *e)
 {
 	e->sites = mem_array(e->federation->count, sizeof *e->sites);
@@ -138,14 +175,13 @@ static void enter_sites(struct engine *e)
 	for (uint32_t i = 0; i < e->federation->count; i++) {
 		struct federation_site *from = &e->federation->sites[i];
 		struct engine_site *s = &e->sites[i];
+		struct diag why = {{0}};
 
 		site_rows_init(&s->rows, e->study, &from->table, from->name);
 		s->training_loss = NAN;
-		if (e->options.policy == NULL)
-			continue;
-		s->refusal = policy_judge_data(&e->policy, from->table.part_rows[PART_TRAIN],
-		                               rarest(e->study, &from->table), NULL);
+		s->refusal = judge_site(e, from, &why);
 		s->excluded = s->refusal != REFUSAL_NONE;
+		s->words = s->excluded ? mem_copy_text(why.text) : NULL;
 	}
 }
 
@@ -192,8 +228,10 @@ void engine_free(struct engine *e)
 {
 	if (e == NULL)
 		return;
-	for (uint32_t i = 0; i < e->federation->count; i++)
+	for (uint32_t i = 0; i < e->federation->count; i++) {
 		site_rows_free(&e->sites[i].rows);
+		free(e->sites[i].words);
+	}
 	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
 		workspace_free(&e->workers[i].workspace);
 		buf_free(&e->workers[i].octets);
@@ -242,6 +280,11 @@ const struct engine_site *engine_site(const struct engine *e, uint32_t index)
 uint64_t engine_updates(const struct engine *e)
 {
 	return e->updates;
+}
+
+const char *engine_refusal(const struct engine_site *s)
+{
+	return s->words != NULL ? s->words : refusal_text(s->refusal);
 }
 
 struct crew *engine_crew(struct engine *e)

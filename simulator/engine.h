@@ -37,17 +37,18 @@ struct engine_options {
 /* What became of one site over the run. The simulator's own knowledge. */
 struct engine_site {
 	struct site_rows rows;
-	bool excluded; /* by the policy, before the first round: takes no part at all */
+	bool excluded; /* by the study or the policy, before the first round: takes no part at all */
 	enum refusal refusal; /* why it is excluded, or why it last refused a round */
-	uint32_t contributed, late, dropped, refused; /* attempts */
+	char *words; /* the same with its numbers; NULL: refusal_text has all there is to say */
+	uint32_t contributed, late, dropped, refused; /* attempts, of which some may have failed */
 	uint64_t bytes_up, bytes_down, saturated;
-	double training_loss; /* of its newest contribution; NAN before */
+	double training_loss; /* of its newest contribution that trained; NAN before */
 };
 
 /* One attempt that has ended. */
 struct engine_round {
 	const struct round_report *report; /* borrowed during the call */
-	uint32_t invited, contributed, late, dropped, refused;
+	uint32_t invited, contributed, late, dropped, refused; /* in a failed attempt, too, some may have contributed */
 	uint64_t bytes_up, bytes_down; /* of this attempt, as they would have travelled */
 	double training_loss; /* mean over contributions, by weight; NAN when nothing was trained */
 	double seconds; /* of this machine */
@@ -62,8 +63,9 @@ enum err engine_new(struct engine **out, const struct study *study, struct feder
 void engine_free(struct engine *e); /* accepts NULL */
 
 /* From the first approval to the last model. `on_round` (may be NULL) is called after each attempt. ERR_DATA when the study
- * fails ("every hospital's training rows have the same label"); ERR_REFUSED when no round can be opened; ERR_LIMIT when rounds
- * fail one after another; ERR_CANCELLED: what was made until then is there. */
+ * fails ("every hospital's training rows have the same label") or training leaves the finite numbers at too many sites;
+ * ERR_REFUSED when no round can be opened, or too many sites refuse it; ERR_LIMIT when rounds fail one after another;
+ * ERR_CANCELLED: what was made until then is there. */
 enum err engine_run(struct engine *e, void (*on_round)(void *context, const struct engine_round *round), void *context,
                     struct diag *why) MUST_USE;
 
@@ -78,8 +80,6 @@ uint32_t engine_site_count(const struct engine *e);
 const struct engine_site *engine_site(const struct engine *e, uint32_t index); /* in the federation's order */
 uint64_t engine_updates(const struct engine *e); /* contributions with training, counted once each */
 struct crew *engine_crew(struct engine *e);
-
-/* The rows of every site are encoded as the model `m` asks, and the tables' own are given back. */
-void engine_encode(struct engine *e, const struct round_model *m);
+const char *engine_refusal(const struct engine_site *s); /* in words; borrowed */
 
 #endif

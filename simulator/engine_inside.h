@@ -31,8 +31,7 @@ struct engine_models {
 	struct round_model newest; /* `parameters` NULL before that, too */
 	struct hash newest_name;
 	float *before; /* parameters of the step before, when the last round evaluated them */
-	float *best; /* parameters of best_step, when that is not the newest */
-	uint32_t best_step;
+	float *best; /* parameters of the best step, when that is not the newest */
 	float *moments; /* of the server; NULL when the strategy keeps none */
 	double *update; /* scratch */
 	struct buf file; /* of the best, after the run */
@@ -54,6 +53,8 @@ struct engine {
 	struct engine_models models;
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
+	uint32_t refused; /* sites, in the last attempt */
+	bool hopeless; /* it failed because of them, and they would refuse every other attempt, too */
 	int64_t now_ms; /* virtual */
 	double began; /* the attempt, on this machine's clock, in seconds */
 	void (*on_round)(void *context, const struct engine_round *round);
@@ -77,6 +78,9 @@ void engine_models_free(struct engine_models *m);
 void engine_tally(struct engine *e, const struct round_report *report);
 
 double engine_clock(void); /* seconds of this machine */
+
+/* The rows of every site are encoded as the model `m` asks, and the tables' own are given back. */
+void engine_encode(struct engine *e, const struct round_model *m);
 
 /* Plays the open attempt to its end. ERR_CANCELLED leaves it open. */
 enum err engine_play(struct engine *e, struct diag *why) MUST_USE;

@@ -62,12 +62,11 @@ static void remember(struct engine *e, struct outcome *o, uint32_t step, unsigne
 	}
 	o->model.len = 0;
 	campaign_best(e->campaign, &octets, &best);
-	if ((asks & ASK_TRAIN) && (asks & ASK_EVALUATE) && best == step - 1 && best != m->best_step) {
+	if ((asks & ASK_TRAIN) && (asks & ASK_EVALUATE) && best == step - 1) {
 		float *kept = m->best;
 
 		m->best = m->before;
 		m->before = kept;
-		m->best_step = best;
 	}
 	if (o->has_model)
 		m->newest_name = o->model_sha256;

@@ -13,6 +13,17 @@
 
 /* ---- judging the plan: the client's own session, for the first site invited */
 
+/* The newest reason stays. Only who refuses has words at all, and not its own name in front of them. */
+static void note_refusal(struct engine_site *s, enum refusal refusal, const struct diag *why)
+{
+	size_t name = strlen(s->rows.site);
+	bool named = strncmp(why->text, s->rows.site, name) == 0 && why->text[name] == ' ';
+
+	s->refusal = refusal;
+	free(s->words);
+	s->words = why->text[0] != '\0' ? mem_copy_text(why->text + (named ? name + 1 : 0)) : NULL;
+}
+
 /* Feeds the open attempt to a new session and hears whether it would compute: what it refuses here every site refuses. */
 static enum refusal judge(struct engine *e, const struct round_plan *plan, struct diag *why)
 {
@@ -60,15 +71,18 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 	struct engine_part *part = &e->parts[item];
 	struct site_rows *rows = &engine_site_numbered(e, plan->sites[item])->rows;
 	struct contribution_report report;
+	struct diag why = {{0}};
 	enum err err;
 
 	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE || !ranks_has(part->site - 1))
 		return;
 	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->models.newest, e->options.cancel,
-	                        NULL);
+	                        &why);
 	part->refusal = refusal_for(err);
-	if (err != OK)
+	if (err != OK) {
+		note_refusal(engine_site_numbered(e, part->site), part->refusal, &why);
 		return;
+	}
 	part->weight = report.weight;
 	part->loss = report.training_loss;
 	part->saturated = report.saturated;
@@ -156,7 +170,8 @@ static void tell_site(struct engine *e, const struct engine_part *part)
 		return;
 	campaign_polled(e->campaign, site, e->now_ms);
 	if (part->refusal != REFUSAL_NONE) {
-		engine_site_numbered(e, site)->refusal = part->refusal;
+		if (engine_site_numbered(e, site)->refusal != part->refusal) /* another rank's: it has the words */
+			note_refusal(engine_site_numbered(e, site), part->refusal, &(struct diag){{0}});
 		(void)!campaign_refused(e->campaign, site, plan->round, plan->attempt, part->refusal, e->now_ms);
 		engine_drain(e);
 	} else if (part->fate == FATE_CONTRIBUTES) {
@@ -187,20 +202,30 @@ static void tell_all(struct engine *e)
 	}
 }
 
+static void begin_parts(struct engine *e, const struct round_plan *plan)
+{
+	struct diag why = {{0}};
+	enum refusal refusal = judge(e, plan, &why);
+	enum fate *fates = mem_array(plan->site_count, sizeof *fates);
+
+	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
+	for (uint32_t i = 0; i < plan->site_count; i++) {
+		e->parts[i] =
+			(struct engine_part){.site = plan->sites[i], .fate = fates[i], .refusal = refusal, .loss = NAN};
+		if (refusal != REFUSAL_NONE && fates[i] != FATE_DROPS)
+			note_refusal(engine_site_numbered(e, plan->sites[i]), refusal, &why);
+	}
+	free(fates);
+}
+
 enum err engine_play(struct engine *e, struct diag *why)
 {
 	const struct round_plan *plan = campaign_plan(e->campaign);
-	enum fate *fates = mem_array(plan->site_count, sizeof *fates);
-	enum refusal refusal = judge(e, plan, why);
 	enum err err = engine_models_begin(e, plan, why);
 
-	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
-	for (uint32_t i = 0; i < plan->site_count; i++)
-		e->parts[i] =
-			(struct engine_part){.site = plan->sites[i], .fate = fates[i], .refusal = refusal, .loss = NAN};
-	free(fates);
 	if (err != OK)
 		return err;
+	begin_parts(e, plan);
 	compute_all(e, plan);
 	if (is_cancelled(e))
 		return diag_set(why, ERR_CANCELLED, "interrupted in round %llu", (unsigned long long)plan->round);

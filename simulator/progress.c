@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,10 @@ static double now(void)
 
 void progress_begin(struct progress *p)
 {
-	*p = (struct progress){.terminal = isatty(STDERR_FILENO), .began = now()};
+	const char *term = getenv("TERM"); /* a dumb one shows the codes that clear a line instead of obeying them */
+	bool obeys = term == NULL || strcmp(term, "dumb") != 0;
+
+	*p = (struct progress){.terminal = obeys && isatty(STDERR_FILENO), .began = now()};
 	p->last = p->began;
 }
 
@@ -57,7 +61,7 @@ void progress_end(struct progress *p)
 
 void progress_left(char out[16], const struct progress *p, double done, double all)
 {
-	double left = done > 0 ? progress_seconds(p) * (all - done) / done : -1;
+	double left = done > 0 && done < all ? progress_seconds(p) * (all - done) / done : -1;
 
 	if (left < 0)
 		out[0] = '\0';

@@ -22,7 +22,7 @@ void progress_end(struct progress *p); /* the terminal's line is cleared */
 
 double progress_seconds(const struct progress *p); /* since the beginning */
 
-/* "4 s", "12 min", "3 h": what is left when `done` of `all` took the time until now; "" at the beginning. */
+/* "4 s", "12 min", "3 h": what is left when `done` of `all` took the time until now; "" at the beginning and at the end. */
 void progress_left(char out[16], const struct progress *p, double done, double all);
 
 #endif

@@ -61,6 +61,9 @@ static enum err read_all(struct run *r, struct diag *why)
 	if (e == OK)
 		e = federation_load(&r->federation, &r->study, &data, why);
 	r->site_count = r->federation.count;
+	if (e == OK && q->sites_per_round > r->site_count)
+		return diag_set(why, ERR_USAGE, "--sites-per-round %u: there are %u sites", q->sites_per_round,
+		                r->site_count);
 	return e;
 }
 
@@ -116,24 +119,26 @@ static enum err measure(struct run *r, struct diag *why)
 	e = round_model_read(&model, &r->study, file, why);
 	if (e != OK)
 		return e;
-	engine_encode(r->engine, &model); /* an interrupted run may not have */
-	e = site_figures_compute(&r->validation, r->engine, model.parameters, PART_VALIDATION, why);
-	if (e == OK)
-		e = site_figures_compute(&r->test, r->engine, model.parameters, PART_TEST, why);
+	site_figures_compute(&r->validation, r->engine, model.parameters, PART_VALIDATION);
+	site_figures_compute(&r->test, r->engine, model.parameters, PART_TEST);
 	round_model_free(&model);
-	return e;
+	return OK;
 }
 
+/* Whatever is interrupted leaves what was there before it. */
 enum err run_perform(struct run *run, const struct run_request *request, struct diag *why)
 {
-	enum err e;
+	enum err e, measured;
 
 	*run = (struct run){.request = request};
 	e = read_all(run, why);
 	if (e == OK)
 		e = play(run, why);
-	if (e == OK)
-		e = measure(run, why);
+	if (e != OK && e != ERR_CANCELLED)
+		return e;
+	measured = measure(run, why);
+	if (measured != OK)
+		return measured;
 	if (e == OK && request->baselines) {
 		e = baselines_compute(&run->baselines, run->engine, why);
 		run->has_baselines = e == OK;

@@ -36,7 +36,7 @@ struct run {
 	uint32_t site_count, rounds; /* sites; training rounds that were done */
 	uint32_t releases; /* rounds whose sum was made */
 	double seconds; /* of playing the rounds */
-	bool complete; /* false: interrupted */
+	bool complete; /* false: interrupted, before the last round or the last baseline */
 	struct buf rounds_csv;
 	struct hash model_sha256; /* of the best model; zero: none was made */
 	uint32_t model_step;

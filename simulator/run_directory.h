@@ -12,11 +12,12 @@
 
 #include "simulator/run.h"
 
-/* Before the run: makes the folder, so that hours of work do not end at a path that cannot be written. ERR_CONFLICT when it
- * exists and is not empty. */
-enum err run_directory_make(const char *path, struct diag *why) MUST_USE;
+/* Before the run: makes the folder, so that hours of work do not end at a path that cannot be written. *made: it was not there
+ * before. ERR_CONFLICT when it exists and is not empty; ERR_CREATE. */
+enum err run_directory_make(const char *path, bool *made, struct diag *why) MUST_USE;
 
-/* After it: all files. ERR_CREATE, ERR_FULL, ERR_IO. */
+/* After it: all files. ERR_CREATE, ERR_FULL, ERR_IO; ERR_LIMIT when one would be larger than its bound, which leaves that one
+ * out. What was written before a failure stays. */
 enum err run_directory_write(const char *path, const struct run *run, struct diag *why) MUST_USE;
 
 #endif

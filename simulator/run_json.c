@@ -146,7 +146,7 @@ static struct json *excluded_json(const struct run *r)
 			continue;
 		node = json_new_object();
 		json_set_string(node, "site", r->federation.sites[i].name);
-		json_set_string(node, "reason", refusal_text(s->refusal));
+		json_set_string(node, "reason", engine_refusal(s));
 		json_add(list, node);
 	}
 	return list;
@@ -168,8 +168,8 @@ static struct json *warnings_json(const struct run *r)
 
 		if (s->refused == 0)
 			continue;
-		snprintf(line, sizeof line, "%s refused %u rounds: %s", r->federation.sites[i].name, s->refused,
-		         refusal_text(s->refusal));
+		snprintf(line, sizeof line, "%s refused %u attempts: %s", r->federation.sites[i].name, s->refused,
+		         engine_refusal(s));
 		json_add(list, json_new_string(line));
 	}
 	return list;

@@ -38,13 +38,18 @@ static double value_of(const struct metrics *m, const struct column *c)
 	return *(const double *)((const char *)m + c->offset);
 }
 
+static void put_cell(FILE *out, int width, const struct metrics *m, const struct column *c)
+{
+	if (isnan(value_of(m, c)))
+		fprintf(out, "  %*s", width, "-");
+	else
+		fprintf(out, "  %*.4g", width, value_of(m, c));
+}
+
 static void put_cells(FILE *out, const struct column *columns, const struct metrics *m)
 {
 	for (const struct column *c = columns; c->name != NULL; c++)
-		if (isnan(value_of(m, c)))
-			fprintf(out, "  %9s", "-");
-		else
-			fprintf(out, "  %9.4g", value_of(m, c));
+		put_cell(out, 9, m, c);
 }
 
 static void put_headline(FILE *out, const char *what, const struct column *columns, const struct metrics *m)
@@ -60,8 +65,8 @@ static void put_course(FILE *out, const struct run *r)
 {
 	uint64_t updates = run_updates(r);
 
-	fprintf(out, "%s: %u sites, %u of %u rounds, %llu site updates in %.3g s", r->study.name, r->site_count,
-	        r->rounds, r->study.rounds, (unsigned long long)updates, r->seconds);
+	fprintf(out, "%s: %u sites, %u of %u rounds, %llu site updates in %.*f s", r->study.name, r->site_count,
+	        r->rounds, r->study.rounds, (unsigned long long)updates, r->seconds < 10 ? 3 : 0, r->seconds);
 	if (r->seconds > 0 && updates > 0)
 		fprintf(out, " (%.0f/s)", (double)updates / r->seconds);
 	fprintf(out, "%s\n", r->complete ? "" : "; interrupted");
@@ -95,7 +100,7 @@ static void put_sites(FILE *out, const struct run *r)
 
 	if (r->test.count == 0)
 		return;
-	fprintf(out, "\n%-20s %7s %7s %7s", "site", "train", "test", "rounds");
+	fprintf(out, "\n%-20s %7s %7s %11s", "site", "train", "test", "contributed");
 	for (const struct column *c = columns; c->name != NULL; c++)
 		fprintf(out, "  %9s", c->name);
 	if (r->has_baselines)
@@ -104,11 +109,11 @@ static void put_sites(FILE *out, const struct run *r)
 	for (uint32_t i = 0; i < r->site_count && i < SITES_SHOWN; i++) {
 		const struct table *t = &r->federation.sites[i].table;
 
-		fprintf(out, "%-20s %7u %7u %7u", r->federation.sites[i].name, t->part_rows[PART_TRAIN],
+		fprintf(out, "%-20s %7u %7u %11u", r->federation.sites[i].name, t->part_rows[PART_TRAIN],
 		        t->part_rows[PART_TEST], engine_site(r->engine, i)->contributed);
 		put_cells(out, columns, &r->test.sites[i]);
 		if (r->has_baselines)
-			fprintf(out, "  %16.4g", value_of(&r->baselines.sites[i].home, columns));
+			put_cell(out, 16, &r->baselines.sites[i].home, columns);
 		fputc('\n', out);
 	}
 	if (r->site_count > SITES_SHOWN)
@@ -120,11 +125,14 @@ void run_print(FILE *out, const struct run *r, const char *directory)
 	put_course(out, r);
 	put_figures(out, r);
 	put_sites(out, r);
-	if (directory != NULL)
-		fprintf(out,
-		        "\nReport: %s/report.html; figures: %s/run.json, rounds.csv, sites.csv; model: "
-		        "%s/model.safetensors\n",
-		        directory, directory, directory);
-	else
+	if (directory == NULL)
 		fputs("\nNothing was written; --out DIR keeps the model, figures and a report.\n", out);
+	else if (hash_is_zero(&r->model_sha256))
+		fprintf(out, "\nReport: %s/report.html; figures: run.json, rounds.csv, sites.csv; no model was made\n",
+		        directory);
+	else
+		fprintf(out,
+		        "\nReport: %s/report.html; figures: run.json, rounds.csv, sites.csv; model: "
+		        "model.safetensors\n",
+		        directory);
 }

@@ -16,9 +16,9 @@ struct collection {
 	size_t length;
 	double *loss; /* [sites] */
 	double *sums; /* [slots, length] */
-	uint32_t
-		slots; /* the crew's: counts are whole, so who adds them does not matter. The sites', of a numeric label,
-	                   whose sums are not whole: they are added in the sites' order */
+	/* The crew's: counts are whole, so who adds them does not matter. The sites', of a numeric label, whose sums are not
+	 * whole: they are added in the sites' order. */
+	uint32_t slots;
 	double *scratch; /* [crew, length] */
 };
 
@@ -36,9 +36,9 @@ static void collect_site(void *context, uint32_t worker, uint32_t item)
 	memset(counts, 0, c->length * sizeof *counts);
 	if (!ranks_has(item))
 		return;
-	if (evaluate_rows(&c->loss[item], counts, shape, &e->workers[worker].workspace.evaluator, c->parameters,
-	                  rows->inputs, rows->labels, rows->rows, e->options.cancel, NULL) != OK)
-		return; /* cancelled: the caller looks */
+	enum err err = evaluate_rows(&c->loss[item], counts, shape, &e->workers[worker].workspace.evaluator,
+	                             c->parameters, rows->inputs, rows->labels, rows->rows, NULL, NULL);
+	CHECK(err == OK); /* it can only be cancelled */
 	metrics_from_sums(&c->out->sites[item], shape, c->loss[item], counts);
 	for (size_t i = 0; i < c->length; i++)
 		sums[i] += counts[i];
@@ -64,12 +64,10 @@ static void add_up(struct collection *c)
 	metrics_from_sums(&out->all, out->shape, loss, out->sums);
 }
 
-enum err site_figures_compute(struct site_figures *out, struct engine *e, const float *parameters, enum split_part part,
-                              struct diag *why)
+void site_figures_compute(struct site_figures *out, struct engine *e, const float *parameters, enum split_part part)
 {
 	uint32_t workers = crew_size(e->crew);
 	struct collection c = {.engine = e, .parameters = parameters, .part = part, .out = out};
-	bool cancelled;
 
 	*out = (struct site_figures){.shape = study_shape(e->study), .count = e->federation->count};
 	c.length = metrics_counts_length(out->shape);
@@ -81,11 +79,9 @@ enum err site_figures_compute(struct site_figures *out, struct engine *e, const 
 	c.scratch = mem_array(workers * c.length, sizeof *c.scratch);
 	crew_run(e->crew, out->count, collect_site, &c);
 	add_up(&c);
-	cancelled = ranks_any(e->options.cancel != NULL && atomic_load(e->options.cancel));
 	free(c.loss);
 	free(c.sums);
 	free(c.scratch);
-	return cancelled ? diag_set(why, ERR_CANCELLED, "interrupted while the model was evaluated") : OK;
 }
 
 void site_figures_free(struct site_figures *f)

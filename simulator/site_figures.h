@@ -18,9 +18,9 @@ struct site_figures {
 	double *sums; /* behind `all`: metrics_counts_length; owned */
 };
 
-/* `parameters` on the rows of `part`, encoded as `engine_run` has done. ERR_CANCELLED by the engine's cancel flag. */
-enum err site_figures_compute(struct site_figures *out, struct engine *e, const float *parameters, enum split_part part,
-                              struct diag *why) MUST_USE;
+/* `parameters` on the rows of `part`, encoded as `engine_run` has done. The engine's cancel flag is not looked at: an interrupted
+ * run still has figures, and they take less than a round does. */
+void site_figures_compute(struct site_figures *out, struct engine *e, const float *parameters, enum split_part part);
 void site_figures_free(struct site_figures *f); /* accepts a zeroed one */
 
 #endif

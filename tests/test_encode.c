@@ -107,7 +107,6 @@ static void test_parts_keep_the_tables_order(void **state)
 		assert_int_equal(e.rows, t.part_rows[part]);
 		for (uint32_t i = 0; i < e.rows; i++) {
 			uint32_t from = 2 * i + (part == PART_TEST);
-			assert_int_equal(e.table_rows[i], from);
 			assert_int_equal(e.labels[i].class, classes[from]);
 			encode_row(row, &with_flags, &scaling, table_row(&t, from));
 			assert_memory_equal(e.inputs + (size_t)i * INPUTS, row, sizeof row);

@@ -329,7 +329,10 @@ static void test_inputs_may_be_scaled_by_site(void **state)
 	const struct examples *train = &rows.parts[PART_TRAIN];
 	assert_true(train->label_mean == model.scaling.label_mean && train->label_mean > 120);
 	assert_true(train->label_deviation == model.scaling.label_deviation && train->label_deviation > 10);
-	double y = table_label(&f->tables[0], train->table_rows[0]);
+	uint32_t first = 0;
+	while (f->tables[0].parts[first] != PART_TRAIN)
+		first++;
+	double y = table_label(&f->tables[0], first);
 	assert_true(fabs(train->label_mean + train->label_deviation * (double)train->labels[0].value - y) < 1e-4);
 	site_rows_free(&rows);
 	round_model_free(&model);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,26 @@ static void test_items_by_name_or_index(void **state)
 	             1, "list[2].max", "1");
 }
 
+static void test_an_index_is_one_number_in_brackets(void **state)
+{
+	static const char *const wrong[] = {"[x]", "[]", "[+1]", "[-1]", "[ 1]", "[1x]", "[01]", "[0.5]", "[1"};
+	const char *text = "words: [p, q]\n";
+
+	(void)state;
+	assert_gives(text, "{\"a\":1,\"b\":{},\"list\":[],\"words\":[\"r\",\"q\"]}", 1, "words[0]", "r");
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		char path[32], expected[160];
+
+		snprintf(path, sizeof path, "words%s", wrong[i]);
+		snprintf(expected, sizeof expected,
+		         "%s: \"%s\" is no item of that list, or shares its entry with others (names: ...)", path,
+		         wrong[i]);
+		assert_gives(text, expected, 1, path, "r");
+	}
+	assert_gives("list: [{name: age, max: 1}]\n", "list[0]max: \"[0]\" is followed by neither \".\" nor \"[\"", 1,
+	             "list[0]max", "9");
+}
+
 static void test_refusals(void **state)
 {
 	(void)state;
@@ -164,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replaces_and_adds),
 		cmocka_unit_test(test_items_by_name_or_index),
+		cmocka_unit_test(test_an_index_is_one_number_in_brackets),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_a_study_is_the_same_as_if_written),
 		cmocka_unit_test(test_a_study_s_refusals_name_the_setting),

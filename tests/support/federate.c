@@ -46,6 +46,11 @@ static void run_round(struct federated *out, float **moments, const struct study
 	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), *moments, &why) != OK)
 		fail_msg("%s", why.text);
 	if (outcome.evaluated) {
+		if (hash_is_zero(&out->best_sha256) || outcome.validation.loss < out->best_loss) {
+			out->best_sha256 = plan->model;
+			out->best_step = plan->step - 1;
+			out->best_loss = outcome.validation.loss;
+		}
 		out->validation = outcome.validation;
 		out->test = outcome.test;
 	}

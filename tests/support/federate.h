@@ -12,6 +12,10 @@
 
 struct federated {
 	struct metrics test, validation; /* of the last model */
+	struct hash
+		best_sha256; /* the evaluated model with the least validation loss, the earliest of equals; zero: none */
+	uint32_t best_step;
+	double best_loss;
 	struct hash model_sha256;
 	struct buf model; /* its file; buf_free when done */
 };
