@@ -34,7 +34,8 @@ static void print_commands(const struct command_program *p)
 
 static void print_command(const struct command_program *p, const struct command *c)
 {
-	printf("%s %s %s%s\n\n%s\n", p->name, c->name, c->operands, c->options ? " [OPTIONS]" : "", c->about);
+	printf("%s %s%s%s%s\n\n%s\n", p->name, c->name, *c->operands ? " " : "", c->operands,
+	       c->options ? " [OPTIONS]" : "", c->about);
 	if (c->help)
 		printf("%s\n", c->help);
 	printf("\nOptions:\n");
@@ -159,6 +160,9 @@ static enum err take_operand(struct command_line *line, const struct command_pro
                              struct diag *why)
 {
 	const struct command *c = line->command;
+	if (c->operands_max == 0)
+		return diag_set(why, ERR_USAGE, "%s: \"%s\" is too much; %s %s --help lists what it takes", c->name,
+		                word, p->name, c->name);
 	if (line->operand_count == c->operands_max || line->operand_count == COMMAND_OPERANDS_MAX)
 		return diag_set(why, ERR_USAGE, "%s: \"%s\" is too much; usage: %s %s %s", c->name, word, p->name,
 		                c->name, c->operands);

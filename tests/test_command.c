@@ -120,7 +120,7 @@ static void bad_lines(void **state)
 		{"sign a --out x --out y", "--out is given too often"},
 		{"sign a --", NULL},
 		{"sign a --=", "no option --="},
-		{"study list x", "\"x\" is too much"},
+		{"study list x", "\"x\" is too much; cohort-test study list --help lists what it takes"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct command_line line;
