@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/random.h"
 #include "base/vec.h"
 #include "client/round_model.h"
@@ -53,6 +54,17 @@ static void write_script(struct tempdir *t, const char *rows)
 	page_close(&page);
 }
 
+/* A level that is a number may come as text, as 2 or as 2.0. */
+static void put_level(struct buf *out, const char *level, uint32_t row)
+{
+	double number;
+
+	if (row % 3 > 0 && parse_f64(&number, bytes_text(level), '.'))
+		buf_printf(out, row % 3 == 1 ? "%.0f, " : "%.1f, ", number);
+	else
+		buf_printf(out, "\"%s\", ", level);
+}
+
 /* A row as the page's readers write it; what is missing is left out, or None. */
 static void put_row(struct buf *out, const struct schema *s, const float *cells, uint32_t row)
 {
@@ -65,7 +77,7 @@ static void put_row(struct buf *out, const struct schema *s, const float *cells,
 		if (isnan(cells[i]))
 			buf_put_text(out, "None, ");
 		else if (f->type == COLUMN_CATEGORICAL)
-			buf_printf(out, "\"%s\", ", f->levels.items[(uint32_t)cells[i]]);
+			put_level(out, f->levels.items[(uint32_t)cells[i]], row);
 		else
 			buf_printf(out, "%.9g, ", (double)cells[i] + (f->type == COLUMN_NUMERIC ? table_middle(f) : 0));
 	}
@@ -154,7 +166,7 @@ static void make_table(struct table *out, struct tempdir *t, const struct study 
 			some[k] = rng_below(&r, 8) > 0;
 		buf_printf(&text, some[0] ? "%.6f," : ",", x);
 		buf_printf(&text, some[1] ? "%.6f," : ",", y);
-		buf_printf(&text, some[2] ? "%c," : ",", "abc"[rng_below(&r, 3)]);
+		buf_printf(&text, some[2] ? "%c," : ",", "a23"[rng_below(&r, 3)]);
 		buf_printf(&text, some[3] ? "%u," : ",", (unsigned)rng_below(&r, 2));
 		buf_printf(&text, "%d,%s,%.6f\n", x + y > 0, x > 0.3 ? "good" : y > 0 ? "fair" : "poor", x + y / 2);
 	}
@@ -173,7 +185,7 @@ static void make_study(struct study *out, const char *label, const char *terms)
 	snprintf(text, sizeof(text),
 	         "cohort: 1\nstudy: small\npurpose: A page\nexpires: 2199-12-31\n"
 	         "data:\n  features:\n    - {name: x, min: -4, max: 6}\n    - {name: y, min: -4, max: 4, scale: none}\n"
-	         "    - {name: kind, levels: [a, b, c]}\n    - {name: flag, type: binary}\n"
+	         "    - {name: kind, levels: [a, 2, 3]}\n    - {name: flag, type: binary}\n"
 	         "  label: %s\n%s"
 	         "training: {rounds: 3, local: {batch: 8, learning_rate: 0.2}}\n"
 	         "sites: {min: 2, max_dropouts: 0, cell_min: 1}\nmasking: off\nprivacy: {mechanism: none}\n",
