@@ -61,6 +61,21 @@ static void finish(struct canvas *c, const char *file, const char *caption)
 		free(c->owned[i]);
 }
 
+/* A line from value to value: most rounds may be without one, and attempts that failed are. */
+static void add_figure(struct canvas *c, const char *name, const char *column)
+{
+	const struct sheet *s = &c->report->run->rounds;
+	double *x = own(c, sheet_column(s, "model_step")), *y = own(c, sheet_column(s, column));
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->rows; i++)
+		if (isfinite(x[i]) && isfinite(y[i])) {
+			x[count] = x[i];
+			y[count++] = y[i];
+		}
+	add(c, name, x, y, count, CHART_LINE);
+}
+
 /* ---- over rounds */
 
 static void figure_chart(struct report *r)
@@ -79,8 +94,8 @@ static void figure_chart(struct report *r)
 	c.chart = (struct chart){.title = title,
 	                         .x = {.label = "training rounds behind the model", .whole = true},
 	                         .y = {.label = f->name, .share = f->share}};
-	add_column(&c, "test rows", x, test);
-	add_column(&c, "validation rows", x, validation);
+	add_figure(&c, "test rows", test);
+	add_figure(&c, "validation rows", validation);
 	level[0] = level[1] = report_baseline(r, pooled);
 	for (size_t i = 0; i < r->run->rounds.rows; i++) {
 		ends[0] = isfinite(x[i]) ? fmin(ends[0], x[i]) : ends[0];
@@ -96,17 +111,16 @@ static void loss_chart(struct report *r)
 {
 	struct canvas c = {.report = r};
 	bool numeric = strcmp(r->label_type, "numeric") == 0;
-	const double *x = own(&c, sheet_column(&r->run->rounds, "model_step"));
 
 	c.chart = (struct chart){.title = "Loss over training rounds",
 	                         .x = {.label = "training rounds behind the model", .whole = true},
 	                         .y = {.label = numeric ? "mean squared error" : "log loss per row"}};
-	add_column(&c, "test rows", x, "test_loss");
-	add_column(&c, "validation rows", x, "validation_loss");
+	add_figure(&c, "test rows", "test_loss");
+	add_figure(&c, "validation rows", "validation_loss");
 	finish(&c, "loss.svg",
 	       numeric ? "Mean squared error per row."
 	       : strcmp(r->label_type, "binary") == 0
-	               ? "Mean of -log p(truth) per row. Whoever says one half of everybody has 0.693."
+	               ? "Mean of -log p(truth) per row. A model that always says one half has 0.693."
 	               : "Mean of -log p(truth) per row.");
 }
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double figure_of(const struct report *r, const char *object, const struct figure *f)
@@ -33,6 +34,10 @@ static void say_where_from(struct report *r)
 	const struct json *released = past_run_get(r->run, "released");
 	bool selected = past_run_number(r->run, "validation.rows") > 0;
 
+	if (!(past_run_number(r->run, "metrics.rows") > 0)) {
+		report_paragraph(r, "No model of this run was judged on test rows.");
+		return;
+	}
 	report_paragraph(r,
 	                 "Of the model after %s training rounds%s, on the %s test rows of all %s sites taken together. "
 	                 "Test rows "
@@ -189,6 +194,21 @@ static double mean_of(const struct report *r, const struct json *local, const ch
 	return *count > 0 ? sum / (double)*count : NAN;
 }
 
+/* The same of the run's own model: what each site alone is to be compared with. */
+static double mean_at_home(const struct report *r, size_t *count)
+{
+	double *values = sheet_column(&r->run->sites, r->headline->key), sum = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < r->run->sites.rows; i++)
+		if (isfinite(values[i])) {
+			sum += values[i];
+			++*count;
+		}
+	free(values);
+	return *count > 0 ? sum / (double)*count : NAN;
+}
+
 static void baseline_row(struct report *r, const char *name, const char *on, double value)
 {
 	buf_put_text(r->out, "<tr><td>");
@@ -211,11 +231,14 @@ void report_baselines(struct report *r)
 	if (local == NULL && pooled == NULL)
 		return;
 	report_heading(r, "baselines", "Compared with training alone and with pooled data");
-	buf_put_text(r->out, "<div class=\"scroll\"><table>\n<thead><tr><th>trained on</th><th "
+	buf_put_text(r->out, "<div class=\"scroll\"><table class=\"compared\">\n<thead><tr><th>trained on</th><th "
 	                     "style=\"text-align:left\">judged on</th><th>");
 	report_text(r, r->headline->name);
 	buf_put_text(r->out, "</th></tr></thead>\n<tbody>\n");
 	baseline_row(r, "all sites, federated", "test rows of all sites", figure_of(r, "metrics", r->headline));
+	mean = mean_at_home(r, &count);
+	snprintf(on, sizeof on, "test rows of each site, mean of %zu sites", count);
+	baseline_row(r, "all sites, federated", on, mean);
 	if (pooled != NULL)
 		baseline_row(r, "all rows in one place", "test rows of all sites", report_baseline(r, pooled));
 	if (local != NULL) {

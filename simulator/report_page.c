@@ -48,7 +48,7 @@ static const char style[] =
 	".warning{border-left:4px solid #d55e00;padding:.2rem 0 .2rem .8rem;margin:.4rem 0;max-width:48rem}\n"
 	"@media (max-width:30rem){body{padding:.5rem .75rem 2rem;font-size:15px}.card{min-width:5.5rem;padding:.4rem "
 	".6rem}"
-	"th,td{padding:.2rem .45rem}}\n"
+	"th,td{padding:.2rem .45rem}table.compared td{white-space:normal}}\n"
 	"@media print{body{max-width:none;font-size:10pt}figure,.card,tr{break-inside:avoid}}\n";
 
 /* ---- pieces */

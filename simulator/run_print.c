@@ -94,7 +94,7 @@ static void put_figures(FILE *out, const struct run *r)
 		      out);
 }
 
-static void put_sites(FILE *out, const struct run *r)
+static void put_sites(FILE *out, const struct run *r, const char *directory)
 {
 	const struct column *columns = columns_of(r);
 
@@ -117,14 +117,15 @@ static void put_sites(FILE *out, const struct run *r)
 		fputc('\n', out);
 	}
 	if (r->site_count > SITES_SHOWN)
-		fprintf(out, "... and %u more\n", r->site_count - SITES_SHOWN);
+		fprintf(out, "... and %u more%s\n", r->site_count - SITES_SHOWN,
+		        directory != NULL ? " in sites.csv" : "");
 }
 
 void run_print(FILE *out, const struct run *r, const char *directory)
 {
 	put_course(out, r);
 	put_figures(out, r);
-	put_sites(out, r);
+	put_sites(out, r, directory);
 	if (directory == NULL)
 		fputs("\nNothing was written; --out DIR keeps the model, figures and a report.\n", out);
 	else if (hash_is_zero(&r->model_sha256))

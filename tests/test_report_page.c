@@ -61,6 +61,9 @@ static void every_number_is_there(void **state)
 		">33</td>",
 		">1\xe2\x80\xaf"
 		"444</td>",
+		/* the run's own model: the mean of .8400 .7441 .8846, and no value at site-3 */
+		"all sites, federated</td><td style=\"text-align:left\">test rows of each site, mean of 3 sites</td>"
+		"<td>0.823</td>",
 		/* baselines: the mean of .71 .73 .75 .77 and of .66 .67 .68 .69 */
 		"all rows in one place</td><td style=\"text-align:left\">test rows of all sites</td><td>0.934</td>",
 		"its own test rows, mean of 4 sites</td><td>0.740</td>",
@@ -199,6 +202,46 @@ static void several_classes_and_numbers_have_other_figures(void **state)
 	tempdir_remove(&t);
 }
 
+/* A run that was interrupted before its first model, or has no test row: no figure is invented. */
+static void without_figures_none_are_spoken_of(void **state)
+{
+	static const char *const words[] = {"did not come to its end", "No model of this run was judged"};
+	struct run_fixture f = run_fixture_default();
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	f.complete = false;
+	f.unjudged = true;
+	const char *page = page_of(&t, &f);
+	EXPECT_ALL(page, words);
+	assert_null(strstr(page, "taken together"));
+	assert_null(strstr(page, "would have been told them"));
+	assert_null(strstr(page, "class=\"card first\""));
+	tempdir_remove(&t);
+}
+
+/* Rounds without figures, and attempts that failed, are no holes: one line through what is known. */
+static void rounds_without_figures_do_not_cut_the_line(void **state)
+{
+	struct run_fixture f = run_fixture_default();
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	f.evaluate_every = 5;
+	page_of(&t, &f);
+	for (int i = 0; i < 2; i++) {
+		const char *picture = tempdir_read(&t, i == 0 ? "run/auc.svg" : "run/loss.svg", NULL), *line;
+
+		assert_non_null(line = strstr(picture, "<polyline"));
+		assert_non_null(line = strstr(line + 1, "<polyline")); /* test and validation */
+		assert_null(strstr(line + 1, "<polyline"));
+		assert_null(strstr(picture, "<circle"));
+	}
+	tempdir_remove(&t);
+}
+
 static void a_private_run_says_its_bound(void **state)
 {
 	static const char *const words[] = {"Mechanism: distributed", "epsilon = 2.75 and delta = 0.0001", "1.312"};
@@ -298,6 +341,8 @@ int main(void)
 		cmocka_unit_test(nothing_points_outside_and_hostile_names_are_shown),
 		cmocka_unit_test(the_same_folder_gives_the_same_bytes),
 		cmocka_unit_test(several_classes_and_numbers_have_other_figures),
+		cmocka_unit_test(without_figures_none_are_spoken_of),
+		cmocka_unit_test(rounds_without_figures_do_not_cut_the_line),
 		cmocka_unit_test(a_private_run_says_its_bound),
 		cmocka_unit_test(many_sites_are_a_cloud_and_a_cut_table),
 		cmocka_unit_test(broken_folders_are_refused_with_a_line),

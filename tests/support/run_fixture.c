@@ -138,9 +138,10 @@ static void write_about(struct tempdir *t, const char *name, const struct run_fi
 	json_set_integer(about, "updates", (int64_t)f->rounds * f->sites);
 	json_set_real(about, "seconds", 1.25);
 	json_set_real(about, "updates_per_second", 3200);
-	json_set(about, "metrics", figures(f, f->auc + f->rise * f->rounds, 1120));
-	json_set(about, "validation", figures(f, 0.8246, 240));
-	set_curves(about, f);
+	json_set(about, "metrics", f->unjudged ? json_new_null() : figures(f, f->auc + f->rise * f->rounds, 1120));
+	json_set(about, "validation", f->unjudged ? json_new_null() : figures(f, 0.8246, 240));
+	if (!f->unjudged)
+		set_curves(about, f);
 	if (f->baselines)
 		set_baselines(about, f);
 	else
@@ -190,6 +191,11 @@ static void write_rounds(struct tempdir *t, const char *name, const struct run_f
 	for (unsigned k = 0; k <= f->rounds; k++) {
 		double loss = 0.3 + 0.4 * exp(-(double)k / 4), auc = f->auc + f->rise * k;
 
+		if (f->evaluate_every > 0 && k % f->evaluate_every > 0) {
+			buf_printf(&text, "%u,1,train,%u,closed,%u,%u,0,0,0,1000,500,%u,0.01,,,,,,,,,,,,,,,,,,,,,,,\n",
+			           k + 2, k + 1, f->sites, f->sites, 100 * k);
+			continue;
+		}
 		buf_printf(&text, "%u,1,%s,%u,closed,%u,%u,%u,%u,0,1000,500,%u,0.01,,%u,240,%.6g,", k + 2,
 		           k < f->rounds ? "train+evaluate" : "evaluate", k + 1, f->sites, f->sites - k % 2, k % 3 == 1,
 		           k % 2, 100 * k, k, loss * 1.05);

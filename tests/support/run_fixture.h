@@ -21,6 +21,8 @@ struct run_fixture {
 	unsigned rounds, sites;
 	double auc, rise;
 	bool complete, baselines, epsilon;
+	bool unjudged; /* no figures of its model */
+	unsigned evaluate_every; /* 0: each round has figures */
 	const char *label_type; /* "binary", "categorical", "numeric" */
 	const char *site_name; /* of the first site; NULL: "site-1" */
 };
