@@ -41,6 +41,8 @@ struct plotting {
 	const char *y, *part, *file, *by[BY_MAX];
 	size_t by_count;
 	bool json, one_operand;
+	size_t left_out; /* runs without a value, and what was said of the first */
+	char first_left_out[sizeof((struct diag){0}).text];
 	struct plot plot;
 	struct run_folders folders;
 	struct diag *why;
@@ -137,8 +139,22 @@ static enum err add_run(struct plotting *p, struct past_run *run, const char *op
 	e = plot_add(&p->plot, run, group, p->part, p->y, p->why);
 	if (e != ERR_NOT_FOUND)
 		return e;
-	fprintf(stderr, "cohort-sim: %s; it is left out\n", p->why->text);
+	if (p->left_out++ == 0)
+		snprintf(p->first_left_out, sizeof p->first_left_out, "%s", p->why->text);
 	p->why->text[0] = '\0';
+	return OK;
+}
+
+/* One line, however many runs a sweep has. */
+static enum err say_left_out(const struct plotting *p, size_t opened)
+{
+	if (p->plot.run_count == 0)
+		return diag_set(p->why, ERR_NOT_FOUND,
+		                "none of the %zu runs can be drawn: %s; --y and --part name other figures", opened,
+		                p->first_left_out);
+	if (p->left_out > 0)
+		fprintf(stderr, "cohort-sim: %zu of %zu runs left out: %s%s\n", p->left_out, opened, p->first_left_out,
+		        p->left_out > 1 ? ", nor have the others" : "");
 	return OK;
 }
 
@@ -167,8 +183,8 @@ static enum err add_runs(struct plotting *p, const struct command_line *line)
 			e = add_run(p, &runs[i], line->operands[operand_of[i]]);
 		past_run_free(&runs[i]);
 	}
-	if (e == OK && p->plot.run_count == 0)
-		e = diag_set(p->why, ERR_NOT_FOUND, "none of the %zu runs has a value of %s", opened, p->y);
+	if (e == OK)
+		e = say_left_out(p, opened);
 	free(runs);
 	free(operand_of);
 	return e;

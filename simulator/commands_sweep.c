@@ -111,7 +111,7 @@ static int finish(const struct sweep *s, bool as_json, struct diag *why)
 	if (e != OK)
 		return err_exit(e);
 	print(s, as_json);
-	fprintf(stderr, "cohort-sim: %s/sweep.csv has the %zu runs", s->request->out, there);
+	fprintf(stderr, "cohort-sim: %s/sweep.csv has the %zu run%s", s->request->out, there, there == 1 ? "" : "s");
 	if (sweep_count(s, SWEEP_KEPT) > 0)
 		fprintf(stderr, ", %zu of them made before", sweep_count(s, SWEEP_KEPT));
 	fprintf(stderr, "\n");

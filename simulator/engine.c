@@ -46,12 +46,34 @@ void engine_drain(struct engine *e)
 
 /* ---- the run */
 
+/* The first two ways to have too few sites, in the words of who simulates; the campaign's own are an operator's. */
+static enum err enough_sites(const struct engine *e, struct diag *why)
+{
+	uint32_t there = 0, sample = e->options.sites_per_round, least = e->study->sites.min;
+
+	for (uint32_t i = 0; i < e->federation->count; i++)
+		there += !e->sites[i].excluded;
+	if (there < least)
+		return diag_set(why, ERR_REFUSED,
+		                "%u site%s can take part and the study's sites.min is %u; take more sites, or say "
+		                "--set sites.min=%u",
+		                there, there == 1 ? "" : "s", least, there > 0 ? there : 1);
+	if (sample > 0 && sample < least)
+		return diag_set(why, ERR_REFUSED,
+		                "--sites-per-round %u is below the study's sites.min, %u; ask more sites, or say --set "
+		                "sites.min=%u",
+		                sample, least, sample);
+	return OK;
+}
+
 static enum err begin(struct engine *e, struct diag *why)
 {
 	enum refusal no = policy_judge_study(&e->policy, e->study, 0, why);
 
 	if (no != REFUSAL_NONE)
 		return diag_prefix(why, ERR_REFUSED, "no hospital with this policy takes part");
+	if (enough_sites(e, why) != OK)
+		return ERR_REFUSED;
 	for (uint32_t i = 0; i < e->federation->count; i++)
 		if (!e->sites[i].excluded)
 			campaign_answer(e->campaign, i + 1, ANSWER_APPROVED, e->now_ms);
@@ -71,18 +93,17 @@ static const struct engine_site *first_refusing(const struct engine *e)
 static enum err no_quorum(const struct engine *e, struct diag *why)
 {
 	const struct engine_site *s = first_refusing(e);
+	uint32_t asked = campaign_plan(e->campaign)->site_count, quorum = plan_quorum(&e->study->sites, asked);
 	enum err err = s == NULL ? ERR_LIMIT : s->refusal == REFUSAL_MODEL ? ERR_DATA : ERR_REFUSED;
 
 	if (e->refused > 0 && s != NULL)
 		return diag_set(why, err, "%u of %u sites refuse round %llu, too many for its quorum of %u; %s: %s",
-		                e->refused, campaign_plan(e->campaign)->site_count,
-		                (unsigned long long)campaign_plan(e->campaign)->round,
-		                plan_quorum(&e->study->sites, campaign_plan(e->campaign)->site_count), s->rows.site,
-		                engine_refusal(s));
+		                e->refused, asked, (unsigned long long)campaign_plan(e->campaign)->round, quorum,
+		                s->rows.site, engine_refusal(s));
 	return diag_set(why, ERR_LIMIT,
-	                "%u attempts in a row ended without a quorum; lower --dropout and --slow, or let the study "
-	                "lose more sites (sites.max_dropouts)",
-	                e->failures);
+	                "%u attempts in a row ended without a quorum: the last asked %u sites and needed %u; lower "
+	                "--dropout and --slow, or let the study lose more sites, as with --set sites.max_dropouts=20%%",
+	                e->failures, asked, quorum);
 }
 
 /* No attempt is open: either the study is over, or time must pass, or no round can be opened at all. */

@@ -137,12 +137,12 @@ static void warn_of_poor_sites(struct federation *f)
 		one_class += t->part_rows[PART_TRAIN] > 0 && has_one_class(t);
 	}
 	if (no_train > 0)
-		federation_warn(f, "%u of %u sites have no training row", no_train, f->count);
+		federation_warn(f, "no training row at %u of %u sites", no_train, f->count);
 	if (one_class > 0)
-		federation_warn(f, "%u of %u sites have one class of the label among their training rows", one_class,
+		federation_warn(f, "one class of the label among the training rows of %u of %u sites", one_class,
 		                f->count);
 	if (no_test > 0)
-		federation_warn(f, "%u of %u sites have no test row", no_test, f->count);
+		federation_warn(f, "no test row at %u of %u sites", no_test, f->count);
 }
 
 /* ---- the whole */

@@ -127,7 +127,7 @@ enum err plot_add(struct plot *p, struct past_run *run, const char *group, const
 		free(r.x);
 		free(r.y);
 		return diag_set(why, ERR_NOT_FOUND, "%s: %s has no value%s", run->path, p->column,
-		                p->x == PLOT_EPSILON ? " at any epsilon; is its mechanism none?" : "");
+		                p->x == PLOT_EPSILON ? " at any epsilon (is its mechanism none?)" : "");
 	}
 	if (p->run_count == p->room) {
 		p->room = p->room > 0 ? 2 * p->room : 16;

@@ -138,7 +138,8 @@ static void test_hopeless_dropout_ends(void **state)
 	(void)state;
 	small_run_read(&run, CHANGES(ONE_MORE), 0);
 	assert_int_equal(small_run_run(&run, &options), ERR_LIMIT);
-	assert_non_null(strstr(run.why.text, "48 attempts in a row ended without a quorum"));
+	assert_non_null(strstr(run.why.text,
+	                       "48 attempts in a row ended without a quorum: the last asked 5 sites and needed 4"));
 	small_run_end(&run);
 }
 
@@ -161,7 +162,13 @@ static void test_too_few_sites(void **state)
 	(void)state;
 	small_run_read(&run, CHANGES({"min: 2, max", "min: 6, max"}), 0);
 	assert_int_equal(small_run_run(&run, &(struct engine_options){.threads = 1}), ERR_REFUSED);
-	assert_non_null(strstr(run.why.text, "1 more hospital to approve"));
+	assert_non_null(strstr(run.why.text, "5 sites can take part and the study's sites.min is 6; "
+	                                     "take more sites, or say --set sites.min=5"));
+	small_run_end(&run);
+	small_run_read(&run, CHANGES({"min: 2, max", "min: 4, max"}), 0);
+	assert_int_equal(small_run_run(&run, &(struct engine_options){.threads = 1, .sites_per_round = 3}),
+	                 ERR_REFUSED);
+	assert_non_null(strstr(run.why.text, "--sites-per-round 3 is below the study's sites.min, 4"));
 	small_run_end(&run);
 }
 

@@ -242,8 +242,8 @@ static void test_a_column_names_the_sites(void **state)
 	char line[DIAG_MAX];
 	snprintf(line, sizeof line, "%s: 1 row without a site in column \"Hospital\" left out", f->options.data);
 	assert_warned(&f->federation, line);
-	assert_warned(&f->federation, "4 of 4 sites have one class of the label among their training rows");
-	assert_warned(&f->federation, "4 of 4 sites have no test row");
+	assert_warned(&f->federation, "one class of the label among the training rows of 4 of 4 sites");
+	assert_warned(&f->federation, "no test row at 4 of 4 sites");
 	f->options.site_column = NULL;
 	f->options.partition = "column:Hospital";
 	assert_sites(f, "47: 2 8; St-Mary: 1 4; UK-: 6; Z-rich-2: 7; ");

@@ -181,9 +181,10 @@ static void epsilon_on_the_axis(void **state)
 	f.epsilon = false;
 	run_fixture_write(&t, "plain", &f);
 	program_run(&p, "cohort-sim", "plot '%s' --x epsilon --by run", t.path);
-	program_expect(&p, 0, "plain: test_auc has no value at any epsilon; is its mechanism none?; it is left out");
+	program_expect(&p, 0, "cohort-sim: 1 of 2 runs left out: ");
 	program_run(&p, "cohort-sim", "plot '%s' --x epsilon", tempdir_path(&t, "plain"));
-	program_expect(&p, 66, "none of the 1 runs has a value of auc");
+	program_expect(&p, 66, "none of the 1 runs can be drawn: ");
+	assert_non_null(strstr(p.err, "plain: test_auc has no value at any epsilon (is its mechanism none?); --y"));
 	tempdir_remove(&t);
 }
 

@@ -94,9 +94,9 @@ static void assert_all_took_part(const struct run *r)
 		assert_true(isnan(r->test.sites[i].accuracy) == (table->part_rows[PART_TEST] == 0));
 	}
 	assert_int_equal(no_test_row, 31);
-	assert_string_equal(r->federation.warnings[0], "1 of 423 sites have no training row");
+	assert_string_equal(r->federation.warnings[0], "no training row at 1 of 423 sites");
 	assert_string_equal(r->federation.warnings[1],
-	                    "54 of 423 sites have one class of the label among their training rows");
+	                    "one class of the label among the training rows of 54 of 423 sites");
 }
 
 static void test_hospitals(void **state)

@@ -77,7 +77,7 @@ static void test_heart_as_flamby_splits_it(void **state)
 	assert_site(&f, 2, "switzerland", 30, 16);
 	assert_site(&f, 3, "va", 85, 45);
 	assert_int_equal(f.warning_count, 1); /* Switzerland trains on 30 patients, all ill */
-	assert_string_equal(f.warnings[0], "1 of 4 sites have one class of the label among their training rows");
+	assert_string_equal(f.warnings[0], "one class of the label among the training rows of 1 of 4 sites");
 	federation_free(&f);
 	study_free(&s);
 }
@@ -99,9 +99,9 @@ static void test_stroke_by_hospital_and_country(void **state)
 		rows += f.sites[i].table.rows;
 	assert_int_equal(rows, 16655);
 	assert_int_equal(f.warning_count, 3);
-	assert_string_equal(f.warnings[0], "1 of 423 sites have no training row");
-	assert_string_equal(f.warnings[1], "54 of 423 sites have one class of the label among their training rows");
-	assert_string_equal(f.warnings[2], "31 of 423 sites have no test row");
+	assert_string_equal(f.warnings[0], "no training row at 1 of 423 sites");
+	assert_string_equal(f.warnings[1], "one class of the label among the training rows of 54 of 423 sites");
+	assert_string_equal(f.warnings[2], "no test row at 31 of 423 sites");
 	federation_free(&f);
 	options.site_column = "site_country";
 	studies_sites(&f, &s, &options);
