@@ -318,8 +318,10 @@ static void write_training(struct draft *d)
 {
 	const struct guess *label = &d->roles->guesses[d->roles->label];
 
-	buf_printf(d->out, "model: {layers: [dense %u]}", label->kind == GUESS_CATEGORICAL ? label->level_count : 1);
-	put_comment(d->out, "  ", "a linear model; for a network put dense 64, relu before it");
+	buf_printf(d->out, "model: {layers: [dense %u], init: zero}",
+	           label->kind == GUESS_CATEGORICAL ? label->level_count : 1);
+	put_comment(d->out, "  ",
+	            "a linear model begins at zero; for a network put dense 64, relu before it and take init out");
 	buf_put_text(d->out, "training:\n"
 	                     "  rounds: 20\n"
 	                     "  local: {epochs: 1, batch: 32, learning_rate: 0.05}\n");

@@ -123,6 +123,17 @@ static void draft_column(struct fixture *f, const char *header, const char *cell
 	buf_free(&text);
 }
 
+static void assert_model(struct fixture *f, uint32_t outputs)
+{
+	char line[256];
+
+	snprintf(line, sizeof line,
+	         "model: {layers: [dense %u], init: zero}  # a linear model begins at zero; for a network put dense "
+	         "64, relu before it and take init out",
+	         outputs);
+	assert_line(f, line);
+}
+
 /* ---- features */
 
 static void test_numbers(void **state)
@@ -364,10 +375,10 @@ static void test_labels(void **state)
 	             "  label: {name: outcome, type: binary, positive: \"yes\", negative: \"no\"}  # \"no\": 2, "
 	             "\"yes\": 1, 1 "
 	             "missing");
-	assert_line(f, "model: {layers: [dense 1]}  # a linear model; for a network put dense 64, relu before it");
+	assert_model(f, 1);
 	assert_label(f, "b c a a",
 	             "  label: {name: outcome, type: categorical, levels: [a, b, c]}  # \"a\": 2, \"b\": 1, \"c\": 1");
-	assert_line(f, "model: {layers: [dense 3]}  # a linear model; for a network put dense 64, relu before it");
+	assert_model(f, 3);
 	assert_label(
 		f, "0 1 2 3 4 5 6 7 8 9 0 1",
 		"  label: {name: outcome, type: categorical, levels: [\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", "
@@ -381,7 +392,7 @@ static void test_labels(void **state)
 	             "\"0\": 2, \"1\": 1; if amounts: type: numeric with min and max");
 	assert_label(f, "0.5 1.25 _ -9 1.5 2.5",
 	             "  label: {name: outcome, type: numeric, min: -9, max: 3}  # 5 numbers from -9 to 2.5, 1 missing");
-	assert_line(f, "model: {layers: [dense 1]}  # a linear model; for a network put dense 64, relu before it");
+	assert_model(f, 1);
 }
 
 static void assert_no_label(struct fixture *f, const char *text, const char *label, const char *words)
@@ -466,7 +477,7 @@ static void test_real_files(void **state)
 	               "finer steps");
 	draft_file(f, studies_wdbc(&f->dir), "benign", 569);
 	draft_file(f, studies_digits(&f->dir), "digit", 1797);
-	assert_line(f, "model: {layers: [dense 10]}  # a linear model; for a network put dense 64, relu before it");
+	assert_model(f, 10);
 }
 
 int main(void)
