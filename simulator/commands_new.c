@@ -5,9 +5,11 @@
 #include "base/name.h"
 #include "protocol/study.h"
 #include "simulator/draft.h"
+#include "simulator/leaks.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command_option commands_new_options[] = {
@@ -81,6 +83,18 @@ static enum err put_draft(const struct buf *draft, const struct command_line *li
 	return e;
 }
 
+static void tell_like_label(const struct roles *r, const bool *like_label)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < r->profile->count; i++)
+		count += like_label[i];
+	if (count > 0)
+		fprintf(stderr,
+		        "%u feature%s like the label: take out what is not known when the prediction is wanted\n",
+		        count, count == 1 ? " is" : "s are");
+}
+
 static void tell(const struct command_line *line, const struct roles *r)
 {
 	const char *from = command_value(line, "from", 0), *out = command_value(line, "out", 0);
@@ -98,6 +112,7 @@ int commands_new(const struct command_line *line, struct diag *why)
 	struct draft_options options = {.file = command_value(line, "from", 0)};
 	struct profile profile = {0};
 	struct roles roles = {0};
+	bool *like_label = NULL;
 	struct buf draft;
 	char name[NAME_SIZE];
 
@@ -109,13 +124,20 @@ int commands_new(const struct command_line *line, struct diag *why)
 	if (e == OK)
 		e = roles_find(&roles, &profile, options.file, command_value(line, "label", 0), why);
 	if (e == OK) {
+		options.like_label = like_label = mem_array(profile.count, sizeof *like_label);
+		e = leaks_find(like_label, &roles, options.file, why);
+	}
+	if (e == OK) {
 		draft_write(&draft, &roles, &options);
 		e = check_draft(&draft, why);
 	}
 	if (e == OK)
 		e = put_draft(&draft, line, why);
-	if (e == OK)
+	if (e == OK) {
 		tell(line, &roles);
+		tell_like_label(&roles, like_label);
+	}
+	free(like_label);
 	roles_free(&roles);
 	profile_free(&profile);
 	buf_free(&draft);

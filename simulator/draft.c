@@ -128,7 +128,7 @@ static void show_counts(char *out, size_t size, const struct guess *g)
 		snprintf(out + len, size - len, " ...");
 }
 
-static void comment_numbers(struct buf *out, const struct guess *g)
+static void comment_numbers(struct buf *out, const char *before, const struct guess *g)
 {
 	char missing[48], zeros[96] = "";
 
@@ -136,17 +136,17 @@ static void comment_numbers(struct buf *out, const struct guess *g)
 	if (!isnan(g->above_zero))
 		snprintf(zeros, sizeof zeros, "; 0, or %g and more: if 0 means missing, say missing: [\"0\"]",
 		         g->above_zero);
-	put_comment(out, "  ", "%llu %s from %.12g to %.12g%s%s", (unsigned long long)g->present,
+	put_comment(out, "  ", "%s%llu %s from %.12g to %.12g%s%s", before, (unsigned long long)g->present,
 	            g->fractions ? "numbers" : "integers", g->lowest, g->highest, missing, zeros);
 }
 
-static void comment_levels(struct buf *out, const struct guess *g, const char *more)
+static void comment_levels(struct buf *out, const char *before, const struct guess *g, const char *more)
 {
 	char missing[48], counts[512];
 
 	show_missing(missing, sizeof missing, g);
 	show_counts(counts, sizeof counts, g);
-	put_comment(out, "  ", "%s%s%s", counts, missing, more);
+	put_comment(out, "  ", "%s%s%s%s", before, counts, missing, more);
 }
 
 /* ---- the study, from top to bottom */
@@ -191,6 +191,8 @@ static void write_feature_name(struct draft *d, uint32_t index)
 static void write_feature(struct draft *d, uint32_t index)
 {
 	const struct guess *g = &d->roles->guesses[index];
+	bool like_label = d->options->like_label != NULL && d->options->like_label[index];
+	const char *question = like_label ? "like the label: is it known before? " : "";
 	struct buf *out = d->out;
 
 	write_feature_name(d, index);
@@ -208,9 +210,9 @@ static void write_feature(struct draft *d, uint32_t index)
 	}
 	buf_put_text(out, "}");
 	if (g->kind == GUESS_NUMERIC)
-		comment_numbers(out, g);
+		comment_numbers(out, question, g);
 	else
-		comment_levels(out, g,
+		comment_levels(out, question, g,
 		               g->numbers && g->kind == GUESS_CATEGORICAL ? "; if amounts: min and max instead" : "");
 }
 
@@ -237,7 +239,7 @@ static void write_label(struct draft *d)
 	put_text(out, d->profile->columns[d->roles->label].name);
 	if (g->kind == GUESS_NUMERIC) {
 		buf_printf(out, ", type: numeric, min: %.12g, max: %.12g}", g->min, g->max);
-		comment_numbers(out, g);
+		comment_numbers(out, "", g);
 		return;
 	}
 	if (g->kind == GUESS_BINARY) {
@@ -247,7 +249,7 @@ static void write_label(struct draft *d)
 		put_levels(out, g);
 	}
 	buf_put_text(out, "}");
-	comment_levels(out, g,
+	comment_levels(out, "", g,
 	               g->kind == GUESS_CATEGORICAL && g->numbers ? "; if amounts: type: numeric with min and max"
 	                                                          : "");
 }
@@ -301,7 +303,7 @@ static void write_rules(struct draft *d)
 		put_text(out, d->roles->parts.validation);
 	}
 	buf_put_text(out, "}");
-	comment_levels(out, &d->roles->guesses[d->roles->split], "; rows with another value are left out");
+	comment_levels(out, "", &d->roles->guesses[d->roles->split], "; rows with another value are left out");
 }
 
 /* Rounded up to two digits. */

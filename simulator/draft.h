@@ -14,6 +14,7 @@
 struct draft_options {
 	const char *file; /* named in comments */
 	const char *name; /* the study's; a study's name (CHECK) */
+	const bool *like_label; /* [columns]: features that get a question (simulator/leaks.h); NULL: none does */
 };
 
 /* Appends the YAML. */

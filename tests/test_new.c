@@ -58,6 +58,26 @@ static void test_the_draft_goes_to_stdout_and_the_warning_to_stderr(void **state
 	assert_non_null(strstr(p.out, "\n    - {name: sex, type: binary}"));
 }
 
+static void test_what_is_like_the_label_gets_a_question(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text;
+
+	buf_init(&text, 1u << 16);
+	buf_put_text(&text, "age,y_dead_14d,y_dead_6m\n");
+	for (unsigned i = 0; i < 90; i++)
+		buf_printf(&text, "%u.5,%u,%u\n", 20 + i % 50, i % 3 == 0, i % 2);
+	tempdir_write_bytes(&f->dir, "leak.csv", buf_bytes(&text));
+	buf_free(&text);
+	program_run(&p, "cohort-sim", "new --from '%s/leak.csv' --label y_dead_6m", f->dir.path);
+	program_expect(&p, 0, "1 feature is like the label: take out what is not known when the prediction is wanted");
+	assert_non_null(
+		strstr(p.out, "{name: y_dead_14d, type: binary}  # like the label: is it known before? \"0\": 60"));
+	assert_null(strstr(p.out, "max: 70}  # like"));
+	program_run(&p, "cohort-sim", "new --from '%s' --label sex", f->csv);
+	assert_null(strstr(p.err, "like the label"));
+}
+
 static void test_a_file_is_never_overwritten_unasked(void **state)
 {
 	struct fixture *f = *state;
@@ -111,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_the_draft_goes_to_stdout_and_the_warning_to_stderr),
+		TEST(test_what_is_like_the_label_gets_a_question),
 		TEST(test_a_file_is_never_overwritten_unasked),
 		TEST(test_the_draft_runs),
 		TEST(test_refusals_write_nothing),
