@@ -11,21 +11,42 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-static atomic_bool interrupted;
+#define GRACE_MS 1000 /* one Ctrl-C may come as two signals: to the process, and to its group */
 
-static void interrupt(int number)
+static atomic_bool interrupted;
+static atomic_llong interrupted_ms;
+
+static long long machine_ms(void)
 {
-	(void)number;
-	atomic_store(&interrupted, true);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The first Ctrl-C ends the run at the next step and keeps what was done, the second one ends the process. */
+/* The first Ctrl-C ends the run at the next step and keeps what was done; one that comes later ends the process. */
+static void interrupt(int number)
+{
+	long long now = machine_ms();
+
+	if (!atomic_load(&interrupted)) {
+		atomic_store(&interrupted_ms, now);
+		atomic_store(&interrupted, true);
+	} else if (now - atomic_load(&interrupted_ms) >= GRACE_MS) {
+		signal(number, SIG_DFL);
+		raise(number);
+	}
+}
+
 static void listen_for_interrupts(void)
 {
-	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
 
+	sigaddset(&action.sa_mask, SIGINT);
+	sigaddset(&action.sa_mask, SIGTERM);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }
@@ -200,12 +221,12 @@ int commands_run(const struct command_line *line, struct diag *why)
 	bool made = false;
 	enum err e = read_request(&request, settings, line, why);
 
+	listen_for_interrupts();
 	if (e == OK)
 		e = begin(line, out, &made, why);
 	if (e != OK)
 		return err_exit(e);
 	request.on_round = ranks_leads() ? show_round : NULL;
-	listen_for_interrupts();
 	progress_begin(&progress);
 	e = run_perform(&run, &request, why);
 	progress_end(&progress);
