@@ -15,8 +15,7 @@
 #include "simulator/roles.h"
 
 #define LEAKS_AUC 0.95
-#define LEAKS_CLASS_MIN                                                                                                \
-	20 /* rows of each class with a value; with fewer, chance gets there, most of all with many levels */
+#define LEAKS_CLASS_MIN 20 /* rows of each class with a value; with fewer, chance gets there, mostly with many levels */
 
 /* out[columns]: true for such features. Reads the file that the roles are of once more, if the label is binary. ERR_NO_INPUT,
  * ERR_DATA, ERR_LIMIT as profile_read, and ERR_DATA when the file has changed since. 2 KiB per feature. */
