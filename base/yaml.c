@@ -12,6 +12,7 @@
 
 struct build {
 	struct yaml_document *document;
+	struct bytes text;
 	yaml_parser_t parser;
 	struct diag *why;
 };
@@ -19,6 +20,19 @@ struct build {
 static enum err refuse(const struct build *b, enum err e, yaml_mark_t at, const char *words)
 {
 	return diag_set(b->why, e, "%s:%zu:%zu: %s", b->document->file, at.line + 1, at.column + 1, words);
+}
+
+static const char tab_hint[] = " (a tab? YAML indents with spaces)";
+
+/* Is there a tab among the blanks at the beginning of the line? `line` from 0. */
+static bool is_indented_with_tab(struct bytes text, size_t line)
+{
+	const uint8_t *at = text.ptr, *end = text.len > 0 ? text.ptr + text.len : text.ptr;
+	while (line > 0 && at < end)
+		line -= *at++ == '\n';
+	while (at < end && *at == ' ')
+		at++;
+	return at < end && *at == '\t';
 }
 
 /* libyaml's own complaint: of the reader (no mark, but an offset) or of the grammar. */
@@ -30,11 +44,13 @@ static enum err refuse_syntax(const struct build *b)
 		return diag_set(b->why, ERR_MEMORY, "%s: out of memory", b->document->file);
 	if (p->error == YAML_READER_ERROR)
 		return diag_set(b->why, ERR_DATA, "%s: byte %zu: %s", b->document->file, p->problem_offset, problem);
+	const char *hint = is_indented_with_tab(b->text, p->problem_mark.line) ? tab_hint : "";
 	if (!p->context)
-		return refuse(b, ERR_DATA, p->problem_mark, problem);
-	return diag_set(b->why, ERR_DATA, "%s:%zu:%zu: %s (%s that starts at line %zu)", b->document->file,
+		return diag_set(b->why, ERR_DATA, "%s:%zu:%zu: %s%s", b->document->file, p->problem_mark.line + 1,
+		                p->problem_mark.column + 1, problem, hint);
+	return diag_set(b->why, ERR_DATA, "%s:%zu:%zu: %s (%s that starts at line %zu)%s", b->document->file,
 	                p->problem_mark.line + 1, p->problem_mark.column + 1, problem, p->context,
-	                p->context_mark.line + 1);
+	                p->context_mark.line + 1, hint);
 }
 
 static enum err next_event(struct build *b, yaml_event_t *event)
@@ -263,7 +279,7 @@ out:
 
 static enum err read_text(struct yaml_document *d, struct bytes text, struct yaml_node **root, struct diag *why)
 {
-	struct build b = {.document = d, .why = why};
+	struct build b = {.document = d, .text = text, .why = why};
 	if (!yaml_parser_initialize(&b.parser))
 		return diag_set(why, ERR_MEMORY, "%s: out of memory", d->file);
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING); /* or it would also take UTF-16 */

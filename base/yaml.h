@@ -45,6 +45,8 @@ struct yaml_rule {
 	 * the bounds hold for numbers, lists and maps if the rule permits one, otherwise for text. */
 	double min, max;
 	const char *choices; /* "a|b|c": a text must be one of them; NULL: any text */
+	const char *
+		later; /* more choices, which whoever reads the tree refuses by name: no message lists them; NULL: none */
 	/* Default as YAML flow text ("0.05", "[]", "{}"), given the same treatment as written text. NULL: absent; the inner
 	 * defaults of an absent map are not invented. */
 	const char *fallback;
@@ -70,6 +72,10 @@ enum err yaml_apply(struct yaml_document *d, const struct yaml_rule *rules, size
  * key exists is for yaml_apply. */
 enum err yaml_set(struct yaml_document *d, const char *path, const char *value, struct diag *why) MUST_USE;
 
+/* Whether the rules have a key that such a path names, items by index or name included. Not: `meant` holds the keys that end with
+ * the word that was not found, else the nearest one, else nothing ("rounds": "training.rounds"). */
+bool yaml_knows_key(struct diag *meant, const char *path, const struct yaml_rule *rules, size_t count);
+
 /* Both. */
 enum err yaml_parse(struct yaml_document **out, struct bytes text, const char *file, const struct yaml_rule *rules,
                     size_t count, struct diag *why) MUST_USE;
@@ -79,7 +85,7 @@ struct json *yaml_take_tree(struct yaml_document *d); /* owned by the caller fro
 
 /* For a meaning that does not hold: "study.yaml:9:5: training.local.epochs: <words>". `path` uses indices where the rules
  * have "[]" and names where they have "{}" ("data.features[3].max"); a value that was not written is reported at its nearest
- * written parent. Returns `e`. */
+ * written parent, one that yaml_set has added without a place. Returns `e`. */
 enum err yaml_complain(const struct yaml_document *d, struct diag *why, enum err e, const char *path, const char *fmt,
                        ...) PRINTF_LIKE(5, 6);
 

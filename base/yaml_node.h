@@ -11,7 +11,7 @@
 enum yaml_node_kind { YAML_NODE_SCALAR, YAML_NODE_LIST, YAML_NODE_MAP };
 
 struct yaml_place {
-	size_t line, column; /* from 1 */
+	size_t line, column; /* from 1; 0: not in the file (yaml_set) */
 };
 
 struct yaml_node {
@@ -39,6 +39,10 @@ const struct yaml_node *yaml_node_get(const struct yaml_node *map, const char *k
 
 /* Another text as a node, which may be a scalar; the document owns it. ERR_DATA, ERR_LIMIT. */
 enum err yaml_node_read(struct yaml_node **out, struct yaml_document *d, const char *text, struct diag *why) MUST_USE;
+
+/* "study.yaml:3:5: words", and "words" of what is not in the file. Returns `e`. */
+enum err yaml_node_complain(const struct yaml_document *d, const struct yaml_place *at, struct diag *why, enum err e,
+                            const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 struct yaml_node *yaml_node_map(struct yaml_document *d, struct yaml_place at); /* an empty one */
 

@@ -67,6 +67,25 @@ static const struct yaml_node *locate(const struct yaml_node *node, const char *
 	return node;
 }
 
+static enum err complain(const struct yaml_document *d, const struct yaml_place *at, struct diag *why, enum err e,
+                         const char *words)
+{
+	if (at->line == 0)
+		return diag_set(why, e, "%s", words);
+	return diag_set(why, e, "%s:%zu:%zu: %s", d->file, at->line, at->column, words);
+}
+
+enum err yaml_node_complain(const struct yaml_document *d, const struct yaml_place *at, struct diag *why, enum err e,
+                            const char *fmt, ...)
+{
+	char words[DIAG_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(words, sizeof words, fmt, args);
+	va_end(args);
+	return complain(d, at, why, e, words);
+}
+
 enum err yaml_complain(const struct yaml_document *d, struct diag *why, enum err e, const char *path, const char *fmt,
                        ...)
 {
@@ -75,7 +94,5 @@ enum err yaml_complain(const struct yaml_document *d, struct diag *why, enum err
 	va_start(args, fmt);
 	vsnprintf(words, sizeof words, fmt, args);
 	va_end(args);
-	const struct yaml_node *node = locate(d->root, path);
-	return diag_set(why, e, "%s:%zu:%zu: %s%s%s", d->file, node->at.line, node->at.column, path,
-	                path[0] ? ": " : "", words);
+	return yaml_node_complain(d, &locate(d->root, path)->at, why, e, "%s%s%s", path, path[0] ? ": " : "", words);
 }

@@ -22,10 +22,8 @@ struct apply {
 
 static struct json *refuse(struct apply *a, const struct yaml_place *at, const char *words)
 {
-	const char *file = a->document->file;
-	bool top = a->path[0] == 0;
-	a->failed = diag_set(a->why, ERR_DATA, "%s:%zu:%zu: %s%s%s", file, at->line, at->column, a->path,
-	                     top ? "" : ": ", words);
+	a->failed = yaml_node_complain(a->document, at, a->why, ERR_DATA, "%s%s%s", a->path,
+	                               a->path[0] == 0 ? "" : ": ", words);
 	return NULL;
 }
 

@@ -55,7 +55,6 @@ static void append(struct yaml_node *map, struct yaml_node *node, const char *ke
 	map->count++;
 	node->key = mem_alloc(len + 1);
 	memcpy(node->key, key, len);
-	node->key_at = map->at;
 }
 
 /* Takes the next part of the path: "name", "name[3]" counts as "name" and then "[3]". */
@@ -92,9 +91,18 @@ static enum err step(struct yaml_node **out, struct setting *s, struct yaml_node
 		return no_way(s, "is no item of that list, or shares its entry with others (names: ...)");
 	if (!*out && !last) {
 		*out = yaml_node_map(s->document, node->at);
+		(*out)->key_at = node->at;
 		append(node, *out, s->rest, len);
 	}
 	return OK;
+}
+
+/* Nothing of it stands in the file. */
+static void forget_places(struct yaml_node *node)
+{
+	node->at = node->key_at = (struct yaml_place){0};
+	for (struct yaml_node *n = node->first; n; n = n->next)
+		forget_places(n);
 }
 
 /* `old` becomes what `value` is, at its place and under its key. */
@@ -121,6 +129,8 @@ enum err yaml_set(struct yaml_document *d, const char *path, const char *value, 
 	e = yaml_node_read(&new, d, value, why);
 	free(d->file);
 	d->file = file;
+	if (e == OK)
+		forget_places(new);
 	while (e == OK) {
 		size_t len = part_length(s.rest);
 		bool last = s.rest[len] == '\0';

@@ -113,7 +113,7 @@ static bool choice_accepted(const struct yaml_rule *rule, const char *text, stru
 {
 	char near[64];
 	struct buf list;
-	if (!rule->choices || is_choice(text, rule->choices))
+	if (!rule->choices || is_choice(text, rule->choices) || (rule->later && is_choice(text, rule->later)))
 		return true;
 	buf_init(&list, DIAG_MAX);
 	yaml_list_choices(&list, rule->choices);

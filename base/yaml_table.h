@@ -1,6 +1,6 @@
 /*
  * A table of rules taken apart for looking up, and what a value must be whoever wrote it; shared by yaml_rules.c (what
- * a person wrote) and yaml_check.c (a finished tree). No other file includes this.
+ * a person wrote), yaml_check.c (a finished tree) and yaml_key.c (a key alone). No other file includes this.
  *
  *   "data"                  name "data"    parent YAML_TABLE_TOP
  *   "data.features"         name "features" parent "data"

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define HEADERS_MAX (4u << 20) /* the header as one text, for the nearest word */
+#define HEADERS_SHOWN 10
+#define HEADERS_SHOWN_MAX 600 /* bytes of their list */
 #define LEVELS_SHOWN_MAX 160 /* bytes of a list of levels in a message */
 
 static const char hidden[] = "(not shown)"; /* in place of a cell */
@@ -61,16 +63,37 @@ static bool nearest_header(char out[CSV_QUOTE_SIZE], const struct csv_reader *cs
 	return found;
 }
 
+/* "\"age\", \"sex\" and 12 more" */
+static void list_headers(struct buf *out, const struct csv_reader *csv)
+{
+	uint32_t shown = 0, count = csv_count(csv);
+	char header[CSV_QUOTE_SIZE];
+
+	for (; shown < count && shown < HEADERS_SHOWN; shown++)
+		buf_printf(out, "%s%s", shown > 0 ? ", " : "", csv_quote(header, token_trim(csv_cell(csv, shown))));
+	if (shown < count)
+		buf_printf(out, " and %u more", count - shown);
+}
+
 /* "no column ..." where nobody maps names. */
 static enum err complain_no_header(const struct csv_reader *csv, const char *header, struct diag *why)
 {
 	char nearest[CSV_QUOTE_SIZE];
 	char shown[CSV_QUOTE_SIZE];
 
+	struct buf headers;
+	enum err e;
+
 	csv_quote(shown, bytes_text(header));
+	buf_init(&headers, HEADERS_SHOWN_MAX);
+	list_headers(&headers, csv);
 	if (nearest_header(nearest, csv, header))
-		return csv_complain(csv, why, ERR_DATA, 0, "no column %s; did you mean \"%s\"?", shown, nearest);
-	return csv_complain(csv, why, ERR_DATA, 0, "no column %s; correct the name, or the file's header", shown);
+		e = csv_complain(csv, why, ERR_DATA, 0, "no column %s; did you mean \"%s\"? the file has %s", shown,
+		                 nearest, buf_text(&headers));
+	else
+		e = csv_complain(csv, why, ERR_DATA, 0, "no column %s; the file has %s", shown, buf_text(&headers));
+	buf_free(&headers);
+	return e;
 }
 
 static enum err complain_absent(const struct csv_reader *csv, const struct source *source, const char *name,

@@ -135,6 +135,7 @@ static enum err finish(struct study *out, const struct json *tree, const struct 
 static enum err apply_settings(struct yaml_document *d, const char *const *settings, size_t count, struct diag *why)
 {
 	char path[STUDY_FIELD_SIZE];
+	struct diag meant;
 	enum err e = OK;
 
 	for (size_t i = 0; i < count && e == OK; i++) {
@@ -144,6 +145,9 @@ static enum err apply_settings(struct yaml_document *d, const char *const *setti
 			return diag_set(why, ERR_USAGE, "\"%s\" is no setting; write KEY=VALUE as in training.rounds=5",
 			                settings[i]);
 		snprintf(path, sizeof path, "%.*s", (int)len, settings[i]);
+		if (!yaml_knows_key(&meant, path, study_rules, study_rules_count))
+			return diag_set(why, ERR_DATA, "%s is no key of a study%s%s%s", path,
+			                meant.text[0] ? "; did you mean " : "", meant.text, meant.text[0] ? "?" : "");
 		e = yaml_set(d, path, settings[i] + len + 1, why);
 	}
 	return e;
@@ -200,11 +204,7 @@ enum err study_load(struct study *out, const char *path, bool simulation, struct
 enum err study_load_set(struct study *out, const char *path, const char *const *settings, size_t count,
                         struct diag *why)
 {
-	enum err e = load(out, path, true, settings, count, why);
-
-	for (size_t i = count; i > 0 && e != OK && e != ERR_NO_INPUT; i--)
-		diag_prefix(why, e, "with --set %s", settings[i - 1]);
-	return e;
+	return load(out, path, true, settings, count, why);
 }
 
 void study_seed(struct study *s, uint64_t seed)

@@ -92,7 +92,7 @@ enum err study_parse(struct study *out, struct bytes yaml, const char *file, boo
                      struct diag *why) MUST_USE;
 
 /* As study_load for simulation, with settings "training.rounds=5" put into the file's text first (base/yaml.h, yaml_set); the
- * last of two for one key counts. ERR_USAGE when one has no '='. */
+ * last of two for one key counts. ERR_USAGE when one has no '='. Whoever gave the settings names them in the refusal. */
 enum err study_load_set(struct study *out, const char *path, const char *const *settings, size_t count,
                         struct diag *why) MUST_USE;
 

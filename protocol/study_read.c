@@ -219,9 +219,9 @@ enum err study_read(struct study *out, const struct json *tree, struct study_fie
 	struct study_reading r = {.out = out, .field = field, .why = why};
 	struct study_section top = {&r, tree, ""};
 	field->path[0] = 0;
-	if (strcmp(json_as_string(json_get(json_get(tree, "privacy"), "mechanism")), "distributed") == 0)
-		study_check_one_step(&r, json_get(json_get(tree, "training"), "local"));
-	read_head(&top);
+	study_read_mechanism(&r, json_get(tree, "privacy"));
+	if (!r.failed)
+		read_head(&top);
 	if (!r.failed)
 		study_read_data(&r, json_get(tree, "data"));
 	if (!r.failed)

@@ -58,7 +58,8 @@ void study_only_for(const struct study_section *s, const char *key, bool fits, c
 
 void study_read_data(struct study_reading *r, const struct json *data);
 void study_read_local(struct study_reading *r, const struct json *local); /* training.local; after training.rounds */
-void study_check_one_step(struct study_reading *r, const struct json *local); /* before all else */
+void study_read_mechanism(struct study_reading *r,
+                          const struct json *privacy); /* before all else: it decides what the rest may be */
 void study_read_evaluation(struct study_reading *r, const struct json *node); /* after the data */
 void study_read_federation(const struct study_section *top); /* sites, masking, privacy */
 void study_read_sums(struct study_reading *r); /* whether the smallest federation can add up; after all else */

@@ -89,14 +89,31 @@ static void read_label(struct study_reading *r, const struct json *node)
 	}
 }
 
+/* A split by hash beside one by column: what to write if the first is meant. */
+static void refuse_fraction(const struct study_section *s, const char *key)
+{
+	double test = study_real_or(s, "test_fraction", 0.3), validation = study_real_or(s, "validation_fraction", 0);
+	char more[48] = "";
+	if (!json_get(s->node, key))
+		return;
+	if (validation > 0)
+		snprintf(more, sizeof more, ", validation_fraction: %.10g", validation);
+	study_reject(s, key,
+	             "belongs to a split without column; leave it out, or write data.split: {test_fraction: %.10g%s} "
+	             "instead of the column",
+	             test, more);
+}
+
 static void read_split(struct study_reading *r, const struct json *node)
 {
 	struct study_section s = {r, node, "data.split"};
 	struct split *out = &r->out->schema.split;
 	out->column = study_text_or(&s, "column", NULL);
 	bool hashed = !out->column;
-	study_only_for(&s, "test_fraction", hashed, "a split without column");
-	study_only_for(&s, "validation_fraction", hashed, "a split without column");
+	if (!hashed) {
+		refuse_fraction(&s, "test_fraction");
+		refuse_fraction(&s, "validation_fraction");
+	}
 	study_only_for(&s, "seed", hashed, "a split without column");
 	study_only_for(&s, "train", !hashed, "a split with column");
 	study_only_for(&s, "validation", !hashed, "a split with column");

@@ -93,6 +93,17 @@ static void read_masking(const struct study_section *top)
 		study_reject(top, "masking", "\"%s\" is unknown; write required, off or groups of 8", text);
 }
 
+void study_read_mechanism(struct study_reading *r, const struct json *node)
+{
+	struct study_section privacy = {r, node, "privacy"};
+	struct privacy_plan *out = &r->out->privacy;
+	CHECK(privacy_mechanism_from(&out->mechanism, study_text(&privacy, "mechanism")) || r->failed);
+	if (out->mechanism != PRIVACY_NONE)
+		study_reject(&privacy, "mechanism",
+		             "\"%s\" is not built yet in this version; write privacy: {mechanism: none}",
+		             privacy_mechanism_name(out->mechanism));
+}
+
 static void read_privacy(struct study_reading *r, const struct json *node)
 {
 	static const char *const units[] = {
@@ -109,11 +120,6 @@ static void read_privacy(struct study_reading *r, const struct json *node)
 	struct study_section privacy = {r, node, "privacy"};
 	struct privacy_plan *out = &r->out->privacy;
 	out->unit = (enum privacy_unit)study_choice(&privacy, "unit", units, "record, patient or site");
-	CHECK(privacy_mechanism_from(&out->mechanism, study_text(&privacy, "mechanism")) || r->failed);
-	if (out->mechanism != PRIVACY_NONE)
-		study_reject(&privacy, "mechanism",
-		             "\"%s\" is not built yet in this version; write privacy: {mechanism: none}",
-		             privacy_mechanism_name(out->mechanism));
 	for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++)
 		study_only_for(&privacy, terms[i], out->mechanism != PRIVACY_NONE, "a mechanism with noise");
 }

@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-/* Under `distributed` a round is one step of all patients together (architecture, "one idea"): a site has no local course. */
-void study_check_one_step(struct study_reading *r, const struct json *local)
-{
-	struct study_section s = {r, local, "training.local"};
-	const struct json *steps = json_get(local, "steps");
-	const char *optimizer = json_as_string(json_get(local, "optimizer"));
-	if (json_get(local, "epochs"))
-		study_reject(&s, "epochs", "under privacy.mechanism distributed a round is one step; leave epochs out");
-	if (!steps || json_as_integer(steps) != 1)
-		study_reject(&s, "steps", "under privacy.mechanism distributed a round is one step; write steps: 1");
-	if (strcmp(optimizer, "sgd") != 0)
-		study_reject(
-			&s, "optimizer",
-			"under privacy.mechanism distributed sites keep no moments; move \"%s\" to training.server",
-			optimizer);
-}
-
 static void read_optimizer(const struct study_section *local)
 {
 	static const char *const built[] = {

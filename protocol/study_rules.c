@@ -37,7 +37,8 @@
 #define ABOVE_ZERO 1e-30 /* for numbers that divide */
 
 #define OPTIMIZERS "sgd|momentum|nesterov|adam|adamw"
-#define STRATEGIES "fedavg|fedavgm|fedprox|fedadagrad|fedadam|fedyogi|median|trimmed_mean|krum"
+#define STRATEGIES "fedavg|fedavgm|fedprox|fedadagrad|fedadam|fedyogi"
+#define STRATEGIES_LATER "median|trimmed_mean|krum"
 
 const struct yaml_rule study_rules[] = {
 	{.path = "cohort", .types = YAML_INTEGER, .required = true, .min = STUDY_FORMAT, .max = STUDY_FORMAT},
@@ -74,7 +75,8 @@ const struct yaml_rule study_rules[] = {
 	{.path = "data.label.type",
          .types = YAML_TEXT,
          .required = true,
-         .choices = "binary|categorical|numeric|survival"},
+         .choices = "binary|categorical|numeric",
+         .later = "survival"},
 	{.path = "data.label.min", .types = YAML_REAL},
 	{.path = "data.label.max", .types = YAML_REAL},
 	{.path = "data.label.unit", .types = YAML_TEXT, .min = 1, .max = UNIT_MAX},
@@ -110,7 +112,11 @@ const struct yaml_rule study_rules[] = {
 	{.path = "model.init.sha256", .types = YAML_TEXT, .required = true, .min = 64, .max = 64},
 
 	{.path = "training", .types = YAML_MAP, .required = true},
-	{.path = "training.strategy", .types = YAML_TEXT, .choices = STRATEGIES, .fallback = "fedavg"},
+	{.path = "training.strategy",
+         .types = YAML_TEXT,
+         .choices = STRATEGIES,
+         .later = STRATEGIES_LATER,
+         .fallback = "fedavg"},
 	{.path = "training.rounds", .types = YAML_INTEGER, .required = true, .min = 1, .max = ROUNDS_MAX},
 	{.path = "training.local", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "training.local.epochs", .types = YAML_INTEGER, .min = 1, .max = EPOCHS_MAX},
@@ -154,7 +160,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.evaluate_every", .types = YAML_INTEGER, .max = ROUNDS_MAX, .fallback = "1"},
 
 	{.path = "evaluation", .types = YAML_MAP, .fallback = "{}"},
-	{.path = "evaluation.release", .types = YAML_TEXT, .choices = "noised|masked|none"},
+	{.path = "evaluation.release", .types = YAML_TEXT, .choices = "masked|none", .later = "noised"},
 	{.path = "evaluation.bins", .types = YAML_INTEGER, .min = 2, .max = BINS_MAX},
 	{.path = "evaluation.class_bins", .types = YAML_INTEGER, .min = 2, .max = CLASS_BINS_MAX},
 	{.path = "evaluation.select", .types = YAML_TEXT, .choices = "auc|accuracy|loss|f1|r2|rmse"},
@@ -179,7 +185,11 @@ const struct yaml_rule study_rules[] = {
 
 	{.path = "privacy", .types = YAML_MAP, .required = true},
 	{.path = "privacy.unit", .types = YAML_TEXT, .choices = "record|patient|site", .fallback = "patient"},
-	{.path = "privacy.mechanism", .types = YAML_TEXT, .required = true, .choices = "distributed|local|site|none"},
+	{.path = "privacy.mechanism",
+         .types = YAML_TEXT,
+         .required = true,
+         .choices = "none",
+         .later = "distributed|local|site"},
 	{.path = "privacy.epsilon", .types = YAML_REAL, .min = ABOVE_ZERO, .max = EPSILON_MAX},
 	{.path = "privacy.delta", .types = YAML_REAL, .min = ABOVE_ZERO, .max = 1},
 	{.path = "privacy.clip", .types = YAML_REAL, .min = RANGE_MIN, .max = RANGE_MAX},

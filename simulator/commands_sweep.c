@@ -1,6 +1,7 @@
 /* cohort-sim sweep: the command line of a sweep. */
 #include "base/parse.h"
 #include "simulator/commands.h"
+#include "simulator/setting.h"
 #include "simulator/sweep.h"
 
 #include <unistd.h>
@@ -80,8 +81,13 @@ static enum err read_request(struct sweep_request *q, struct sweep_grid *grid, c
 		e = read_number(&q->jobs, line, "j", SWEEP_JOBS_MAX, why);
 	while ((settings[q->setting_count] = command_value(line, "set", q->setting_count)) != NULL)
 		q->setting_count++;
-	for (size_t i = 0; e == OK && (text = command_value(line, "grid", i)) != NULL; i++)
-		e = sweep_grid_add(grid, text, why);
+	for (size_t i = 0; e == OK && i < q->setting_count; i++)
+		e = setting_check("--set", settings[i], why);
+	for (size_t i = 0; e == OK && (text = command_value(line, "grid", i)) != NULL; i++) {
+		e = setting_check("--grid", text, why);
+		if (e == OK)
+			e = sweep_grid_add(grid, text, why);
+	}
 	return e;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "simulator/run_rounds.h"
+#include "simulator/setting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +51,15 @@ static enum err read_all(struct run *r, struct diag *why)
 {
 	const struct run_request *q = r->request;
 	struct federation_options data = q->data;
-	enum err e = study_load_set(&r->study, q->study, q->settings, q->setting_count, why);
+	enum err e = OK;
 
+	for (size_t i = 0; i < q->setting_count && e == OK; i++)
+		e = setting_check("--set", q->settings[i], why);
 	if (e != OK)
 		return e;
+	e = study_load_set(&r->study, q->study, q->settings, q->setting_count, why);
+	if (e != OK)
+		return setting_blame(why, e, "--set", q->settings, q->setting_count);
 	study_seed(&r->study, q->seed);
 	place_init_file(r);
 	e = read_policy(r, why);

@@ -2,6 +2,7 @@
 
 #include "protocol/study.h"
 #include "simulator/progress.h"
+#include "simulator/setting.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -86,6 +87,8 @@ static enum err read_contract(struct sweep *s, size_t combination, struct diag *
 	e = study_load_set(&study, q->study, borrowed, count, why);
 	if (e == OK)
 		s->contracts[combination] = study.sha256;
+	e = setting_blame(why, e, "--grid", borrowed + q->setting_count, q->grid->count);
+	e = setting_blame(why, e, "--set", borrowed, q->setting_count);
 	study_free(&study);
 	for (size_t i = 0; i < count; i++)
 		free(settings[i]);

@@ -189,7 +189,9 @@ static void test_a_site_that_lacks_a_column(void **state)
 
 	write_site(f, "a.csv", HEADER ROW);
 	write_site(f, "b.csv", "x,kin,y,label\n1,2,a,1\n");
-	assert_refused(f, ERR_DATA, "@/sites/b.csv:1:1: no column \"kind\"; did you mean \"kin\"?");
+	assert_refused(f, ERR_DATA,
+	               "@/sites/b.csv:1:1: no column \"kind\"; did you mean \"kin\"? the file has \"x\", \"kin\", "
+	               "\"y\", \"label\"");
 	write_site(f, "b.csv", HEADER "1,2,a\n");
 	assert_refused(f, ERR_DATA, "@/sites/b.csv:2:3: the row has 3 cells, the header 4");
 	write_site(f, "b.csv", "");
@@ -269,7 +271,9 @@ static void test_columns_that_name_no_sites(void **state)
 
 	use_file(f, "x,y,kind,site,label\n1,2,a,b c,1\n1,2,a,B-c,0\n");
 	f->options.site_column = "sites";
-	assert_refused(f, ERR_DATA, "@/all.csv:1:1: no column \"sites\"; did you mean \"site\"?");
+	assert_refused(f, ERR_DATA,
+	               "@/all.csv:1:1: no column \"sites\"; did you mean \"site\"? the file has \"x\", \"y\", "
+	               "\"kind\", \"site\", \"label\"");
 	f->options.site_column = "site";
 	assert_refused(f, ERR_DATA,
 	               "@/all.csv: column \"site\": \"B-c\" and \"b c\" would both be site b-c; write one of them "

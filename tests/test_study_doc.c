@@ -41,10 +41,10 @@ static void put_bounds(char row[ROW_SIZE], const struct yaml_rule *r, const char
 		put(row, ", %.16g to %.16g%s", r->min, r->max, unit);
 }
 
-static void put_choices(char row[ROW_SIZE], const char *choices)
+static void put_choices(char row[ROW_SIZE], const char *choices, const char *first)
 {
 	for (const char *at = choices; *at; at += strcspn(at, "|") + (at[strcspn(at, "|")] == '|'))
-		put(row, "%s `%.*s`", at == choices ? ":" : ",", (int)strcspn(at, "|"), at);
+		put(row, "%s `%.*s`", at == choices ? first : ",", (int)strcspn(at, "|"), at);
 }
 
 /* "text, 1 to 64 bytes", "integer, 0 to 4096, or text", "text: `a`, `b`". */
@@ -63,7 +63,9 @@ static void put_type(char row[ROW_SIZE], const struct yaml_rule *r)
 		if (first && !(names[i].type == YAML_TEXT && r->choices))
 			put_bounds(row, r, names[i].unit);
 		if (names[i].type == YAML_TEXT && r->choices)
-			put_choices(row, r->choices);
+			put_choices(row, r->choices, ":");
+		if (names[i].type == YAML_TEXT && r->later)
+			put_choices(row, r->later, ",");
 		first = false;
 	}
 }

@@ -97,7 +97,8 @@ static void refuses_received(void **state)
 		{"\"masking\":\"off\"", "\"masking\":\"required\"",
 	         "masking: \"required\" is not built yet in this version; write masking: off"},
 		{"\"mechanism\":\"none\"", "\"mechanism\":\"distributed\"",
-	         "training.local.epochs: under privacy.mechanism distributed a round is one step; leave epochs out"},
+	         "privacy.mechanism: \"distributed\" is not built yet in this version; write privacy: {mechanism: "
+	         "none}"},
 		{"\"seed\":42", "\"seed\":42.0", "data.split.seed: is of a wrong type"},
 		{"\"min\":18,", "\"min\":18.0,", "not in canonical form, although every term is understood"},
 		{"0.29999999999999999", "0.3", "not in canonical form, although every term is understood"},

@@ -273,7 +273,16 @@ static void wrong_words_write_nothing(void **state)
 		int exit_code;
 		const char *says;
 	} cases[] = {
-		{"--grid training.round=1,2", 65, "did you mean \"rounds\"?"},
+		{"--grid training.round=1,2", 65,
+	         "cohort-sim: with --grid training.round=1: training.round is no key of a study; did you mean "
+	         "training.rounds?"},
+		{"--grid strategy=fedavg,fedprox", 65, "did you mean training.strategy?"},
+		{"--set training.rounds=0", 65, "with --set training.rounds=0: "},
+		{"--grid partition=iid,shards:2", 64,
+	         "--grid partition=iid,shards:2: partition is an option of run, not a key of the study; write "
+	         "--partition"},
+		{"--grid sites_per_round=2,3", 64, "sites-per-round is an option of run"},
+		{"--set sites=5", 64, "sites is an option of run"},
 		{"--grid training.rounds", 64, "write KEY=VALUE"},
 		{"--seeds 0", 64, "--seeds 0: must be a whole number"},
 		{"-j none", 64, "-j none: must be a whole number"},

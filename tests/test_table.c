@@ -360,7 +360,12 @@ static void test_a_simulation_is_advised_on_the_study(void **state)
 
 	w->source.simulated = true;
 	assert_refused(w, "AGE,Sex,cp,ill\n", ":1:1: no column \"age\"; did you mean \"AGE\"?");
-	assert_refused(w, "zzzzzz,Sex,cp,ill\n", ":1:1: no column \"age\"; correct the name, or the file's header");
+	assert_refused(w, "zzzzzz,Sex,cp,ill\n",
+	               ":1:1: no column \"age\"; the file has \"zzzzzz\", \"Sex\", \"cp\", \"ill\"");
+	assert_refused(w, "a1,a2,a3,a4,a5,a6,a7,a8,a9,b10,b11,b12\n",
+	               ":1:1: no column \"ill\"; the file has \"a1\", \"a2\", \"a3\", \"a4\", \"a5\", \"a6\", \"a7\", "
+	               "\"a8\", \"a9\", \"b10\" "
+	               "and 2 more");
 	assert_refused(w, "age;Sex;cp;ill\n",
 	               ":1:1: the header is one column, \"age;Sex;cp;ill\"; write the file with commas between the "
 	               "cells");

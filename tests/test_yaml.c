@@ -220,7 +220,10 @@ static void surprises_refused(void **state)
 	         "f.yaml:1:1: directives (%YAML, %TAG) are not accepted; leave the line out"},
 		{"name: x\ninner:\n\ta: 1\n", "f.yaml:3:1: found character that cannot start any token (while scanning "
 	                                      "for the next token that starts at "
-	                                      "line 3)"},
+	                                      "line 3) (a tab? YAML indents with spaces)"},
+		{"name: x\ninner:\n  a: 1\n \tb: 1\n", "f.yaml:4:2: found a tab character that violates indentation "
+	                                               "(while scanning a plain scalar that starts "
+	                                               "at line 3) (a tab? YAML indents with spaces)"},
 		{"name: x\n  kind: small\n", "f.yaml:2:7: mapping values are not allowed in this context"},
 		{"name: [x\n",
 	         "f.yaml:2:1: did not find expected ',' or ']' (while parsing a flow sequence that starts at line 1)"},
