@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/nearest.h"
 #include "simulator/commands.h"
+#include "simulator/figure.h"
 #include "simulator/plot.h"
 #include "simulator/run_folders.h"
 
@@ -16,7 +17,9 @@
 
 const struct command_option commands_plot_options[] = {
 	{"y", "FIGURE",
-         "auc, accuracy, precision, recall, f1, loss, brier, r2, rmse, or a column of rounds.csv; default auc", false},
+         "auc, accuracy, precision, recall, f1, loss, brier, r2, rmse, mae, or a column of rounds.csv; default: what "
+         "the study selects its model by",
+         false},
 	{"x", "WHAT", "round (training rounds; the default), bytes (up and down until then) or epsilon", false},
 	{"by", "KEY",
          "what distinguishes the lines: a term of the contract such as training.strategy, an option such as partition, "
@@ -158,6 +161,14 @@ static enum err say_left_out(const struct plotting *p, size_t opened)
 	return OK;
 }
 
+/* What the first run's study judges its models by, unless it says nothing of it. */
+static void choose_y(struct plotting *p, const struct past_run *runs)
+{
+	const struct figure *selected = figure_find(past_run_text(&runs[0], "contract.evaluation.select"));
+
+	p->y = selected != NULL ? selected->key : "auc";
+}
+
 /* Opens all runs first: whether a key exists is asked of all of them. */
 static enum err add_runs(struct plotting *p, const struct command_line *line)
 {
@@ -178,6 +189,8 @@ static enum err add_runs(struct plotting *p, const struct command_line *line)
 		e = past_run_open(&runs[opened], p->folders.paths[opened], p->why);
 	if (e == OK)
 		e = check_keys(p, runs, opened);
+	if (e == OK && p->y == NULL)
+		choose_y(p, runs);
 	for (size_t i = 0; i < opened; i++) {
 		if (e == OK)
 			e = add_run(p, &runs[i], line->operands[operand_of[i]]);
@@ -230,7 +243,7 @@ static enum err read_options(struct plotting *p, const struct command_line *line
 {
 	const char *x = command_value(line, "x", 0), *by;
 
-	p->y = command_value(line, "y", 0) != NULL ? command_value(line, "y", 0) : "auc";
+	p->y = command_value(line, "y", 0);
 	p->part = command_value(line, "part", 0) != NULL ? command_value(line, "part", 0) : "test";
 	p->file = command_value(line, "o", 0);
 	p->json = command_flag(line, "json");

@@ -12,6 +12,7 @@ static const struct figure figures[] = {
 	{"brier", "Brier score", true, true},
 	{"r2", "R\xc2\xb2", false, false},
 	{"rmse", "RMSE", false, true},
+	{"mae", "MAE", false, true},
 };
 #define FIGURE_COUNT (sizeof figures / sizeof *figures)
 

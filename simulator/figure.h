@@ -15,7 +15,7 @@ struct figure {
 	bool lower; /* the lower the better */
 };
 
-#define FIGURE_KEYS "auc|accuracy|precision|recall|f1|loss|brier|r2|rmse"
+#define FIGURE_KEYS "auc|accuracy|precision|recall|f1|loss|brier|r2|rmse|mae"
 
 const struct figure *figure_at(size_t index); /* in the order in which a page shows them; NULL behind the last */
 const struct figure *figure_find(const char *key); /* NULL: no such figure */

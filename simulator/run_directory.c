@@ -76,8 +76,8 @@ static void put_site(struct buf *out, const struct run *r, uint32_t i)
 	const struct engine_site *s = engine_site(r->engine, i);
 	const struct table *t = &r->federation.sites[i].table;
 	const struct metrics *m = r->test.count == 0 ? &none : &r->test.sites[i];
-	const double cells[] = {m->rows, m->loss, m->accuracy, m->precision, m->recall,
-	                        m->f1,   m->auc,  m->brier,    m->r2,        m->rmse};
+	const double cells[] = {m->rows, m->loss,  m->accuracy, m->precision, m->recall, m->f1,
+	                        m->auc,  m->brier, m->r2,       m->rmse,      m->mae};
 
 	buf_printf(out, "%s,%u,%u,%u,%u,%.9g,%u,%u,%u,%u,%llu,%llu,%llu", r->federation.sites[i].name, i + 1,
 	           t->part_rows[PART_TRAIN], t->part_rows[PART_VALIDATION], t->part_rows[PART_TEST],
@@ -96,7 +96,7 @@ static enum err write_sites(const char *path, const struct run *r, struct diag *
 
 	buf_init(&text, RUN_TABLE_MAX);
 	buf_put_text(&text, "site,number,train,validation,test,weight,contributed,late,dropped,refused,bytes_up,"
-	                    "bytes_down,saturated,rows,loss,accuracy,precision,recall,f1,auc,brier,r2,rmse\n");
+	                    "bytes_down,saturated,rows,loss,accuracy,precision,recall,f1,auc,brier,r2,rmse,mae\n");
 	for (uint32_t i = 0; i < r->site_count; i++)
 		put_site(&text, r, i);
 	e = write_file(path, "sites.csv", &text, why);

@@ -4,7 +4,7 @@
 
 #define FIGURES(part)                                                                                                  \
 	"," part "_rows," part "_loss," part "_accuracy," part "_precision," part "_recall," part "_f1," part          \
-	"_auc," part "_brier," part "_r2," part "_rmse"
+	"_auc," part "_brier," part "_r2," part "_rmse," part "_mae"
 
 void run_rounds_begin(struct buf *out)
 {
@@ -23,8 +23,8 @@ void run_rounds_cell(struct buf *out, double value)
 
 static void put_figures(struct buf *out, const struct metrics *m)
 {
-	const double cells[] = {m->rows, m->loss, m->accuracy, m->precision, m->recall,
-	                        m->f1,   m->auc,  m->brier,    m->r2,        m->rmse};
+	const double cells[] = {m->rows, m->loss,  m->accuracy, m->precision, m->recall, m->f1,
+	                        m->auc,  m->brier, m->r2,       m->rmse,      m->mae};
 
 	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
 		run_rounds_cell(out, cells[i]);

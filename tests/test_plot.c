@@ -188,6 +188,31 @@ static void epsilon_on_the_axis(void **state)
 	tempdir_remove(&t);
 }
 
+/* A numeric label has no AUC. */
+static void what_the_study_selects_by_is_drawn(void **state)
+{
+	struct run_fixture f = run_fixture_default();
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	run_fixture_write(&t, "classes", &f);
+	f.label_type = "numeric";
+	f.select = "r2";
+	run_fixture_write(&t, "number", &f);
+	program_run(&p, "cohort-sim", "plot '%s' --json", tempdir_path(&t, "classes"));
+	program_expect(&p, 0, "");
+	assert_non_null(strstr(p.out, "\"y\": \"test_auc\""));
+	program_run(&p, "cohort-sim", "plot '%s' --json", tempdir_path(&t, "number"));
+	program_expect(&p, 0, "");
+	assert_non_null(strstr(p.out, "\"y\": \"test_r2\""));
+	program_run(&p, "cohort-sim", "plot '%s' --y mae", tempdir_path(&t, "number"));
+	expect_line("number,1,8,,,1");
+	program_run(&p, "cohort-sim", "plot '%s' --y mae --part validation", tempdir_path(&t, "number"));
+	expect_line("number,1,9,,,1");
+	tempdir_remove(&t);
+}
+
 static void wrong_words_are_answered(void **state)
 {
 	static const struct {
@@ -238,9 +263,13 @@ static void wrong_words_are_answered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(means_and_bands_by_hand), cmocka_unit_test(groups_and_their_order),
-		cmocka_unit_test(positions_that_differ),   cmocka_unit_test(pictures_are_written),
-		cmocka_unit_test(epsilon_on_the_axis),     cmocka_unit_test(wrong_words_are_answered),
+		cmocka_unit_test(means_and_bands_by_hand),
+		cmocka_unit_test(groups_and_their_order),
+		cmocka_unit_test(positions_that_differ),
+		cmocka_unit_test(pictures_are_written),
+		cmocka_unit_test(what_the_study_selects_by_is_drawn),
+		cmocka_unit_test(epsilon_on_the_axis),
+		cmocka_unit_test(wrong_words_are_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,8 +198,8 @@ static void assert_keys(const struct json *node)
 /* Which of the figures have a value; the others must be there, and null. */
 static void assert_figures(const struct json *node, const char *path, const char *having)
 {
-	static const char *const names[] = {"loss", "accuracy", "precision", "recall", "f1",
-	                                    "auc",  "brier",    "r2",        "rmse",   "rows"};
+	static const char *const names[] = {"loss",  "accuracy", "precision", "recall", "f1",  "auc",
+	                                    "brier", "r2",       "rmse",      "mae",    "rows"};
 	char wanted[32];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -235,7 +235,7 @@ static void test_a_number(void **state)
 	f->request.baselines = true;
 	perform(f);
 	assert_keys(f->json);
-	assert_figures(f->json, "metrics", " loss r2 rmse rows ");
+	assert_figures(f->json, "metrics", " loss r2 rmse mae rows ");
 	assert_kind(f->json, "roc", JSON_IS_NULL);
 	assert_kind(f->json, "calibration", JSON_IS_NULL);
 	assert_kind(f->json, "confusion", JSON_IS_NULL);
@@ -527,7 +527,8 @@ static double number(const struct lines *l, const char *line, const char *column
 }
 
 #define FIGURES(p)                                                                                                     \
-	p "rows," p "loss," p "accuracy," p "precision," p "recall," p "f1," p "auc," p "brier," p "r2," p "rmse"
+	p "rows," p "loss," p "accuracy," p "precision," p "recall," p "f1," p "auc," p "brier," p "r2," p "rmse," p   \
+	  "mae"
 
 static void test_the_tables_agree(void **state)
 {

@@ -162,8 +162,8 @@ static void every_combination_with_every_seed(void **state)
 	assert_int_equal(
 		strncmp(csv,
 	                "training.local.learning_rate,training.local.epochs,seed,auc,accuracy,precision,recall,f1,"
-	                "loss,brier,r2,rmse,rows,seconds,model_sha256,path\n0.01,1,1,0.",
-	                138),
+	                "loss,brier,r2,rmse,mae,rows,seconds,model_sha256,path\n0.01,1,1,0.",
+	                142),
 		0);
 	for (int k = 0; k < 2; k++) {
 		char row[32];

@@ -51,6 +51,7 @@ static struct json *figures(const struct run_fixture *f, double auc, double rows
 	json_set_real(m, "brier", classes(f) ? 0.1357 : NAN);
 	json_set_real(m, "r2", classes(f) ? NAN : 0.5678);
 	json_set_real(m, "rmse", classes(f) ? NAN : 12.34);
+	json_set_real(m, "mae", classes(f) ? NAN : 9.876);
 	json_set_real(m, "rows", rows);
 	return m;
 }
@@ -81,6 +82,8 @@ static void set_contract(struct json *about, const struct run_fixture *f)
 		f->label_type, strcmp(f->label_type, "categorical") == 0 ? ",\"levels\":[\"low\",\"<b>high</b>\"]" : "",
 		f->strategy, f->rounds, f->learning_rate);
 	json_set_string(contract, "purpose", f->purpose);
+	if (f->select != NULL)
+		json_set(contract, "evaluation", parsed("{\"select\":\"%s\"}", f->select));
 	json_set(about, "contract", contract);
 }
 
@@ -184,15 +187,16 @@ static void write_rounds(struct tempdir *t, const char *name, const struct run_f
 	             "round,attempt,asks,step,outcome,invited,contributed,late,dropped,refused,bytes_up,bytes_down,"
 	             "virtual_ms,seconds,training_loss,model_step,validation_rows,validation_loss,"
 	             "validation_accuracy,validation_precision,validation_recall,validation_f1,validation_auc,"
-	             "validation_brier,validation_r2,validation_rmse,test_rows,test_loss,test_accuracy,"
-	             "test_precision,test_recall,test_f1,test_auc,test_brier,test_r2,test_rmse,epsilon\n");
-	buf_printf(&text, "1,1,statistics,0,closed,%u,%u,0,0,0,1000,500,100,0.01,,,,,,,,,,,,,,,,,,,,,,,\n", f->sites,
+	             "validation_brier,validation_r2,validation_rmse,validation_mae,test_rows,test_loss,test_accuracy,"
+	             "test_precision,test_recall,test_f1,test_auc,test_brier,test_r2,test_rmse,test_mae,epsilon\n");
+	buf_printf(&text, "1,1,statistics,0,closed,%u,%u,0,0,0,1000,500,100,0.01,,,,,,,,,,,,,,,,,,,,,,,,,\n", f->sites,
 	           f->sites);
 	for (unsigned k = 0; k <= f->rounds; k++) {
 		double loss = 0.3 + 0.4 * exp(-(double)k / 4), auc = f->auc + f->rise * k;
 
 		if (f->evaluate_every > 0 && k % f->evaluate_every > 0) {
-			buf_printf(&text, "%u,1,train,%u,closed,%u,%u,0,0,0,1000,500,%u,0.01,,,,,,,,,,,,,,,,,,,,,,,\n",
+			buf_printf(&text,
+			           "%u,1,train,%u,closed,%u,%u,0,0,0,1000,500,%u,0.01,,,,,,,,,,,,,,,,,,,,,,,,,\n",
 			           k + 2, k + 1, f->sites, f->sites, 100 * k);
 			continue;
 		}
@@ -200,10 +204,10 @@ static void write_rounds(struct tempdir *t, const char *name, const struct run_f
 		           k < f->rounds ? "train+evaluate" : "evaluate", k + 1, f->sites, f->sites - k % 2, k % 3 == 1,
 		           k % 2, 100 * k, k, loss * 1.05);
 		if (classes(f))
-			buf_printf(&text, "0.8,0.7,0.7,0.7,%.6g,0.2,,,1120,%.6g,0.81,0.7,0.7,0.7,%.6g,0.19,,,",
+			buf_printf(&text, "0.8,0.7,0.7,0.7,%.6g,0.2,,,,1120,%.6g,0.81,0.7,0.7,0.7,%.6g,0.19,,,,",
 			           auc - 0.02, loss, auc);
 		else
-			buf_printf(&text, ",,,,,,%.6g,12,1120,%.6g,,,,,,,%.6g,11,", auc - 0.02, loss, auc);
+			buf_printf(&text, ",,,,,,%.6g,12,9,1120,%.6g,,,,,,,%.6g,11,8,", auc - 0.02, loss, auc);
 		if (f->epsilon)
 			buf_printf(&text, "%.6g", 0.5 * sqrt((double)k + 1));
 		buf_put_text(&text, "\n");
@@ -221,7 +225,7 @@ static void write_sites(struct tempdir *t, const char *name, const struct run_fi
 	buf_init(&text, TEXT_MAX);
 	buf_put_text(&text,
 	             "site,number,train,validation,test,weight,contributed,late,dropped,refused,bytes_up,bytes_down,"
-	             "saturated,rows,loss,accuracy,precision,recall,f1,auc,brier,r2,rmse\n");
+	             "saturated,rows,loss,accuracy,precision,recall,f1,auc,brier,r2,rmse,mae\n");
 	for (unsigned i = 0; i < f->sites; i++) {
 		unsigned rows = 7 + (i * 7919u) % 113;
 
@@ -232,11 +236,11 @@ static void write_sites(struct tempdir *t, const char *name, const struct run_fi
 		buf_printf(&text, "\",%u,%u,%u,%u,%u,%u,%u,0,0,11000,5500,0,%u,0.5,", i + 1, 1500 + i, 60u, rows,
 		           1500 + i, f->rounds, i % 2, rows);
 		if (!classes(f))
-			buf_printf(&text, ",,,,,,%.6g,9.5\n", 0.4 + 0.0002 * rows);
+			buf_printf(&text, ",,,,,,%.6g,9.5,7.5\n", 0.4 + 0.0002 * rows);
 		else if (i % 17 == 2)
-			buf_put_text(&text, "0.9,,,,,0.1,,\n"); /* one class */
+			buf_put_text(&text, "0.9,,,,,0.1,,,\n"); /* one class */
 		else
-			buf_printf(&text, "0.8,0.7,0.7,0.7,%.6g,0.17,,\n",
+			buf_printf(&text, "0.8,0.7,0.7,0.7,%.6g,0.17,,,\n",
 			           0.84 + 0.4 * sin((double)i * 5) / sqrt(rows));
 	}
 	snprintf(path, sizeof path, "%s/sites.csv", name);

@@ -24,6 +24,7 @@ struct run_fixture {
 	bool unjudged; /* no figures of its model */
 	unsigned evaluate_every; /* 0: each round has figures */
 	const char *label_type; /* "binary", "categorical", "numeric" */
+	const char *select; /* evaluation.select; NULL: not in the contract */
 	const char *site_name; /* of the first site; NULL: "site-1" */
 };
 
