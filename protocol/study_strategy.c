@@ -23,12 +23,14 @@ static const struct strategy_terms {
 	} server[KEYS_MAX];
 	double proximal; /* default of training.local.proximal; 0: the strategy does not have it */
 } strategies[] = {
-	[STRATEGY_FEDAVG] = {"fedavg", {{"learning_rate", 1}}},
-	[STRATEGY_FEDAVGM] = {"fedavgm", {{"learning_rate", 1}, {"momentum", 0.9}}},
-	[STRATEGY_FEDPROX] = {"fedprox", {{"learning_rate", 1}}, .proximal = 0.01},
-	[STRATEGY_FEDADAGRAD] = {"fedadagrad", {{"learning_rate", 0.1}, {"beta1", 0}, {"tau", 1e-3}}},
-	[STRATEGY_FEDADAM] = {"fedadam", {{"learning_rate", 0.1}, {"beta1", 0.9}, {"beta2", 0.99}, {"tau", 1e-3}}},
-	[STRATEGY_FEDYOGI] = {"fedyogi", {{"learning_rate", 0.1}, {"beta1", 0.9}, {"beta2", 0.99}, {"tau", 1e-3}}},
+	[STRATEGY_FEDAVG] = {.name = "fedavg", .server = {{"learning_rate", 1}}},
+	[STRATEGY_FEDAVGM] = {.name = "fedavgm", .server = {{"learning_rate", 1}, {"momentum", 0.9}}},
+	[STRATEGY_FEDPROX] = {.name = "fedprox", .server = {{"learning_rate", 1}}, .proximal = 0.01},
+	[STRATEGY_FEDADAGRAD] = {.name = "fedadagrad", .server = {{"learning_rate", 0.1}, {"beta1", 0}, {"tau", 1e-3}}},
+	[STRATEGY_FEDADAM] = {.name = "fedadam",
+                              .server = {{"learning_rate", 0.1}, {"beta1", 0.9}, {"beta2", 0.99}, {"tau", 1e-3}}},
+	[STRATEGY_FEDYOGI] = {.name = "fedyogi",
+                              .server = {{"learning_rate", 0.1}, {"beta1", 0.9}, {"beta2", 0.99}, {"tau", 1e-3}}},
 };
 enum { STRATEGIES = sizeof strategies / sizeof strategies[0] };
 

@@ -102,9 +102,9 @@ void small_table(struct table *out, struct tempdir *dir, const struct study *stu
 	buf_put_text(&text, "x,y,kind,label\n");
 	for (uint32_t i = 0; i < 30 + 9 * site; i++) {
 		double x = rng_normal(&r) / 2 + site * 0.1, y = rng_normal(&r) / 2;
-
-		snprintf(row, sizeof row, "%.6f,%.6f,%c,%d\n", x, y, "abc"[rng_below(&r, 3)],
-		         x + y + rng_normal(&r) / 4 > 0);
+		double noise = rng_normal(&r) / 4; /* not in the call, whose order of arguments is the compiler's */
+		char kind = "abc"[rng_below(&r, 3)];
+		snprintf(row, sizeof row, "%.6f,%.6f,%c,%d\n", x, y, kind, x + y + noise > 0);
 		buf_put_text(&text, row);
 	}
 	snprintf(name, sizeof name, "site-%u.csv", site);
