@@ -72,6 +72,7 @@ void report_facts(struct report *r)
 	sum_row(r, "Validation rows", "validation");
 	sum_row(r, "Test rows", "test");
 	count_row(r, "Rounds", "rounds");
+	term(r, "Why no more rounds", "stopped");
 	count_row(r, "Updates computed", "updates");
 	term(r, "Seed", "seed");
 	term(r, "Layers", "contract.model.layers");

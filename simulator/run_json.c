@@ -189,6 +189,16 @@ static struct json *privacy_json(const struct run *r)
 	return node;
 }
 
+/* Why there were no more rounds, unless all were done or it was interrupted. */
+static struct json *stopped_json(const struct run *r)
+{
+	char reason[TEXT_LINE_MAX] = "";
+
+	if (r->engine != NULL)
+		campaign_reason(engine_campaign(r->engine), reason, sizeof reason);
+	return reason[0] != '\0' ? json_new_string(reason) : json_new_null();
+}
+
 /* ---- the whole */
 
 static void set_study(struct json *node, const struct run *r)
@@ -222,6 +232,7 @@ struct json *run_json(const struct run *r, const char *model)
 	json_set(node, "confusion", confusion_json(&r->test));
 	json_set(node, "privacy", privacy_json(r));
 	json_set_bool(node, "released", run_released(r));
+	json_set(node, "stopped", stopped_json(r));
 	json_set(node, "excluded", excluded_json(r));
 	json_set(node, "warnings", warnings_json(r));
 	json_set_integer(node, "model_step", r->model_step);

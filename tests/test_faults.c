@@ -189,6 +189,9 @@ static void test_command(void **state)
 	program_expect(p, 0, "");
 	assert_non_null(strstr(p->out, "seeds 1..48: 48 worlds"));
 	assert_non_null(strstr(p->out, "\n0 violations\n"));
+	program_run(p, "cohort-sim", "faults --seeds 7");
+	program_expect(p, 0, "");
+	assert_non_null(strstr(p->out, "seeds 7..7: 1 world, "));
 	program_run(p, "cohort-sim", "faults --seeds 7 --trace");
 	program_expect(p, 0, "");
 	assert_non_null(strstr(p->out, "no violation, trace "));

@@ -163,6 +163,7 @@ static const struct key keys[] = {
 	{"privacy.sampling_rate", JSON_IS_NULL},
 	{"privacy.releases", JSON_IS_INTEGER},
 	{"released", JSON_IS_BOOL},
+	{"stopped", JSON_IS_NULL},
 	{"excluded", JSON_IS_ARRAY},
 	{"warnings", JSON_IS_ARRAY},
 	{"model", JSON_IS_NULL}, /* no folder was named */

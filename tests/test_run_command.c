@@ -129,11 +129,62 @@ static void test_words(void **state)
 	assert_string_equal(f->p.err, "");
 	assert_non_null(strstr(f->p.out, "small: 5 sites, 3 of 3 rounds, 15 site updates in "));
 	assert_non_null(strstr(f->p.out, "no hospital took part"));
-	assert_non_null(strstr(f->p.out, "pooled training on the same test rows: accuracy "));
+	assert_non_null(strstr(f->p.out, "pooled training on the same test rows: AUC 0."));
 	assert_non_null(strstr(f->p.out, "\nsite-4 "));
+	assert_non_null(
+		strstr(f->p.out, " contributed        AUC   accuracy         F1       loss        alone, AUC\n"));
+	assert_null(strstr(f->p.out, "stopped early"));
 	assert_non_null(strstr(f->p.out, "Nothing was written"));
 	assert_null(strstr(f->p.out, "nan"));
 	assert_null(strchr(f->p.out, '\033'));
+}
+
+/* Every figure has a point and four digits behind it, also 1 and 0.5. */
+static void test_figures_have_four_decimals(void **state)
+{
+	struct fixture *f = *state;
+	unsigned figures = 0;
+
+	program_run(&f->p, "cohort-sim", "run '%s' --data '%s' --baselines", f->study, f->data);
+	program_expect(&f->p, EX_OK, "");
+	for (const char *line = strstr(f->p.out, "\nsite-"); line != NULL; line = strstr(line + 1, "\nsite-")) {
+		double auc, accuracy, f1, loss, alone;
+		char again[128], wanted[128];
+
+		assert_int_equal(
+			sscanf(line + 1, "%*s %*u %*u %*u %lf %lf %lf %lf %lf", &auc, &accuracy, &f1, &loss, &alone),
+			5);
+		snprintf(wanted, sizeof wanted, "  %9.4f  %9.4f  %9.4f  %9.4f  %16.4f\n", auc, accuracy, f1, loss,
+		         alone);
+		snprintf(again, sizeof again, "%.*s\n", (int)strcspn(line + 49, "\n"), line + 49);
+		assert_string_equal(again, wanted);
+		figures++;
+	}
+	assert_int_equal(figures, SITES);
+}
+
+static void test_an_early_stop_is_said(void **state)
+{
+	struct fixture *f = *state;
+
+	/* at such a rate nothing gets better */
+	program_run(&f->p, "cohort-sim",
+	            "run '%s' --data '%s' --set training.rounds=20 --set training.local.learning_rate=1e-9 "
+	            "--set evaluation.patience=5 --set data.split.validation_fraction=0.2 --out '%s'",
+	            f->study, f->data, at(f, "mine"));
+	program_expect(&f->p, EX_OK, "");
+	const char *words = strstr(f->p.out, "\nStopped early after ");
+	char line[128];
+	unsigned rounds;
+
+	assert_non_null(words);
+	assert_int_equal(sscanf(words, "\nStopped early after %u of 20 rounds: ", &rounds), 1);
+	assert_true(rounds >= 5 && rounds < 20);
+	assert_non_null(strstr(words, " in 5 evaluations.\n"));
+	snprintf(line, sizeof line, "<th scope=\"row\">Rounds</th><td>%u</td>", rounds);
+	assert_non_null(strstr(tempdir_read(&f->dir, "mine/report.html", NULL), line));
+	assert_non_null(strstr(tempdir_read(&f->dir, "mine/report.html", NULL),
+	                       "<th scope=\"row\">Why no more rounds</th><td>stopped early: no better "));
 }
 
 /* A site that no baseline can be trained for has a dash, and nobody sees "nan". */
@@ -230,15 +281,17 @@ static void test_command_lines_that_are_refused(void **state)
 static void test_settings_that_are_refused(void **state)
 {
 	static const struct refusal_case cases[] = {
-		{HERE "--set training.ronds=3", EX_DATAERR, "did you mean training.rounds?"},
-		{HERE "--set nothing.at.all=3", EX_DATAERR, "with --set nothing.at.all=3: "},
+		{HERE "--set training.ronds=3", EX_DATAERR,
+	         "training.ronds is no key of a study; did you mean training.rounds?"},
+		{HERE "--set nothing.at.all=3", EX_DATAERR, "nothing.at.all is no key of a study"},
 		{HERE "--set training.rounds", EX_USAGE, "is no setting; write KEY=VALUE"},
 		{HERE "--set =3", EX_USAGE, "is no setting; write KEY=VALUE"},
 		{HERE "--set training.rounds=", EX_DATAERR, "with --set training.rounds=: "},
 		{HERE "--set training.rounds=0", EX_DATAERR, "with --set training.rounds=0: "},
 		{HERE "--set training.rounds=3x", EX_DATAERR, "with --set training.rounds=3x: "},
 		{HERE "--set 'training.rounds=[3'", EX_DATAERR, "with --set training.rounds=[3: "},
-		{HERE "--set training..rounds=3", EX_DATAERR, "with --set training..rounds=3: "},
+		{HERE "--set training..rounds=3", EX_DATAERR,
+	         "training..rounds is no key of a study; did you mean training.rounds?"},
 		{HERE "--set data.features.z.max=3", EX_DATAERR, "\"z\" is no item of that list"},
 		{HERE "--set 'data.features[9].max=3'", EX_DATAERR, "\"[9]\" is no item of that list"},
 		{HERE "--set 'data.features[x].max=3'", EX_DATAERR, "\"[x]\" is no item of that list"},
@@ -485,6 +538,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_json),
 		TEST(test_words),
+		TEST(test_figures_have_four_decimals),
+		TEST(test_an_early_stop_is_said),
 		TEST(test_what_is_undefined_is_a_dash),
 		TEST(test_help),
 		TEST(test_command_lines_that_are_refused),
