@@ -274,8 +274,20 @@ static void test_lines_and_notes(void **state)
 		.training_loss = 0.25,
 		.saturated = 2,
 		.evaluated = true,
-		.validation = {0, NAN, NAN, NAN, NAN, NAN, NAN},
-		.test = {57, 1.0 / 3, 0.75, 0.5, NAN, 0.625, 0.875},
+		.validation = {.rows = 0,
+	                       .loss = NAN,
+	                       .accuracy = NAN,
+	                       .precision = NAN,
+	                       .recall = NAN,
+	                       .f1 = NAN,
+	                       .auc = NAN},
+		.test = {.rows = 57,
+	                 .loss = 1.0 / 3,
+	                 .accuracy = 0.75,
+	                 .precision = 0.5,
+	                 .recall = NAN,
+	                 .f1 = 0.625,
+	                 .auc = 0.875},
 	};
 	struct seen s = {0};
 	struct ledger *l;

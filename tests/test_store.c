@@ -344,8 +344,20 @@ static void test_rounds_and_participants(void **state)
 	                                    .outcome = OUTCOME_DONE,
 	                                    .round = r,
 	                                    .evaluated = true,
-	                                    .validation = {0, NAN, NAN, NAN, NAN, NAN, NAN},
-	                                    .test = {50, 0.25, 0.9, 0.8, 0.7, 0.75, NAN},
+	                                    .validation = {.rows = 0,
+	                                                   .loss = NAN,
+	                                                   .accuracy = NAN,
+	                                                   .precision = NAN,
+	                                                   .recall = NAN,
+	                                                   .f1 = NAN,
+	                                                   .auc = NAN},
+	                                    .test = {.rows = 50,
+	                                             .loss = 0.25,
+	                                             .accuracy = 0.9,
+	                                             .precision = 0.8,
+	                                             .recall = 0.7,
+	                                             .f1 = 0.75,
+	                                             .auc = NAN},
 	                                    .weight = 33,
 	                                    .model = round_site(r, 11)->content,
 	                                    .model_octets = 1234,
@@ -393,15 +405,23 @@ static void test_rounds_are_read_by_the_page(void **state)
 		}
 	const struct round_plan plan = plan_of(2, 2);
 	struct round *r = play_round();
-	const struct round_report report = {.plan = &plan,
-	                                    .outcome = OUTCOME_DONE,
-	                                    .round = r,
-	                                    .evaluated = true,
-	                                    .validation = {4, 1, NAN, NAN, NAN, NAN, 0.5, 0.25, -3, 17, 11},
-	                                    .validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
-	                                    .test = {0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN},
-	                                    .started_ms = 5,
-	                                    .ended_ms = 7};
+	const struct round_report report = {
+		.plan = &plan,
+		.outcome = OUTCOME_DONE,
+		.round = r,
+		.evaluated = true,
+		.validation =
+			{.rows = 4, .loss = 1, .accuracy = NAN, .precision = NAN, .recall = NAN, .f1 = NAN, .auc = 0.5},
+		.validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
+		.test = {.rows = 0,
+	                 .loss = NAN,
+	                 .accuracy = NAN,
+	                 .precision = NAN,
+	                 .recall = NAN,
+	                 .f1 = NAN,
+	                 .auc = NAN},
+		.started_ms = 5,
+		.ended_ms = 7};
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
 	commit(f);
 	assert_int_equal(store_rounds(f->store, f->id, 0, 0, 100, count_round, text, NULL), OK);
