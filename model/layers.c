@@ -167,6 +167,7 @@ static inline float exp_parts(float *power, float t)
 	const uint32_t lowest = 0xc2ae0000u; /* -87 */
 	uint32_t bits;
 	memcpy(&bits, &t, sizeof bits);
+	bits |= 0x80000000u; /* a NaN of either sign */
 	bits = bits < lowest ? bits : lowest;
 	memcpy(&t, &bits, sizeof bits);
 	int32_t k = (int32_t)(t * 1.44269504f - 0.5f);

@@ -220,7 +220,8 @@ static void test_a_cap_is_one_site_s_refusal(void **state)
 /* ---- the best model */
 
 /* Learning rates at which validation gets better and then worse again: the best is neither the first nor the last. */
-static void assert_best_is_the_straight_one(const char *training, const char *layers, uint32_t last)
+/* Returns whether that is so here: the last bits of training differ between builds. */
+static bool best_is_the_straight_one(const char *training, const char *layers, uint32_t last)
 {
 	struct engine_options options = {.threads = 2};
 	struct federated straight;
@@ -238,7 +239,6 @@ static void assert_best_is_the_straight_one(const char *training, const char *la
 		tables[i] = sites.sites[i].table;
 	}
 	federate(&straight, &run.study, tables, names, sites.count);
-	assert_in_range(straight.best_step, 1, last - 1); /* or this proves nothing */
 	engine_model(run.engine, &named, &step);
 	assert_int_equal(step, straight.best_step);
 	made = small_run_model(&run);
@@ -246,15 +246,28 @@ static void assert_best_is_the_straight_one(const char *training, const char *la
 	buf_free(&straight.model);
 	federation_free(&sites);
 	small_run_end(&run);
+	return step >= 1 && step < last;
 }
 
 static void test_the_best_model_is_kept(void **state)
 {
+	static const struct {
+		const char *training, *layers;
+		uint32_t last;
+	} courses[] = {
+		{"rounds: 25, server: {learning_rate: 3}", "dense 3, relu, dense 1", 25},
+		{"rounds: 25, server: {learning_rate: 6}", "dense 3, relu, dense 1", 25},
+		{"rounds: 24, evaluate_every: 5, server: {learning_rate: 3}", "dense 3, relu, dense 1", 24},
+		{"rounds: 24, evaluate_every: 5, server: {learning_rate: 6}", "dense 3, relu, dense 1", 24},
+		{"rounds: 25, strategy: fedadam, server: {learning_rate: 0.5}", "dense 1", 25},
+		{"rounds: 25, strategy: fedadam, server: {learning_rate: 1}", "dense 1", 25},
+	};
+	unsigned between = 0;
+
 	(void)state;
-	assert_best_is_the_straight_one("rounds: 25, server: {learning_rate: 3}", "dense 3, relu, dense 1", 25);
-	assert_best_is_the_straight_one("rounds: 24, evaluate_every: 5, server: {learning_rate: 3}",
-	                                "dense 3, relu, dense 1", 24);
-	assert_best_is_the_straight_one("rounds: 25, strategy: fedadam, server: {learning_rate: 0.5}", "dense 1", 25);
+	for (size_t i = 0; i < sizeof courses / sizeof courses[0]; i++)
+		between += best_is_the_straight_one(courses[i].training, courses[i].layers, courses[i].last);
+	assert_true(between >= 3); /* or this proves nothing */
 }
 
 static void test_patience_ends_it_early(void **state)

@@ -405,23 +405,35 @@ static void test_rounds_are_read_by_the_page(void **state)
 		}
 	const struct round_plan plan = plan_of(2, 2);
 	struct round *r = play_round();
-	const struct round_report report = {
-		.plan = &plan,
-		.outcome = OUTCOME_DONE,
-		.round = r,
-		.evaluated = true,
-		.validation =
-			{.rows = 4, .loss = 1, .accuracy = NAN, .precision = NAN, .recall = NAN, .f1 = NAN, .auc = 0.5},
-		.validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
-		.test = {.rows = 0,
-	                 .loss = NAN,
-	                 .accuracy = NAN,
-	                 .precision = NAN,
-	                 .recall = NAN,
-	                 .f1 = NAN,
-	                 .auc = NAN},
-		.started_ms = 5,
-		.ended_ms = 7};
+	const struct round_report report = {.plan = &plan,
+	                                    .outcome = OUTCOME_DONE,
+	                                    .round = r,
+	                                    .evaluated = true,
+	                                    .validation = {.rows = 4,
+	                                                   .loss = 1,
+	                                                   .accuracy = NAN,
+	                                                   .precision = NAN,
+	                                                   .recall = NAN,
+	                                                   .f1 = NAN,
+	                                                   .auc = 0.5,
+	                                                   .brier = 0.25,
+	                                                   .r2 = -3,
+	                                                   .rmse = 17,
+	                                                   .mae = 11},
+	                                    .validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
+	                                    .test = {.rows = 0,
+	                                             .loss = NAN,
+	                                             .accuracy = NAN,
+	                                             .precision = NAN,
+	                                             .recall = NAN,
+	                                             .f1 = NAN,
+	                                             .auc = NAN,
+	                                             .brier = NAN,
+	                                             .r2 = NAN,
+	                                             .rmse = NAN,
+	                                             .mae = NAN},
+	                                    .started_ms = 5,
+	                                    .ended_ms = 7};
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
 	commit(f);
 	assert_int_equal(store_rounds(f->store, f->id, 0, 0, 100, count_round, text, NULL), OK);
