@@ -40,13 +40,6 @@ static void add(struct canvas *c, const char *name, const double *x, const doubl
 	c->any = c->any || mark != CHART_REFERENCE;
 }
 
-static void add_column(struct canvas *c, const char *name, const double *x, const char *column)
-{
-	const struct sheet *s = &c->report->run->rounds;
-
-	add(c, name, x, own(c, sheet_column(s, column)), s->rows, CHART_LINE);
-}
-
 static void finish(struct canvas *c, const char *file, const char *caption)
 {
 	struct buf picture;
@@ -124,14 +117,36 @@ static void loss_chart(struct report *r)
 	               : "Mean of -log p(truth) per row.");
 }
 
-static bool all_zero(const struct report *r, const char *column)
-{
-	uint32_t at;
+/* ---- who took part. Where each training round asks a sample of the sites, the statistics before and the evaluations between, which
+ * ask all, would only be spikes beside it. */
 
-	if (sheet_find(&r->run->rounds, column, &at))
-		for (size_t i = 0; i < r->run->rounds.rows; i++)
-			if (sheet_number(&r->run->rounds, i, at) > 0)
-				return false;
+static bool is_sampled(const struct report *r)
+{
+	return past_run_number(r->run, "options.sites_per_round") > 0;
+}
+
+/* The column at the rounds that are drawn; `count` of them. */
+static double *column_of_rounds(struct canvas *c, const char *name, size_t *count)
+{
+	const struct sheet *s = &c->report->run->rounds;
+	double *column = own(c, sheet_column(s, name));
+	bool sampled = is_sampled(c->report);
+	uint32_t asks;
+
+	*count = 0;
+	if (!sheet_find(s, "asks", &asks))
+		sampled = false;
+	for (size_t i = 0; i < s->rows; i++)
+		if (!sampled || strncmp(sheet_text(s, i, asks), "train", 5) == 0)
+			column[(*count)++] = column[i];
+	return column;
+}
+
+static bool all_zero(const double *column, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (column[i] > 0)
+			return false;
 	return true;
 }
 
@@ -139,14 +154,18 @@ static void participants_chart(struct report *r)
 {
 	static const char *const columns[] = {"contributed", "late", "dropped", "refused"};
 	struct canvas c = {.report = r};
-	const double *x = own(&c, sheet_column(&r->run->rounds, "round"));
+	size_t count;
+	const double *x = column_of_rounds(&c, "round", &count);
 
-	c.chart = (struct chart){.title = "Sites in each round",
+	c.chart = (struct chart){.title = is_sampled(r) ? "Sites in each training round" : "Sites in each round",
 	                         .x = {.label = "round", .whole = true},
 	                         .y = {.label = "sites", .whole = true, .from_zero = true}};
-	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-		if (i == 0 || !all_zero(r, columns[i]))
-			add_column(&c, columns[i], x, columns[i]);
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+		const double *y = column_of_rounds(&c, columns[i], &count);
+
+		if (i == 0 || !all_zero(y, count))
+			add(&c, columns[i], x, y, count, CHART_LINE);
+	}
 	finish(&c, "participants.svg",
 	       "What became of the sites that a round invited. Only what happened at all has a line.");
 }
@@ -167,18 +186,19 @@ static const char *scale_bytes(double *column, size_t count, double largest)
 static void bytes_chart(struct report *r)
 {
 	struct canvas c = {.report = r};
-	size_t rows = r->run->rounds.rows;
+	size_t rows;
 	char label[32];
-	const double *x = own(&c, sheet_column(&r->run->rounds, "round"));
-	double *up = own(&c, sheet_column(&r->run->rounds, "bytes_up")),
-	       *down = own(&c, sheet_column(&r->run->rounds, "bytes_down")), largest = 0;
+	const double *x = column_of_rounds(&c, "round", &rows);
+	double *up = column_of_rounds(&c, "bytes_up", &rows), *down = column_of_rounds(&c, "bytes_down", &rows),
+	       largest = 0;
 
 	for (size_t i = 0; i < rows; i++)
 		largest = fmax(largest, fmax(isfinite(up[i]) ? up[i] : 0, isfinite(down[i]) ? down[i] : 0));
 	const char *unit = scale_bytes(up, rows, largest);
 	scale_bytes(down, rows, largest);
 	snprintf(label, sizeof label, "%s per round", unit);
-	c.chart = (struct chart){.title = "Traffic of all sites in each round",
+	c.chart = (struct chart){.title = is_sampled(r) ? "Traffic of all sites in each training round"
+	                                                : "Traffic of all sites in each round",
 	                         .x = {.label = "round", .whole = true},
 	                         .y = {.label = label, .from_zero = true}};
 	add(&c, "sent by sites", x, up, rows, CHART_LINE);

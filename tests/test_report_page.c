@@ -202,6 +202,36 @@ static void several_classes_and_numbers_have_other_figures(void **state)
 	tempdir_remove(&t);
 }
 
+/* Of a study that samples 2 of its 100 sites, the rounds that ask all 100 are not drawn. */
+static void sampled_rounds_are_drawn_alone(void **state)
+{
+	static const char rounds[] =
+		"round,asks,contributed,late,dropped,refused,bytes_up,bytes_down,model_step,test_auc\n"
+		"1,statistics,100,3,0,0,100000,100000,,\n2,train,2,0,0,0,2000,2000,,\n"
+		"3,train+evaluate,2,0,1,0,2000,2000,1,0.7\n4,evaluate,100,0,0,0,100000,100000,2,0.8\n";
+	struct run_fixture f = run_fixture_default();
+	struct tempdir t;
+	struct diag why = {0};
+
+	(void)state;
+	for (unsigned sampled = 0; sampled < 2; sampled++) {
+		tempdir_make(&t);
+		f.sites_per_round = sampled ? 2 : 0;
+		run_fixture_write(&t, "run", &f);
+		tempdir_write(&t, "run/rounds.csv", rounds);
+		assert_int_equal(report_page_write(tempdir_path(&t, "run"), &why), OK);
+		const char *sites = tempdir_read(&t, "run/participants.svg", NULL);
+		assert_int_equal(strstr(sites, ">100</text>") == NULL, sampled);
+		assert_int_equal(strstr(sites, ">late</text>") == NULL, sampled);
+		assert_non_null(strstr(sites, ">dropped</text>"));
+		assert_int_equal(strstr(sites, "Sites in each training round") != NULL, sampled);
+		const char *bytes = tempdir_read(&t, "run/bytes.svg", NULL);
+		assert_int_equal(strstr(bytes, ">100</text>") == NULL, sampled);
+		assert_int_equal(strstr(bytes, "in each training round") != NULL, sampled);
+		tempdir_remove(&t);
+	}
+}
+
 /* A run that was interrupted before its first model, or has no test row: no figure is invented. */
 static void without_figures_none_are_spoken_of(void **state)
 {
@@ -341,6 +371,7 @@ int main(void)
 		cmocka_unit_test(nothing_points_outside_and_hostile_names_are_shown),
 		cmocka_unit_test(the_same_folder_gives_the_same_bytes),
 		cmocka_unit_test(several_classes_and_numbers_have_other_figures),
+		cmocka_unit_test(sampled_rounds_are_drawn_alone),
 		cmocka_unit_test(without_figures_none_are_spoken_of),
 		cmocka_unit_test(rounds_without_figures_do_not_cut_the_line),
 		cmocka_unit_test(a_private_run_says_its_bound),

@@ -161,10 +161,10 @@ static void write_about(struct tempdir *t, const char *name, const struct run_fi
 	json_set(about, "options",
 	         parsed("{\"data\":\"it's "
 	                "here/heart\",\"site_column\":null,\"partition\":\"dirichlet:0.5\",\"sites\":%u,"
-	                "\"synthetic\":null,\"sites_per_round\":0,\"dropout\":0.1,\"slow\":0,\"threads\":2,\"policy\":"
+	                "\"synthetic\":null,\"sites_per_round\":%u,\"dropout\":0.1,\"slow\":0,\"threads\":2,\"policy\":"
 	                "null,"
 	                "\"set\":[\"training.strategy=%s\"]}",
-	                f->sites, f->strategy));
+	                f->sites, f->sites_per_round, f->strategy));
 	set_contract(about, f);
 	json_set_integer(about, "model_step", f->rounds);
 	json_set_string(about, "model_sha256", "3333333333333333333333333333333333333333333333333333333333333333");

@@ -22,6 +22,7 @@ struct run_fixture {
 	double auc, rise;
 	bool complete, baselines, epsilon;
 	bool unjudged; /* no figures of its model */
+	unsigned sites_per_round; /* 0: all; else the training rounds ask so many */
 	unsigned evaluate_every; /* 0: each round has figures */
 	const char *label_type; /* "binary", "categorical", "numeric" */
 	const char *select; /* evaluation.select; NULL: not in the contract */
