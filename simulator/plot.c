@@ -134,27 +134,52 @@ enum err plot_add(struct plot *p, struct past_run *run, const char *group, const
 		p->runs = mem_resize(p->runs, p->room, sizeof *p->runs);
 	}
 	r.group = mem_copy_text(group);
+	r.index = p->run_count;
 	p->runs[p->run_count++] = r;
 	return OK;
 }
 
 /* ---- groups */
 
-int plot_compare_groups(const char *a, const char *b)
+static int by_index(const struct plot_run *a, const struct plot_run *b)
 {
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+static int by_group(const void *a, const void *b)
+{
+	const struct plot_run *x = a, *y = b;
+	int order = strcmp(x->group, y->group);
+
+	return order != 0 ? order : by_index(x, y);
+}
+
+/* Numbers by value and before words, words in the order of their first runs. */
+static int by_place(const void *a, const void *b)
+{
+	const struct plot_run *run_a = a, *run_b = b;
 	double x, y;
-	bool number_a = parse_f64(&x, bytes_text(a), '.'), number_b = parse_f64(&y, bytes_text(b), '.');
+	bool number_a = parse_f64(&x, bytes_text(run_a->group), '.'),
+	     number_b = parse_f64(&y, bytes_text(run_b->group), '.');
 
 	if (number_a != number_b)
 		return number_a ? -1 : 1;
 	if (number_a && x != y)
 		return x < y ? -1 : 1;
-	return strcmp(a, b);
+	if (run_a->first != run_b->first)
+		return run_a->first < run_b->first ? -1 : 1;
+	return by_index(run_a, run_b);
 }
 
-static int by_group(const void *a, const void *b)
+static void sort_runs(struct plot *p)
 {
-	return plot_compare_groups(((const struct plot_run *)a)->group, ((const struct plot_run *)b)->group);
+	qsort(p->runs, p->run_count, sizeof *p->runs, by_group);
+	for (size_t i = 0; i < p->run_count; i++) {
+		bool again = i > 0 && strcmp(p->runs[i].group, p->runs[i - 1].group) == 0;
+
+		p->runs[i].first = again ? p->runs[i - 1].first : p->runs[i].index;
+	}
+	qsort(p->runs, p->run_count, sizeof *p->runs, by_place);
 }
 
 static int ascending(const void *a, const void *b)
@@ -231,7 +256,7 @@ static struct plot_line make_line(const struct plot_run *runs, size_t count)
 void plot_compute(struct plot *p)
 {
 	CHECK(p->lines == NULL);
-	qsort(p->runs, p->run_count, sizeof *p->runs, by_group);
+	sort_runs(p);
 	p->lines = mem_array(p->run_count + 1, sizeof *p->lines);
 	for (size_t from = 0, until; from < p->run_count; from = until) {
 		for (until = from + 1; until < p->run_count && strcmp(p->runs[until].group, p->runs[from].group) == 0;)

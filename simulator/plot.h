@@ -21,6 +21,7 @@ enum plot_x { PLOT_ROUND, PLOT_EPSILON, PLOT_BYTES };
 
 struct plot_run {
 	char *group;
+	size_t index, first; /* as it was added, and of its group the first */
 	double *x, *y; /* ascending, finite, no x twice */
 	size_t count;
 };
@@ -39,7 +40,7 @@ struct plot {
 	char by[PAST_RUN_VALUE_SIZE]; /* stands before a group that is a number in the legend: "learning rate" */
 	struct plot_run *runs;
 	size_t run_count, room;
-	struct plot_line *lines; /* groups that are numbers ascending, then the others by name */
+	struct plot_line *lines; /* groups that are numbers ascending, then the others as their first runs came */
 	size_t line_count;
 };
 
@@ -63,8 +64,5 @@ plot_json(const struct plot *p); /* {"y", "lines": [{"by", "runs", "points": [{x
 
 /* Is there a line that is not drawn to its ends? */
 bool plot_is_cut(const struct plot *p);
-
-/* Order of two group names: numbers by value and before words. */
-int plot_compare_groups(const char *a, const char *b);
 
 #endif

@@ -8,7 +8,7 @@
 #define RUN_FOLDERS_DEPTH 8 /* a sweep has its runs 2 below */
 
 struct run_folders {
-	char **paths; /* in the order of names, so the same folder gives the same list */
+	char **paths; /* in the order of names, or of the grid where a sweep.csv tells it: the same folder, the same list */
 	size_t count, room;
 };
 

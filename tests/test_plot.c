@@ -59,7 +59,7 @@ static void means_and_bands_by_hand(void **state)
 	program_run(&p, "cohort-sim", "plot '%s' --by training.strategy", tempdir_path(&t, "sweep"));
 	program_expect(&p, 0, "");
 	assert_string_equal(p.err, "");
-	assert_int_equal(strncmp(p.out, "by,x,mean,low,high,n\nfedadam,0,", 31), 0);
+	assert_int_equal(strncmp(p.out, "by,x,mean,low,high,n\nfedavg,0,", 30), 0);
 	/* .6 .62 .64: mean .62, deviation .02, half 4.302653 * .02 / sqrt(3) = .0496828 */
 	assert_int_equal(sscanf(strstr(p.out, "fedavg,0,"), "fedavg,%lf,%lf,%lf,%lf,%u", &x, &mean, &low, &high, &n),
 	                 5);
@@ -102,6 +102,34 @@ static void groups_and_their_order(void **state)
 	program_expect(&p, 0, "");
 	assert_non_null(strstr(p.out, "\"y\": \"test_auc\""));
 	assert_non_null(strstr(p.out, "\"runs\": 3"));
+	tempdir_remove(&t);
+}
+
+/* Words stand as their runs do: by the folders' names, or as the sweep's table has them. */
+static void lines_stand_as_the_grid_was_written(void **state)
+{
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	make_sweep(&t);
+	program_run(&p, "cohort-sim", "plot '%s'", tempdir_path(&t, "sweep"));
+	assert_true(strstr(p.out, "\na,0,") < strstr(p.out, "\nb,0,"));
+	tempdir_write(&t, "sweep/sweep.csv",
+	              "training.strategy,seed,path\nfedadam,1,elsewhere/b/seed-1\nfedadam,2,elsewhere/b/seed-2\n"
+	              "fedavg,1,elsewhere/a/seed-1\nmedian,1,elsewhere/gone/seed-1\n,,\n");
+	program_run(&p, "cohort-sim", "plot '%s'", tempdir_path(&t, "sweep"));
+	program_expect(&p, 0, "");
+	assert_true(strstr(p.out, "\na,0,") > strstr(p.out, "\nb,0,"));
+	program_run(&p, "cohort-sim", "plot '%s' --by training.strategy", tempdir_path(&t, "sweep"));
+	assert_true(strstr(p.out, "\nfedavg,0,") > strstr(p.out, "\nfedadam,0,"));
+	program_run(&p, "cohort-sim", "plot '%s' '%s' --by training.strategy", tempdir_path(&t, "sweep/a"),
+	            tempdir_path(&t, "sweep/b"));
+	assert_true(strstr(p.out, "\nfedavg,0,") < strstr(p.out, "\nfedadam,0,"));
+	tempdir_write(&t, "sweep/sweep.csv", "path,path\n\"");
+	program_run(&p, "cohort-sim", "plot '%s'", tempdir_path(&t, "sweep"));
+	program_expect(&p, 0, "");
+	assert_true(strstr(p.out, "\na,0,") < strstr(p.out, "\nb,0,"));
 	tempdir_remove(&t);
 }
 
@@ -267,6 +295,7 @@ int main(void)
 		cmocka_unit_test(groups_and_their_order),
 		cmocka_unit_test(positions_that_differ),
 		cmocka_unit_test(pictures_are_written),
+		cmocka_unit_test(lines_stand_as_the_grid_was_written),
 		cmocka_unit_test(what_the_study_selects_by_is_drawn),
 		cmocka_unit_test(epsilon_on_the_axis),
 		cmocka_unit_test(wrong_words_are_answered),
