@@ -210,12 +210,12 @@ enum err study_load_set(struct study *out, const char *path, const char *const *
 void study_seed(struct study *s, uint64_t seed)
 {
 	uint8_t octets[8];
-	struct bytes fields[] = {bytes_of(s->hash.b, HASH_SIZE), bytes_of(octets, sizeof octets)};
+	struct bytes field = bytes_of(octets, sizeof octets);
 
 	store_u64(octets, seed);
 	s->draws = s->hash;
 	if (seed != 0)
-		hash_fields(&s->draws, NULL, "COHRTsed", fields, sizeof fields / sizeof fields[0]);
+		hash_fields(&s->draws, NULL, "COHRTsed", &field, 1);
 }
 
 struct metrics_shape study_shape(const struct study *s)

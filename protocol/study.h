@@ -102,7 +102,8 @@ enum err study_load_set(struct study *out, const char *path, const char *const *
 enum err study_from_canonical(struct study *out, struct bytes canonical, struct diag *why) MUST_USE;
 
 /* Simulation only: other first parameters, row order and dropout than those of the federation itself. draws =
- * H("COHRTsed", hash, seed u64); seed 0 leaves the study's own. */
+ * H("COHRTsed", seed u64), which is the same for every study, so that two terms that are compared under one seed begin alike;
+ * seed 0 leaves the study's own. */
 void study_seed(struct study *s, uint64_t seed);
 
 /* What the figures of a part are made of; mean and deviation, which a model brings, are 0. */
