@@ -209,7 +209,7 @@ enum err study_load_set(struct study *out, const char *path, const char *const *
 
 void study_seed(struct study *s, uint64_t seed)
 {
-	uint8_t octets[8];
+	uint8_t octets[8] = {0};
 	struct bytes field = bytes_of(octets, sizeof octets);
 
 	store_u64(octets, seed);
