@@ -1,6 +1,7 @@
 /*
  * The terms beside the data: model, training, evaluation, sites, masking, privacy. Contradictions are refused before what is
- * not built yet, so that an author corrects what is wrong in every version first.
+ * not built yet, so that an author corrects what is wrong in every version first; but a mechanism of privacy that is not built
+ * is refused before all else, since what else may stand in the study follows from it.
  */
 #include "protocol/study_read.h"
 #include "protocol/study_strategy.h"
