@@ -93,3 +93,12 @@ VEC_WIDE void vec_add_octets(uint32_t *restrict sum, const uint8_t *restrict x, 
 		sum[i] += le32toh(word);
 	}
 }
+
+VEC_WIDE void vec_subtract_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t word;
+		memcpy(&word, x + 4 * i, sizeof word);
+		sum[i] -= le32toh(word);
+	}
+}

@@ -28,15 +28,9 @@
 #define VEC_WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define VEC_WIDE __attribute__((target_clones("avx2", "default")))
-/* sum[i] += x[i] modulo 2^32, x likewise: half the memory, for sums that are known to fit. */
-void vec_add_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n);
-
 #endif
 #else
 #define VEC_WIDE
-/* sum[i] += x[i] modulo 2^32, x likewise: half the memory, for sums that are known to fit. */
-void vec_add_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n);
-
 #endif
 
 /* Zeroed, aligned; freed with free(). Out of memory ends the process (mem_exhausted). */
@@ -56,5 +50,7 @@ void vec_sum_octets(int64_t *restrict sum, const uint8_t *restrict x, size_t n);
 
 /* sum[i] += x[i] modulo 2^32, x likewise: half the memory, for sums that are known to fit. */
 void vec_add_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n);
+/* sum[i] -= x[i] likewise. */
+void vec_subtract_octets(uint32_t *restrict sum, const uint8_t *restrict x, size_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /* The two whole attempts in tests/vectors, made by an independent implementation: every octet again from the secrets. */
 #include "crypto/bitmap.h"
 #include "crypto/keys.h"
+#include "crypto/mask.h"
 #include "crypto/seal.h"
 #include "crypto/shamir.h"
 #include "tests/support/transcript.h"
@@ -164,6 +165,70 @@ static void sealed_shares(void **state)
 	on_each_site(check_shares);
 }
 
+/* The mask of u's pair with v, or its own, as u adds it. */
+static void mask_between(struct mask *m, const struct transcript *t, uint32_t u, uint32_t v)
+{
+	const struct transcript_site *s = &t->sites[u], *peer = &t->sites[v];
+	uint8_t other[KEYS_SIZE];
+	m->subtract = v > u;
+	if (u == v) {
+		keys_self_mask(m->key, &s->secrets.beta, s->site, &t->sid, &t->u2h);
+		return;
+	}
+	assert_int_equal(keys_pair_mask(m->key, s->secrets.s_sk, &s->adv.adv, &peer->adv.adv, &t->sid, &t->u2h), OK);
+	assert_int_equal(keys_pair_mask(other, peer->secrets.s_sk, &peer->adv.adv, &s->adv.adv, &t->sid, &t->u2h), OK);
+	assert_memory_equal(m->key, other, KEYS_SIZE);
+}
+
+/* U2 is everybody in both files. */
+static void check_masked(const struct transcript *t, const struct transcript_site *s)
+{
+	struct mask masks[TRANSCRIPT_SITES_MAX];
+	uint8_t y[sizeof s->y];
+	if (!s->in_u3)
+		return;
+	assert_int_equal(bitmap_count(t->u2, t->count), t->count);
+	for (uint32_t v = 0; v < t->count; v++)
+		mask_between(&masks[v], t, (uint32_t)(s - t->sites), v);
+	assert_int_equal(pack_size(t->words, t->bits), s->y_size);
+	mask_input(y, s->x, 0, t->words, t->bits, masks, t->count);
+	assert_memory_equal(y, s->y, s->y_size);
+}
+
+static void masked_vectors(void **state)
+{
+	(void)state;
+	on_each_site(check_masked);
+}
+
+/* The coordinator's side: own masks of the survivors off, and what the lost ones left in their vectors. */
+static void check_sum(const struct transcript *t)
+{
+	uint32_t sum[TRANSCRIPT_WORDS_MAX] = {0};
+	struct mask m;
+	for (uint32_t u = 0; u < t->count; u++) {
+		if (!bitmap_has(t->u3, u))
+			continue;
+		assert_true(pack_valid(bytes_of(t->sites[u].y, t->sites[u].y_size), t->words, t->bits));
+		pack_add(sum, t->sites[u].y, t->words, t->bits);
+		for (uint32_t v = 0; v < t->count; v++) {
+			if (v != u && bitmap_has(t->u3, v))
+				continue;
+			mask_between(&m, t, u, v);
+			m.subtract = !m.subtract;
+			mask_add(sum, 0, t->words, &m, 1);
+		}
+	}
+	for (uint32_t i = 0; i < t->words; i++)
+		assert_int_equal(pack_signed(sum[i], t->bits), t->sum[i]);
+}
+
+static void sums(void **state)
+{
+	(void)state;
+	on_each(check_sum);
+}
+
 static void check_input(const struct transcript *t, const struct transcript_site *s)
 {
 	struct hash y;
@@ -249,8 +314,10 @@ static void reconstruction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(contexts),         cmocka_unit_test(advertised_keys), cmocka_unit_test(sealed_shares),
-		cmocka_unit_test(input_signatures), cmocka_unit_test(answers),         cmocka_unit_test(reconstruction),
+		cmocka_unit_test(contexts),      cmocka_unit_test(advertised_keys),
+		cmocka_unit_test(sealed_shares), cmocka_unit_test(masked_vectors),
+		cmocka_unit_test(sums),          cmocka_unit_test(input_signatures),
+		cmocka_unit_test(answers),       cmocka_unit_test(reconstruction),
 	};
 	return cmocka_run_group_tests(tests, read_all, free_all);
 }

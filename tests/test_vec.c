@@ -184,6 +184,16 @@ static void test_add_octets(void **state)
 				expected[i] += (uint32_t)slow_element(octets + shift + 4 * i); /* modulo 2^32 */
 			vec_add_octets(sum, octets + shift, n);
 			assert_memory_equal(sum, expected, (n + 1) * sizeof *sum);
+			for (size_t i = 0; i < n; i++)
+				expected[i] -= 2 * (uint32_t)slow_element(octets + shift + 4 * i);
+			vec_subtract_octets(sum, octets + shift, n);
+			vec_subtract_octets(sum, octets + shift, n);
+			assert_memory_equal(sum, expected, (n + 1) * sizeof *sum);
+			for (size_t i = 0; i < n; i++)
+				expected[i] -= 2 * (uint32_t)slow_element(octets + shift + 4 * i);
+			vec_subtract_octets(sum, octets + shift, n);
+			vec_subtract_octets(sum, octets + shift, n);
+			assert_memory_equal(sum, expected, (n + 1) * sizeof *sum);
 		}
 	}
 }
