@@ -33,7 +33,8 @@ struct graph_rule {
 	uint32_t t; /* shares that open a secret, of k (a site keeps none of its own) */
 };
 
-/* From the public numbers alone, with exact_log, so that every site finds the same. ERR_REFUSED when no k below n satisfies them. */
+/* From the public numbers alone, with exact_log, so that every site finds the same. 1 <= n <= SIMULATED_SITES_MAX, security_bits 40 or 80.
+ * ERR_REFUSED when no k below n and up to SITES_MAX satisfies them. */
 enum err graph_rule_find(struct graph_rule *out, uint32_t n, uint32_t colluders, uint32_t dropouts,
                          uint32_t security_bits, enum graph_adversary adversary, struct diag *why) MUST_USE;
 
