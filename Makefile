@@ -86,7 +86,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
 
-.PHONY: all test check demo bench soak evil fuzz ranks layers format format-check install clean help deps
+.PHONY: all test check demo bench soak evil evil-secagg fuzz ranks layers format format-check install clean help deps
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build the programs into build/bin
@@ -120,9 +120,14 @@ bench-run: $(PROGRAMS) $(BENCHES)
 soak: $(BIN)/cohort-sim ## run 100,000 disturbed worlds; some minutes
 	$(Q)$(BIN)/cohort-sim faults --seeds 1..100000
 
-evil: $(BIN)/cohort-sim ## plant bugs in the cores, and see that the disturbed worlds find each
+evil: evil-secagg $(BIN)/cohort-sim ## plant bugs in the cores, and see that the disturbed worlds find each
 	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
 		ARCHIVES='$(call archives,$(simulator_ROOMS))' LIBS='$(simulator_LIBS)' tests/evil/run $(O)
+
+# guards taken out of secure aggregation: the attack that each stops must then succeed
+evil-secagg: $(O)/tests/test_secagg_attacks
+	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
+		ARCHIVES='$(TEST_SUPPORT) $(call archives,crypto base)' LIBS='$(LIBS_BASE) -lcmocka' tests/evil/secagg/run $(O)
 
 fuzz: ## run every fuzzer for FUZZ_SECONDS (30) each, two at a time
 	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
