@@ -18,8 +18,8 @@
 
 #define VEC_ALIGN 64 /* a cache line and the widest vector register */
 
-/* Before a function of element-wise loops: it is compiled for any x86-64, for AVX2 and, where the compiler knows the name,
- * for AVX-512's instructions, and the loader takes the one that the machine can run. All round alike (no fused
+/* Before a function of element-wise loops: it is compiled for any x86-64, for AVX2 and, where the compiler knows the
+ * name, for AVX-512's instructions, and the loader takes the one that the machine can run. All round alike (no fused
  * multiply-add, no sum in another order), so the bits are the same. Sanitizers want their own initialisation before the
  * loader's choice runs, so they get one version. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) &&                        \

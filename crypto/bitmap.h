@@ -1,6 +1,6 @@
 /*
- * Sets of sites as bitmaps over U1: bit i stands for the i-th smallest site (from 0), least significant bit first. n is |U1|
- * everywhere. One set has one spelling: ceil(n / 8) octets, spare bits 0, so that it can be hashed and signed.
+ * Sets of sites as bitmaps over U1: bit i stands for the i-th smallest site (from 0), least significant bit first. n is
+ * |U1| everywhere. One set has one spelling: ceil(n / 8) octets, spare bits 0, so that it can be hashed and signed.
  */
 #ifndef COHORT_CRYPTO_BITMAP_H
 #define COHORT_CRYPTO_BITMAP_H

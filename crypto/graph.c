@@ -1,6 +1,7 @@
 /*
- * The ring, and the search for its degree. Probabilities are far below what a double can hold as a quotient of factorials, so they are
- * added up from logarithms of factorials; those are sums of exact_log, which is the same on every machine.
+ * The ring, and the search for its degree. Probabilities are far below what a double can hold as a quotient of
+ * factorials, so they are added up from logarithms of factorials; those are sums of exact_log, which is the same on
+ * every machine.
  */
 #include "crypto/graph.h"
 

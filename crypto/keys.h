@@ -5,9 +5,9 @@
  *   ctx       = H("COHRTctx", federation, study hash, round, attempt, SHA-256 of the model, plan hash)
  *   secrets     c_sk: 32 random octets; sigma, beta: random scalars; s_sk = KD(sigma, "COHRTssk", ctx)
  *   adv       = site u32 || c_pk 32 || s_pk 32 || r 32 (random)         100 octets, signed: "COHRTadv" || F(ctx, adv)
- *   sid       = H("COHRTsid", ctx, |U1|, adv_1, sig_1, adv_2, sig_2, ...)      U1 ascending by site, up to KEYS_FLAT_MAX sites
- *             = H("COHRTsid", ctx, |U1|, root)                                 above: root of the Merkle tree below
- *   shr(u->v) = KD(crypto_kx key of the direction u->v over c_sk, c_pk, "COHRTshr", sid)     the lower site is the kx client
+ *   sid       = H("COHRTsid", ctx, |U1|, adv_1, sig_1, adv_2, sig_2, ...)    U1 ascending; up to KEYS_FLAT_MAX sites
+ *             = H("COHRTsid", ctx, |U1|, root)                               above: root of the Merkle tree below
+ *   shr(u->v) = KD(crypto_kx key of c_sk_u, c_pk_v for u->v, "COHRTshr", sid)    the lower site is crypto_kx's client
  *   cmt       = H("COHRTbcm", sid, beta)
  *   U2h       = H("COHRTu2h", sid, bitmap of U2)
  *   m_uv      = KD(X25519(s_sk_u, s_pk_v), "COHRTmsk", sid, U2h, lo, hi, s_pk_lo, s_pk_hi)    lo < hi: the two sites
@@ -16,15 +16,15 @@
  *   phase 2 signs "COHRTinp" || F(sid, U2h, u, SHA-256 of y)
  *   phase 3 signs "COHRTu3s" || F(sid, U2h, bitmap of U3)
  *
- * Merkle tree: leaf i = H("COHRTmkl", adv_i || sig_i), one field of 164 octets; a level's nodes 2j and 2j+1 have the parent
- * H("COHRTmkn", left, right); an odd last node moves up as it is; the single node of the last level is the root.
+ * Merkle tree: leaf i = H("COHRTmkl", adv_i || sig_i), one field of 164 octets; a level's nodes 2j and 2j+1 have the
+ * parent H("COHRTmkn", left, right); an odd last node moves up as it is; the single node of the last level is the root.
  *
- * H, KD, F: base/hash.h, base/bytes.h; round is a u64, other integers u32, little-endian. Ed25519: RFC 8032; X25519: RFC 7748;
- * crypto_kx: BLAKE2b-512(X25519 result || client's key || server's key), receiving half first for the client (libsodium). Source:
- * Bonawitz et al., Practical Secure Aggregation (CCS 2017), section 6, with every key bound to sid.
+ * H, KD, F: base/hash.h, base/bytes.h; round is a u64, other integers u32, little-endian. Ed25519: RFC 8032; X25519:
+ * RFC 7748; crypto_kx: BLAKE2b-512(X25519 result || client's key || server's key), receiving half first for the client
+ * (libsodium). Source: Bonawitz et al., Practical Secure Aggregation, CCS 2017, section 6, with every key bound to sid.
  *
- * Everything computed from a secret takes the same time for every value of it. Outputs that are secret (s_sk, share keys, masks)
- * belong into locked memory (base/secret.h); scratch copies are wiped here.
+ * Everything computed from a secret takes the same time for every value of it. Outputs that are secret (s_sk, share
+ * keys, masks) belong into locked memory (base/secret.h); scratch copies are wiped here.
  */
 #ifndef COHORT_CRYPTO_KEYS_H
 #define COHORT_CRYPTO_KEYS_H
@@ -88,15 +88,15 @@ void keys_draw(struct keys_secrets *s, struct adv *adv, const struct hash *ctx, 
 void keys_advertise(struct keys_secrets *s, struct adv *adv, const struct hash *ctx, uint32_t site,
                     const uint8_t r[KEYS_SIZE]);
 
-/* Whether an X25519 public key is one that an honest site can have: its canonical spelling (below 2^255 - 19, so that equal keys are
- * equal octets) and not of low order. */
+/* Whether an X25519 public key is one that an honest site can have: its canonical spelling (below 2^255 - 19, so that
+ * equal keys are equal octets) and not of low order. */
 bool keys_point_valid(const uint8_t point[KEYS_SIZE]);
 
 /* Over U1, ascending by site. */
 void keys_sid(struct hash *sid, const struct hash *ctx, const struct signed_adv *u1, uint32_t count);
 
-/* ---- signatures. A message is built into `out`, an initialised buf (KEYS_MESSAGE_MAX bounds it), cleared first; several
- * signatures of one message (phase 3) are checked against one built once. */
+/* ---- signatures. A message is built into `out`, an initialised buf (KEYS_MESSAGE_MAX bounds it), cleared first;
+ * several signatures of one message (phase 3) are checked against one built once. */
 #define KEYS_MESSAGE_MAX (256u << 10) /* bitmap of SIMULATED_SITES_MAX sites, and four fields */
 
 void keys_message_adv(struct buf *out, const struct hash *ctx, const struct adv *adv);
@@ -129,7 +129,8 @@ void keys_self_mask(uint8_t mask[KEYS_SIZE], const struct scalar *beta, uint32_t
 
 /* ---- unmasking: what the shares gave, against what the site had signed. */
 
-/* s_sk of a reconstructed sigma; ERR_PEER_MESSAGE when it does not give the s_pk of `adv`: its dealer or a responder lied. */
+/* s_sk of a reconstructed sigma. ERR_PEER_MESSAGE when it does not give the s_pk of `adv`: its dealer lied, or one who
+ * answered. */
 enum err keys_recover(uint8_t s_sk[KEYS_SIZE], const struct scalar *sigma, const struct hash *ctx,
                       const struct adv *adv) MUST_USE;
 

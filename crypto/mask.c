@@ -1,7 +1,8 @@
 /*
- * OpenSSL's ChaCha20, at 5 GB/s twice as fast as libsodium's, writes a tile's stream into a buffer in the first cache, and the
- * addition takes it from there: 5 % of the time. Setting the key again for each tile costs 2 %; a cipher context per key would save
- * that, but would leave copies of all keys in memory that is not locked. The context wipes its copy when it is freed.
+ * OpenSSL's ChaCha20, at 5 GB/s twice as fast as libsodium's, writes a tile's stream into a buffer in the first cache,
+ * and the addition takes it from there: 5 % of the time. Setting the key again for each tile costs 2 %; a cipher
+ * context per key would save that, but would leave copies of all keys in memory that is not locked. The context wipes
+ * its copy when it is freed.
  */
 #include "crypto/mask.h"
 

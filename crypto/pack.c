@@ -1,8 +1,8 @@
 /*
- * Packing is a tenth of masking's time if it is done word by word, so it is done 32 coordinates at a time, which are k whole words of 32 bits:
- * with k known to the compiler all shifts are constants and every step is a few instructions. There is one copy of the loop for
- * each k. The last coordinates go through the same code in a block filled up with
- * zeros.
+ * Packing is a tenth of masking's time if it is done word by word, so it is done 32 coordinates at a time, which are k
+ * whole words of 32 bits: with k known to the compiler all shifts are constants and every step is a few instructions.
+ * There is one copy of the loop for each k. The last coordinates go through the same code in a block filled up
+ * with zeros.
  */
 #include "crypto/pack.h"
 
@@ -49,8 +49,8 @@ static inline __attribute__((always_inline)) void put_octets(uint8_t *out, uint6
 	memcpy(out, &value, size);
 }
 
-/* Two coordinates are 2k bits; `filling` holds the octets of the word of 64 bits that is not yet full. `pair` and `k` are constants
- * wherever this is used. */
+/* Two coordinates are 2k bits; `filling` holds the octets of the word of 64 bits that is not yet full. `pair` and `k`
+ * are constants wherever this is used. */
 static inline __attribute__((always_inline)) uint64_t put_pair(uint8_t *out, uint64_t filling, const uint32_t *x,
                                                                uint32_t pair, uint32_t k)
 {

@@ -1,12 +1,13 @@
 /*
- * Words of k bits, one behind the other: bit j of coordinate i is bit i k + j of the stream, least significant first, and the last
- * octet is filled up with zeros. This is how a masked vector goes over the wire, k/8 octets per coordinate.
+ * Words of k bits, one behind the other: bit j of coordinate i is bit i k + j of the stream, least significant first,
+ * and the last octet is filled up with zeros. This is how a masked vector goes over the wire, k/8 octets per
+ * coordinate.
  *
  *   k = 20:   octet 0      1        2              3        4
  *             x0 7..0   x0 15..8   x1 3..0 x0 19..16   x1 11..4   x1 19..12
  *
- * 1 <= k <= PACK_BITS_MAX everywhere. A piece of a vector may be packed alone when its first coordinate is a multiple of 8: it then
- * begins at octet first k / 8.
+ * 1 <= k <= PACK_BITS_MAX everywhere. A piece of a vector may be packed alone when its first coordinate is a multiple
+ * of 8: it then begins at octet first k / 8.
  */
 #ifndef COHORT_CRYPTO_PACK_H
 #define COHORT_CRYPTO_PACK_H

@@ -1,8 +1,8 @@
 /*
- * The aggregation plan of a round: how many sites take part, how many may drop, how many contributions a published sum needs.
- * Types and pure checks only; every site computes these from the study's public rule and never takes them from the
- * coordinator. Rounds are masked `off` in this version; the arithmetic of the masked rules is here already, because `approve`
- * and the tests of the contract speak of it.
+ * The aggregation plan of a round: how many sites take part, how many may drop, how many contributions a published sum
+ * needs. Types and pure checks only; every site computes these from the study's public rule and never takes them from
+ * the coordinator. Rounds are masked `off` in this version; the arithmetic of the masked rules is here already, because
+ * `approve` and the tests of the contract speak of it.
  *
  *   n                                   invited sites
  *   threshold  t = floor((n + max_colluders) / 2) + 1                                  (masked only)
@@ -10,13 +10,13 @@
  *              m = max(t, sites.min, max_colluders + 2, n - max_dropouts)              masked
  *   n - m      dropouts that a round survives
  *
- * Groups: the members, ascending, are permuted by Fisher-Yates with rejection (rng_shuffle) on the ChaCha20 stream, nonce 0, of the key
- * H("COHRTgrp", study hash), and cut into floor(members / G) groups as equal as can be: group g of c holds the places floor(g members / c)
- * up to floor((g + 1) members / c) - 1. n, t and m are then one group's. The groups stay as they are for the study: members
- * that change places between rounds could be found by difference.
+ * Groups: the members, ascending, are permuted by Fisher-Yates with rejection (rng_shuffle) on the ChaCha20 stream,
+ * nonce 0, of the key H("COHRTgrp", study hash), and cut into floor(members / G) groups as equal as can be: group g of
+ * c holds the places floor(g members / c) up to floor((g + 1) members / c) - 1. n, t and m are then one group's. The
+ * groups stay as they are for the study: members that change places between rounds could be found by difference.
  *
- * Source: Bonawitz et al., Practical Secure Aggregation (CCS 2017), section 6 for the threshold against a coordinator that
- * lies.
+ * Source: Bonawitz et al., Practical Secure Aggregation (CCS 2017), section 6 for the threshold against a coordinator
+ * that lies.
  */
 #ifndef COHORT_CRYPTO_PLAN_H
 #define COHORT_CRYPTO_PLAN_H
@@ -42,8 +42,8 @@ struct sites_rule {
 /* How many of n sites may stay away, at most n. */
 uint32_t plan_max_dropouts(const struct sites_rule *rule, uint32_t n);
 
-/* t as above: shares that open a secret in the complete graph, and the signatures on U3 that count in every graph. It may be
- * greater than n. */
+/* t as above: shares that open a secret in the complete graph, and the signatures on U3 that count in every graph. It
+ * may be greater than n. */
 uint32_t plan_threshold(const struct sites_rule *rule, uint32_t n);
 
 /* m as above; it may be greater than n, and then n sites make no round. Under masking in groups, n is one group's. */
@@ -53,15 +53,15 @@ uint32_t plan_quorum(const struct sites_rule *rule, uint32_t n);
  * ERR_REFUSED says which number stands in the way ("2 sites are invited and sites.min is 3 ..."). */
 enum err plan_check(const struct sites_rule *rule, uint32_t n, struct diag *why) MUST_USE;
 
-/* The same under masking (MASKING_REQUIRED or _GROUPS), whether it is built or not; `n` members under groups, of which every group must
- * satisfy the rule. */
+/* The same under masking (MASKING_REQUIRED or _GROUPS), whether it is built or not; `n` members under groups, of which
+ * every group must satisfy the rule. */
 enum err plan_check_masks(const struct sites_rule *rule, uint32_t n, struct diag *why) MUST_USE;
 
 /* ---- groups */
 uint32_t plan_group_count(const struct sites_rule *rule, uint32_t members); /* 0 when there are too few for one */
 
-/* Permutes `sites`, given ascending: afterwards group g is sites[plan_group_begin(g)] up to before plan_group_begin(g + 1), ascending
- * in itself. */
+/* Permutes `sites`, given ascending: afterwards group g is sites[plan_group_begin(g)] up to before the beginning of the
+ * next, ascending in itself. */
 void plan_groups(uint32_t *sites, uint32_t members, uint32_t groups, const struct hash *study_hash);
 uint32_t plan_group_begin(uint32_t members, uint32_t groups, uint32_t g); /* g <= groups */
 

@@ -1,11 +1,12 @@
 /*
  * The sealed shares that one site sends to another by way of the coordinator.
  *
- *   ct = nonce 24 || XChaCha20-Poly1305(key_{from->to}, nonce, AD, from u32 || to u32 || share of sigma 32 || share of beta 32)
- *   AD = "COHRTsad" || F(sid, from, to, x, t)       x: the point of `to` (shamir.h); t: the threshold
+ *   ct      = nonce 24 || XChaCha20-Poly1305(key of from->to, nonce, AD, content)
+ *   content = from u32 || to u32 || share of sigma 32 || share of beta 32
+ *   AD      = "COHRTsad" || F(sid, from, to, x, t)       x: the point of `to` (shamir.h); t: the threshold
  *
- * 112 octets. The direction stands in the key, in the AD and inside, so that nothing sealed can be reflected, readdressed or carried
- * into another attempt. Source: draft-irtf-cfrg-xchacha-03; key: keys_share_keys.
+ * 112 octets. The direction stands in the key, in the AD and inside, so that nothing sealed can be reflected,
+ * readdressed or carried into another attempt. Source: draft-irtf-cfrg-xchacha-03; key: keys_share_keys.
  */
 #ifndef COHORT_CRYPTO_SEAL_H
 #define COHORT_CRYPTO_SEAL_H
@@ -32,8 +33,8 @@ struct seal_shares {
 void seal_close(uint8_t ct[SEAL_SIZE], const uint8_t key[KEYS_SIZE], const uint8_t nonce[SEAL_NONCE_SIZE],
                 const struct seal_label *label, const struct seal_shares *shares);
 
-/* ERR_PEER_MESSAGE, and `shares` zero, when `ct` has another size, does not open under the label, names other sites inside, or holds a
- * scalar that is not canonical. */
+/* ERR_PEER_MESSAGE, and `shares` zero, when `ct` has another size, does not open under the label, names other sites
+ * inside, or holds a scalar that is not canonical. */
 enum err seal_open(struct seal_shares *shares, const uint8_t key[KEYS_SIZE], const struct seal_label *label,
                    struct bytes ct) MUST_USE;
 

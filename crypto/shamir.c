@@ -1,7 +1,7 @@
 /*
- * Shares by Horner's rule in plain integers of 512 bits: a step multiplies by x, which is small, and adds a coefficient, so that
- * the modulus need be taken only where the next step would not fit (each 28 steps for x < 512) and not at each, which is ten times
- * faster. The number of steps between two reductions follows from x, which is public.
+ * Shares by Horner's rule in plain integers of 512 bits: a step multiplies by x, which is small, and adds a
+ * coefficient, so that the modulus need be taken only where the next step would not fit (each 28 steps for x < 512) and
+ * not at each, which is ten times faster. The number of steps between two reductions follows from x, which is public.
  */
 #include "crypto/shamir.h"
 

@@ -1,8 +1,8 @@
 /*
- * Secrets steer no branch and no index. Memcheck reports every jump and every address that depends on undefined memory, so secrets are
- * declared undefined (the trick is Adam Langley's ctgrind, 2010): what it then reports would take another time for another
- * secret. This program starts itself again under valgrind; inside, each case says how many reports it caused. Controls that do
- * branch and look up must be reported.
+ * Secrets steer no branch and no index. Memcheck reports every jump and every address that depends on undefined memory,
+ * so secrets are declared undefined (the trick is Adam Langley's ctgrind, 2010): what it then reports would take
+ * another time for another secret. This program starts itself again under valgrind; inside, each case says how many
+ * reports it caused. Controls that do branch and look up must be reported.
  *
  * Not seen by this: instructions whose own time depends on their operands (division; none are used on secrets).
  */

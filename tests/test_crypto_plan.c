@@ -1,4 +1,4 @@
-/* crypto/plan: dropouts, quorum and what stands in the way of a round, against the numbers of the design and by exhaustion. */
+/* crypto/plan: dropouts, quorum, groups, and what stands in the way of a round, by known numbers and by exhaustion. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ static void quorum_properties(void **state)
 			uint32_t m = plan_quorum(&rule, n);
 			assert_true(clear >= 1 && clear >= rule.min && clear + plan_max_dropouts(&rule, n) >= n);
 			assert_true(m >= clear);
-			/* Two quorums among n sites, colluders in both, still share an honest site; two are honest in any sum. */
+			/* Two quorums with the colluders in both share an honest site, and two are honest. */
 			assert_true(2 * m > n + rule.max_colluders);
 			assert_true(m >= rule.max_colluders + 2);
 		}
@@ -120,7 +120,8 @@ static void thresholds(void **state)
 	}
 }
 
-/* Every rule that passes: a quorum can be reached with the dropouts that are allowed, and is the greatest of its four reasons. */
+/* Every rule that passes: a quorum can be reached with the dropouts that are allowed, and is the greatest of its four
+ * reasons. */
 static void masks_that_can_be(void **state)
 {
 	(void)state;

@@ -43,7 +43,7 @@ static void named_degrees(void **state)
 		expect_rule(&rows[i], GRAPH_ACTIVE, rows[i].active);
 }
 
-/* The inequalities in exact fractions, by Python's integers (math.comb), for the smallest even k that satisfies them. */
+/* The smallest even k that satisfies the inequalities in exact fractions, by Python's integers (math.comb). */
 static void exact_degrees(void **state)
 {
 	(void)state;
@@ -116,7 +116,8 @@ static void ring_known(void **state)
 	graph_free(&g);
 }
 
-/* For every size and degree: k neighbours each, ascending, nobody twice, not itself; a neighbour's neighbour is the site. */
+/* For every size and degree: k neighbours each, ascending, nobody twice, not itself; a neighbour's neighbour is the
+ * site. */
 static void regular(void **state)
 {
 	(void)state;

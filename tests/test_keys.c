@@ -1,4 +1,5 @@
-/* crypto/keys: what the transcripts (test_transcript) do not reach: many sites, hostile keys, and that every field counts. */
+/* crypto/keys: what the transcripts (test_transcript) do not reach: many sites, hostile keys, and that every field
+ * counts. */
 #include "base/random.h"
 #include "crypto/keys.h"
 #include "tests/support/child.h"
@@ -191,7 +192,7 @@ static void drawing(void **state)
 
 /* ---- points */
 
-/* https://cr.yp.to/ecdh.html lists the points whose multiples by a cofactor are zero, p + 1 and above being other spellings. */
+/* Points of low order, as https://cr.yp.to/ecdh.html lists them, and other spellings of 0 and 1. */
 static const char *const bad_points[] = {
 	"0000000000000000000000000000000000000000000000000000000000000000", /* low order */
 	"0100000000000000000000000000000000000000000000000000000000000000",

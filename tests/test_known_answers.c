@@ -1,6 +1,7 @@
 /*
- * Published answers for what the crypto room takes from libsodium and OpenSSL. That a library is right is its own business; that we call it
- * with arguments in the right order and sizes is ours, so where a function of ours is a thin layer the answer is asked of it.
+ * Published answers for what the crypto room takes from libsodium and OpenSSL. That a library is right is its own
+ * business; that we call it with arguments in the right order and sizes is ours, so where a function of ours is a thin
+ * layer the answer is asked of it.
  */
 #include "base/bytes.h"
 #include "crypto/keys.h"
@@ -296,7 +297,8 @@ static void chacha20_as_mask(void **state)
 	assert_int_equal(seen, 5); /* A.1 #1 to #4, A.2 #1 */
 }
 
-/* ---- BLAKE2b: RFC 7693, appendix E: inputs of six lengths, four sizes of hash, with and without key, and a hash of all */
+/* ---- BLAKE2b: RFC 7693, appendix E: inputs of six lengths, four sizes of hash, with and without key, and a hash of
+ * all */
 
 static void selftest_sequence(uint8_t *out, size_t n, uint32_t seed)
 {

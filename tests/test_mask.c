@@ -105,7 +105,7 @@ static void sums(void **state)
 			expect_sum(0, lengths[i], count);
 }
 
-/* The counter seeks: any beginning, also where its low octets carry, and the last block that a u32 coordinate can name. */
+/* The counter seeks: any beginning, also where its low octets carry, and the last block that a u32 can name. */
 static void ranges(void **state)
 {
 	(void)state;
@@ -164,7 +164,8 @@ static void inputs(void **state)
 	free(sum);
 }
 
-/* Three sites with masks between each two and one of their own: the sum of what they send, less their own masks, is the sum of x. */
+/* Three sites with masks between each two and one of their own: the sum of what they send, less their own masks, is the
+ * sum of x. */
 static void masks_cancel(void **state)
 {
 	(void)state;

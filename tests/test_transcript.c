@@ -1,4 +1,4 @@
-/* The two whole attempts in tests/vectors, made by an independent implementation: every octet again from the secrets. */
+/* The two whole attempts in tests/vectors, by an independent implementation: every octet again from the secrets. */
 #include "crypto/bitmap.h"
 #include "crypto/keys.h"
 #include "crypto/mask.h"

@@ -1,6 +1,7 @@
 /*
- * Masking and unmasking against the stream cipher that they are made of: OpenSSL's ChaCha20 with one key, a tile at a time, added to one
- * tile that stays in the cache. GB/s of mask; the best of many runs, thread CPU time. Both are measured in turns.
+ * Masking and unmasking against the stream cipher that they are made of: OpenSSL's ChaCha20 with one key, a tile at a
+ * time, added to one tile that stays in the cache. GB/s of mask; the best of many runs, thread CPU time. Both are
+ * measured in turns.
  *
  *   client        d = 1,000,000 and 20 peers: 21 streams, packed to 20 bits
  *   coordinator   d = 100,000, the streams of one lost site among 349 others, added to a sum

@@ -1,6 +1,7 @@
 /*
- * A whole attempt of secure aggregation with every secret fixed, read from tests/vectors/secagg_*.json. Those files are the work of an
- * independent implementation of the specification in another language; the plan is an opaque string in them.
+ * A whole attempt of secure aggregation with every secret fixed, read from tests/vectors/secagg_*.json. Those files are
+ * the work of an independent implementation of the specification in another language; the plan is an opaque string in
+ * them.
  *
  *   struct transcript *t = transcript_read("tests/vectors/secagg_n4_one_drop.json");
  *
