@@ -100,11 +100,11 @@ deps: ## install what is missing from Debian's packages
 test: deps ## install what is missing, build, run every test
 	$(Q)$(MAKE) --no-print-directory check
 
-check: $(PROGRAMS) $(TESTS) ## build and run every test, nothing is installed
+check: $(PROGRAMS) $(BIN)/secagg_replay $(TESTS) ## build and run every test, nothing is installed
 	$(Q)tests/run $(O)
 
 # `make check-NAME` runs tests/test_NAME.c alone
-check-%: $(O)/tests/test_% $(PROGRAMS)
+check-%: $(O)/tests/test_% $(PROGRAMS) $(BIN)/secagg_replay
 	$(Q)COHORT_BUILD=$(O) $<
 
 demo: deps ## five hospitals train one model over mutual TLS on this machine
@@ -196,6 +196,12 @@ $(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,simul
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
+
+# a program for tests, which is not installed: replays transcripts of secure aggregation
+$(BIN)/secagg_replay: $(O)/obj/tests/secagg_replay.o $(TEST_SUPPORT) $(call archives,crypto base)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_BASE)
 
 $(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
