@@ -54,7 +54,9 @@ void secret_wipe(void *ptr, size_t len)
 
 bool secret_equal(const struct secret *a, const struct secret *b)
 {
-	return a->len == b->len && sodium_memcmp(a->ptr, b->ptr, a->len) == 0;
+	if (a->len != b->len)
+		return false;
+	return sodium_memcmp(a->ptr, b->ptr, a->len) == 0;
 }
 
 /* Whether `path` lies below $CREDENTIALS_DIRECTORY, links and ".." resolved. */

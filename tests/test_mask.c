@@ -3,13 +3,16 @@
 #include "base/vec.h"
 #include "crypto/mask.h"
 #include "tests/support/child.h"
+#include "tests/support/sanitized.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -193,6 +196,116 @@ static void masks_cancel(void **state)
 		assert_int_equal(pack_signed(sum[i], BITS), pack_signed(expected[i], BITS));
 }
 
+/* ---- what stays in memory */
+
+#define NEEDLE 16
+#define VEIL 0x5a /* what is searched for is kept veiled, so that the search does not find itself */
+
+enum needle { OF_KEY, OF_STREAM, OF_LANES, NEEDLES }; /* lanes: a word of the key in each lane of a vector register */
+
+struct search {
+	uint8_t needles[NEEDLES][NEEDLE];
+	unsigned found[NEEDLES];
+};
+
+static bool matches(const volatile uint8_t *at, const uint8_t veiled[NEEDLE])
+{
+	for (size_t i = 0; i < NEEDLE; i++)
+		if ((at[i] ^ VEIL) != veiled[i])
+			return false;
+	return true;
+}
+
+/* All that this process can write to: globals, heap, stack. */
+static void search_memory(struct search *s)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], rights[5];
+	unsigned long begin, end;
+	CHECK(maps);
+	while (fgets(line, sizeof line, maps)) {
+		if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || strncmp(rights, "rw", 2) != 0)
+			continue;
+		for (unsigned long at = begin; at + NEEDLE <= end; at++)
+			for (int i = 0; i < NEEDLES; i++)
+				s->found[i] += matches((const volatile uint8_t *)at, s->needles[i]);
+	}
+	fclose(maps);
+}
+
+static void veil(uint8_t out[NEEDLE], const uint8_t *octets)
+{
+	for (size_t i = 0; i < NEEDLE; i++)
+		out[i] = octets[i] ^ VEIL;
+}
+
+static void expect_found(struct search *s, bool key)
+{
+	memset(s->found, 0, sizeof s->found);
+	search_memory(s);
+	CHECK((s->found[OF_KEY] > 0) == key);
+	CHECK(s->found[OF_STREAM] == 0);
+	CHECK(s->found[OF_LANES] == 0);
+}
+
+/* After masking, the key is only where the caller has it (so that the search is seen to find it), and the stream
+ * nowhere. */
+static int mask_and_search(void)
+{
+	const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
+	static struct search search;
+	static uint32_t words[1000];
+	static uint8_t y[4 * 1000];
+	static struct mask one;
+	uint8_t block[64];
+	CHECK(sodium_init() >= 0);
+	randombytes_buf(one.key, sizeof one.key);
+	crypto_stream_chacha20_ietf(block, sizeof block, nonce, one.key);
+	veil(search.needles[OF_KEY], one.key);
+	veil(search.needles[OF_STREAM], block);
+	for (size_t i = 0; i < NEEDLE; i++)
+		search.needles[OF_LANES][i] = one.key[i % 4] ^ VEIL;
+	secret_wipe(block, sizeof block);
+	sodium_stackzero(4096); /* libsodium's own copies */
+	mask_add(words, 0, 1000, &one, 1);
+	one.subtract = true;
+	mask_add(words, 0, 1000, &one, 1); /* back at zero: no stream in the sum either */
+	expect_found(&search, true);
+	one.subtract = false;
+	mask_input(y, words, 0, 1000, 20, &one, 1);
+	expect_found(&search, true);
+	secret_wipe(one.key, sizeof one.key);
+	expect_found(&search, false);
+	return 0;
+}
+
+static void start_search(void *context)
+{
+	if (context)
+		CHECK(setenv("OPENSSL_ia32cap", context, 1) == 0);
+	execl("/proc/self/exe", "test_mask", "search", (char *)NULL);
+	_exit(127);
+}
+
+/* In processes of their own, for each way in which OpenSSL computes the cipher: the older ones leave the key on the
+ * stack. */
+static void nothing_left_behind(void **state)
+{
+	(void)state;
+	static char avx2[] = ":~0xd0230000", none[] = "~0x200000200000000:0";
+	char *const capabilities[] = {NULL, avx2, none};
+	static struct child c;
+	if (SANITIZED) {
+		printf("skipped: a sanitizer's own memory cannot be searched\n");
+		skip();
+	}
+	for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++) {
+		child_run(&c, false, start_search, capabilities[i]);
+		if (c.exit_code != 0)
+			fail_msg("%s: %s", capabilities[i] ? capabilities[i] : "all of the processor", c.output);
+	}
+}
+
 static void off_a_block(void *context)
 {
 	uint32_t sum[1] = {0};
@@ -214,11 +327,14 @@ static void mistakes(void **state)
 	child_expect_check("first % MASK_ALIGN == 0", input_off_a_block, NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sums),   cmocka_unit_test(ranges),       cmocka_unit_test(cuts),
-		cmocka_unit_test(inputs), cmocka_unit_test(masks_cancel), cmocka_unit_test(mistakes),
+		cmocka_unit_test(sums),     cmocka_unit_test(ranges),       cmocka_unit_test(cuts),
+		cmocka_unit_test(inputs),   cmocka_unit_test(masks_cancel), cmocka_unit_test(nothing_left_behind),
+		cmocka_unit_test(mistakes),
 	};
+	if (argc == 2 && strcmp(argv[1], "search") == 0)
+		return mask_and_search();
 	return cmocka_run_group_tests(tests, prepare, NULL);
 }
