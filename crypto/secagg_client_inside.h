@@ -78,7 +78,9 @@ void secagg_client_keep_set(uint8_t **out, struct bytes set);
 void secagg_client_sign(struct secagg_client *c, struct buf *to, const struct buf *message);
 
 void secagg_client_write(struct secagg_client *c); /* the record of the state that it is in */
-enum err secagg_client_read_past(struct secagg_past *out, struct reader *r, uint8_t *phase, struct diag *why) MUST_USE;
+/* The record's head; `r` then reads what follows it. ERR_DATA when the record's hash is not its own. */
+enum err secagg_client_read_past(struct secagg_past *out, struct reader *r, uint8_t *phase, struct bytes record,
+                                 struct diag *why) MUST_USE;
 enum err secagg_client_read(struct secagg_client *c, struct bytes record, struct diag *why) MUST_USE;
 
 #endif

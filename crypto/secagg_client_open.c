@@ -100,14 +100,14 @@ static enum err check_same_round(const struct secagg_past *now, const struct sec
 
 static enum err check_past(struct secagg_client *c, struct bytes record, struct diag *why)
 {
-	struct reader r = reader_of(record);
+	struct reader r;
 	struct secagg_past past;
 	uint8_t phase;
 	enum err e;
 
 	if (record.len == 0)
 		return OK;
-	e = secagg_client_read_past(&past, &r, &phase, why);
+	e = secagg_client_read_past(&past, &r, &phase, record, why);
 	if (e)
 		return e;
 	if (c->past.round < past.round)

@@ -9,6 +9,7 @@
  *   INPUT:                   mask count u32 | for each: key 32, subtract u8 | shares
  *   SURVIVORS:               bitmap U3 | shares            shares: for each v of U2 whose shares are held, ascending: sigma 32, beta 32
  *   OPENING:                 bitmap U3
+ * and at the end the SHA-256 of all that: a flipped bit must not make an opened round one that was not.
  * phase RECORD_OVER has no body. Written into locked memory, since it holds shares and keys; the shell makes the file 0600.
  */
 #include "crypto/secagg_client_inside.h"
@@ -131,6 +132,9 @@ void secagg_client_write(struct secagg_client *c)
 		buf_put(&b, bytes_of(c->u3, bitmap_size(c->members.count)));
 	if (phase == SECAGG_INPUT || phase == SECAGG_SURVIVORS)
 		write_shares(&b, c);
+	struct hash sum;
+	sha256_of(&sum, buf_bytes(&b));
+	put_hash(&b, &sum);
 	CHECK(!b.failed && b.ptr == room.ptr);
 	secret_free(&c->record);
 	secret_new(&c->record, b.len);
@@ -154,10 +158,27 @@ static enum err damaged(struct diag *why)
 	return diag_set(why, ERR_DATA, "the record of the last attempt is damaged: restore the ledger from its backup");
 }
 
-enum err secagg_client_read_past(struct secagg_past *out, struct reader *r, uint8_t *phase, struct diag *why)
+/* `r` reads the record without its hash, which has been compared. */
+static bool intact(struct reader *r, struct bytes record)
 {
-	uint8_t version = read_u8(r), flags;
+	struct hash sum;
 
+	if (record.len < HASH_SIZE)
+		return false;
+	*r = reader_of(bytes_of(record.ptr, record.len - HASH_SIZE));
+	sha256_of(&sum, r->rest);
+	return memcmp(sum.b, record.ptr + record.len - HASH_SIZE, HASH_SIZE) == 0;
+}
+
+enum err secagg_client_read_past(struct secagg_past *out, struct reader *r, uint8_t *phase, struct bytes record,
+                                 struct diag *why)
+{
+	uint8_t version, flags;
+
+	*r = (struct reader){0};
+	if (!intact(r, record))
+		return damaged(why);
+	version = read_u8(r);
 	*phase = read_u8(r);
 	flags = read_u8(r);
 	*out = (struct secagg_past){.opened = flags & FLAG_OPENED, .statistics_opened = flags & FLAG_STATISTICS_OPENED};
@@ -174,10 +195,10 @@ enum err secagg_client_read_past(struct secagg_past *out, struct reader *r, uint
 
 enum err secagg_record_read(struct secagg_record_summary *out, struct bytes record, struct diag *why)
 {
-	struct reader r = reader_of(record);
+	struct reader r;
 	struct secagg_past past;
 	uint8_t phase;
-	enum err e = secagg_client_read_past(&past, &r, &phase, why);
+	enum err e = secagg_client_read_past(&past, &r, &phase, record, why);
 
 	*out = (struct secagg_record_summary){0};
 	if (e)
@@ -298,10 +319,10 @@ enum err secagg_client_read(struct secagg_client *c, struct bytes record, struct
 		[SECAGG_SURVIVORS] = SECAGG_CLIENT_EXPECT_SIGNATURES,
 		[SECAGG_OPENING] = SECAGG_CLIENT_ANSWERED,
 	};
-	struct reader r = reader_of(record);
+	struct reader r;
 	struct hash ctx, sid;
 	uint8_t phase;
-	enum err e = secagg_client_read_past(&c->past, &r, &phase, why);
+	enum err e = secagg_client_read_past(&c->past, &r, &phase, record, why);
 
 	if (e)
 		return e;
