@@ -1,7 +1,6 @@
 /*
- * The coordinator's last two messages, and the checks that several rows share. Each handler checks what the table in
- * docs/SECURE-AGGREGATION.md lists for its row, in that order, and only then makes this site's answer; what is not needed after it
- * is wiped at once.
+ * The coordinator's last two messages, and the checks that several rows share. Each handler judges everything about its message in the
+ * order of the protocol, and only then makes this site's answer; what is not needed after it is wiped at once.
  */
 #include "crypto/secagg_client_inside.h"
 

@@ -16,8 +16,7 @@ enum err secagg_members_judge(const struct secagg_plan *plan, const struct hash 
 	struct buf message;
 	enum err e = OK;
 
-	if (invited == UINT32_MAX)
-		return diag_set(why, ERR_PROTOCOL, "site %u is not invited to this round", site);
+	CHECK(invited != UINT32_MAX);
 	buf_init(&message, KEYS_MESSAGE_MAX);
 	keys_message_adv(&message, ctx, &a->adv);
 	if (!keys_verify(plan->sites[invited].identity, buf_bytes(&message), a->signature))

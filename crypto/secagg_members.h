@@ -32,7 +32,7 @@ void secagg_members_make(struct secagg_members *m, const struct secagg_plan *pla
                          const struct signed_adv *advs, uint32_t count);
 void secagg_members_free(struct secagg_members *m); /* accepts a zeroed one */
 
-/* One site's adv: signed by the identity that the plan gives its number, two different keys, each valid. ERR_PROTOCOL names it. */
+/* The adv of an invited site: signed by the identity that the plan gives its number, two different keys, each valid. ERR_PROTOCOL names it. */
 enum err secagg_members_judge(const struct secagg_plan *plan, const struct hash *ctx, const struct signed_adv *a,
                               struct diag *why) MUST_USE;
 

@@ -195,10 +195,10 @@ static void test_u1_members(void **state)
 	refuses(&w, SECAGG_SHARES, ERR_PROTOCOL, "site 47 is not invited");
 }
 
-/* Site 4 signs whatever keys it is given here. */
-static void sign_keys(struct masked *w, const uint8_t *c_pk, const uint8_t *s_pk)
+/* Site i signs whatever keys it is given here. */
+static void sign_keys_of(struct masked *w, uint32_t i, const uint8_t *c_pk, const uint8_t *s_pk)
 {
-	struct signed_adv *a = (struct signed_adv *)(void *)(list.ptr + 4 * SECAGG_KEYS_SIZE);
+	struct signed_adv *a = (struct signed_adv *)(void *)(list.ptr + i * (size_t)SECAGG_KEYS_SIZE);
 	struct buf message;
 	struct keys_context context = {.federation = w->attempt.federation,
 	                               .study_hash = w->attempt.study,
@@ -215,8 +215,13 @@ static void sign_keys(struct masked *w, const uint8_t *c_pk, const uint8_t *s_pk
 		memmove(a->adv.b + 4 + KEYS_SIZE, s_pk, KEYS_SIZE);
 	buf_init(&message, KEYS_MESSAGE_MAX);
 	keys_message_adv(&message, &ctx, &a->adv);
-	keys_sign(a->signature, w->sites[4].identity_secret, buf_bytes(&message));
+	keys_sign(a->signature, w->sites[i].identity_secret, buf_bytes(&message));
 	buf_free(&message);
+}
+
+static void sign_keys(struct masked *w, const uint8_t *c_pk, const uint8_t *s_pk)
+{
+	sign_keys_of(w, 4, c_pk, s_pk);
 }
 
 static void test_u1_keys(void **state)
@@ -250,6 +255,10 @@ static void test_u1_keys(void **state)
 			list.ptr[4 * SECAGG_KEYS_SIZE + 99] ^= 1; /* r, after the signature */
 		refuses(&w, SECAGG_SHARES, ERR_PROTOCOL, words[round]);
 	}
+	reach(&w, SECAGG_SHARES); /* this site's own, signed by itself (a copy of its identity), and not what it sent */
+	list.ptr[1 * SECAGG_KEYS_SIZE + KEYS_ADV_SIZE - 1] ^= 1;
+	sign_keys_of(&w, 1, NULL, NULL);
+	refuses(&w, SECAGG_SHARES, ERR_PROTOCOL, "own keys are missing from the list, or not as it sent them");
 	reach(&w, SECAGG_SHARES); /* the control: signed anew and unchanged is good */
 	sign_keys(&w, NULL, NULL);
 	assert_int_equal(masked_tell(&w, 1, SECAGG_SHARES, buf_bytes(&list)), OK);
