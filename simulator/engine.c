@@ -74,10 +74,11 @@ static enum err begin(struct engine *e, struct diag *why)
 		return diag_prefix(why, ERR_REFUSED, "no hospital with this policy takes part");
 	if (enough_sites(e, why) != OK)
 		return ERR_REFUSED;
-	for (uint32_t i = 0; i < e->federation->count; i++)
+	for (uint32_t i = 0; i < e->federation->count; i++) {
 		if (!e->sites[i].excluded)
 			campaign_answer(e->campaign, i + 1, ANSWER_APPROVED, e->now_ms);
-	engine_drain(e);
+		engine_drain(e); /* or the actions of all would wait for memory together */
+	}
 	return campaign_start(e->campaign, e->now_ms, why);
 }
 

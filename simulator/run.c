@@ -117,6 +117,7 @@ static enum err play(struct run *r, struct diag *why)
 static enum err measure(struct run *r, struct diag *why)
 {
 	struct bytes file = engine_model(r->engine, &r->model_sha256, &r->model_step);
+	struct site_figures validation;
 	struct round_model model = {0};
 	enum err e;
 
@@ -125,7 +126,9 @@ static enum err measure(struct run *r, struct diag *why)
 	e = round_model_read(&model, &r->study, file, why);
 	if (e != OK)
 		return e;
-	site_figures_compute(&r->validation, r->engine, model.parameters, PART_VALIDATION);
+	site_figures_compute(&validation, r->engine, model.parameters, PART_VALIDATION);
+	r->validation = validation.all;
+	site_figures_free(&validation); /* nobody asks for each site's */
 	site_figures_compute(&r->test, r->engine, model.parameters, PART_TEST);
 	round_model_free(&model);
 	return OK;
@@ -158,7 +161,6 @@ void run_free(struct run *r)
 	engine_free(r->engine);
 	federation_free(&r->federation);
 	buf_free(&r->rounds_csv);
-	site_figures_free(&r->validation);
 	site_figures_free(&r->test);
 	baselines_free(&r->baselines);
 	study_free(&r->study);

@@ -40,7 +40,8 @@ struct run {
 	struct buf rounds_csv;
 	struct hash model_sha256; /* of the best model; zero: none was made */
 	uint32_t model_step;
-	struct site_figures validation, test; /* of the best model; zeroed without one */
+	struct site_figures test; /* of the best model on all test rows; zeroed without one */
+	struct metrics validation; /* of it on all validation rows */
 	bool has_baselines;
 	struct baselines baselines;
 };

@@ -33,9 +33,9 @@ static struct json *options_json(const struct run_request *q)
 
 /* ---- figures */
 
-static struct json *figures_or_null(const struct site_figures *f)
+static struct json *figures_or_null(const struct run *r, const struct metrics *m)
 {
-	return f->count == 0 ? json_new_null() : metrics_json_of(&f->all);
+	return r->test.count == 0 ? json_new_null() : metrics_json_of(m);
 }
 
 static struct json *per_site_json(const struct run *r)
@@ -223,8 +223,8 @@ struct json *run_json(const struct run *r, const char *model)
 	struct json *node = json_new_object();
 
 	set_study(node, r);
-	json_set(node, "metrics", figures_or_null(&r->test));
-	json_set(node, "validation", figures_or_null(&r->validation));
+	json_set(node, "metrics", figures_or_null(r, &r->test.all));
+	json_set(node, "validation", figures_or_null(r, &r->validation));
 	json_set(node, "per_site", per_site_json(r));
 	json_set(node, "baselines", baselines_json(r));
 	json_set(node, "roc", roc_json(&r->test));

@@ -96,9 +96,9 @@ static void put_figures(FILE *out, const struct run *r)
 	snprintf(what, sizeof what, "Model of round %u on the %.0f test rows of all sites", r->model_step,
 	         r->test.all.rows);
 	put_headline(out, what, columns, &r->test.all);
-	if (r->validation.all.rows > 0) {
-		snprintf(what, sizeof what, "on their %.0f validation rows", r->validation.all.rows);
-		put_headline(out, what, columns, &r->validation.all);
+	if (r->validation.rows > 0) {
+		snprintf(what, sizeof what, "on their %.0f validation rows", r->validation.rows);
+		put_headline(out, what, columns, &r->validation);
 	}
 	if (r->has_baselines)
 		put_headline(out, "pooled training on the same test rows", columns, &r->baselines.pooled);
