@@ -140,27 +140,82 @@ static void test_the_tool_opens_what_can_be_opened(void **state)
 	}
 }
 
-/* ---- double unmasking: one half is shown a U3 with the victim, the other half one without it. */
-static void test_split_survivors(void **state)
+/* ---- double unmasking: one half is shown a U3 with the victim, the other half one without it; colluders sign both. */
+static void split_survivors(uint32_t n, uint32_t colluders)
 {
-	(void)state;
 	struct masked w;
 	struct pool_of_shares p;
-	uint64_t all = ALL(6), left = 7, right = 7 << 3, without = all & ~1ull;
+	uint32_t honest = n - colluders;
+	uint64_t all = ALL(n), bad = ALL(colluders) << honest, left = ALL((honest + 1) / 2), right = all & ~left & ~bad;
+	uint64_t without = all & ~1ull;
 
-	masked_init(&w, 42, 6, 0, 4, 5, 20);
+	masked_init(&w, 42 * n, n, colluders, 0, 5, 20);
 	begin_alone(&w);
 	tell_u1(&w, all, all);
 	tell_u2(&w, all, all, all);
 	tell_u3(&w, left, all, all);
 	tell_u3(&w, right, all, without);
-	tell_signatures(&w, left, left);
-	tell_signatures(&w, right, right);
 	pooling_begin(&p, &w, all);
+	colluders_sign(&w, bad, &p.sid, all, all, all);
+	tell_signatures(&w, left, left | bad);
+	colluders_sign(&w, bad, &p.sid, all, all, without);
+	tell_signatures(&w, right, right | bad);
+	pool_colluders(&p, bad);
 	pool_answers(&p, left, all, all);
 	pool_answers(&p, right, all, without);
 	judge(pooling_opens(&p, 0, all), "both secrets of site 11, by two sets of survivors");
 	masked_free(&w);
+}
+
+static void test_split_survivors(void **state)
+{
+	(void)state;
+	for (uint32_t n = 3; n <= 50; n++) {
+		split_survivors(n, n % 2 == 0 ? 0 : n / 4);
+	}
+}
+
+static bool anything_answered(const struct masked *w, enum secagg_phase phase)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->sites[i].outbox[phase].len > 0)
+			return true;
+	return false;
+}
+
+/* ---- one half is told that a site dropped out before U1, or before U2, the other half is not; afterwards all are told the same.
+ * Split at U1 nobody masks anything; split at U2 nobody gives a share. */
+static void split_before(uint32_t n, enum secagg_phase phase)
+{
+	struct masked w;
+	uint64_t all = ALL(n), most = all & ~(1ull << (n - 1)), left = ALL(n / 2), right = most & ~left;
+
+	masked_init(&w, 54 * n, n, 0, 0, 5, 20);
+	w.plan.quorum = w.plan.quorum == n ? n - 1 : w.plan.quorum;
+	begin_alone(&w);
+	tell_u1(&w, left, all);
+	tell_u1(&w, right, phase == SECAGG_SHARES ? most : all);
+	tell_u1(&w, 1ull << (n - 1), all);
+	tell_u2(&w, left, all, phase == SECAGG_SHARES ? most : all);
+	tell_u2(&w, right, phase == SECAGG_SHARES ? most : all, most);
+	judge(phase == SECAGG_SHARES && anything_answered(&w, SECAGG_INPUT), "sites mask for two different U1");
+	tell_u3(&w, left, all, most);
+	tell_u3(&w, right, phase == SECAGG_SHARES ? most : all, most);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t same = left >> i & 1 ? left : right;
+		tell_signatures(&w, 1ull << i, same);
+		tell_signatures(&w, 1ull << i, most);
+	}
+	judge(anything_answered(&w, SECAGG_OPENING), "sites answer for two different U2");
+	masked_free(&w);
+}
+
+static void test_split_before_the_input(void **state)
+{
+	(void)state;
+	for (uint32_t n = 4; n <= 50; n++) {
+		split_before(n, n % 2 == 0 ? SECAGG_SHARES : SECAGG_INPUT);
+	}
 }
 
 /* Everyone signs and answers for one U3, then for another without the victim: in the same process, and after a restart. */
@@ -539,6 +594,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_tool_opens_what_can_be_opened),
 		cmocka_unit_test(test_split_survivors),
+		cmocka_unit_test(test_split_before_the_input),
 		cmocka_unit_test(test_two_sets_of_survivors),
 		cmocka_unit_test(test_two_sets_of_survivors_after_a_restart),
 		cmocka_unit_test(test_small_u2),

@@ -288,6 +288,33 @@ static void test_known_sites(void **state)
 	}
 }
 
+/* Enough known sites at the beginning, and then one of them is said to have dropped out. */
+static void test_known_survivors(void **state)
+{
+	(void)state;
+	struct masked w;
+
+	masked_init(&w, 62, SITES, 0, 0, 5, 20);
+	w.min_known = 3;
+	w.known[2] = w.known[3] = true; /* and site 1 itself */
+	for (uint32_t i = 0; i < SITES; i++)
+		assert_int_equal(masked_open(&w, i, NULL), OK);
+	masked_u1(&list, &w, ALL(SITES));
+	for (uint32_t i = 0; i < SITES; i++)
+		(void)masked_tell(&w, i, SECAGG_SHARES, buf_bytes(&list));
+	/* sites 2 and 3 know but two: they have not shared */
+	uint64_t u2 = ALL(SITES);
+	for (uint32_t i = 0; i < SITES; i++)
+		if (w.sites[i].outbox[SECAGG_SHARES].len == 0)
+			u2 &= ~(1ull << i);
+	assert_int_equal(u2, 1 | 2 | 16 | 32);
+	masked_u2(&list, &w, ALL(SITES), u2, 1);
+	assert_int_equal(masked_tell(&w, 1, SECAGG_INPUT, buf_bytes(&list)), OK);
+	buf_clear(&list);
+	masked_set(&list, ALL(SITES), u2);
+	refuses(&w, SECAGG_SURVIVORS, ERR_REFUSED, "1 of the sites are known to this hospital, min_known is 3");
+}
+
 /* ---- U2 */
 
 static void test_u2_members(void **state)
@@ -376,6 +403,9 @@ static void test_u3(void **state)
 	reach(&w, SECAGG_SURVIVORS); /* in it although the acknowledgement was lost: signs */
 	assert_int_equal(masked_tell(&w, 1, SECAGG_SURVIVORS, buf_bytes(&list)), OK);
 	assert_int_equal(w.sites[1].sends[SECAGG_SURVIVORS], 1);
+	uint32_t masks;
+	(void)secagg_client_masks(w.sites[1].client, &masks);
+	assert_int_equal(masks, 0); /* their keys are gone */
 	masked_free(&w);
 
 	reach(&w, SECAGG_INPUT); /* a survivor that is not in U2 */
@@ -578,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_u1_members),
 		cmocka_unit_test(test_u1_keys),
 		cmocka_unit_test(test_known_sites),
+		cmocka_unit_test(test_known_survivors),
 		cmocka_unit_test(test_u2_members),
 		cmocka_unit_test(test_u2_ciphertexts),
 		cmocka_unit_test(test_u3),

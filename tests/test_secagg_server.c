@@ -195,6 +195,101 @@ static void test_the_staged_vector(void **state)
 	goes_on(&w, SECAGG_INPUT);
 }
 
+/* Site 25 signs a list of ciphertexts that is not one for each peer, in order. */
+static void test_lists_of_ciphertexts(void **state)
+{
+	(void)state;
+	struct masked w;
+	struct diag why;
+	struct buf message;
+
+	reach(&w, SECAGG_SHARES);
+	struct bytes good = buf_bytes(&w.sites[2].outbox[SECAGG_SHARES]);
+	const struct hash *sid = secagg_server_sid(w.server);
+	buf_init(&message, KEYS_MESSAGE_MAX);
+	for (int how = 0; how < 5; how++) {
+		uint8_t octets[SECAGG_SHARES_HEAD + 5 * SECAGG_CT_ITEM];
+		uint8_t *items = octets + SECAGG_SHARES_HEAD;
+		size_t len = good.len;
+		struct hash cmt, listed;
+		memcpy(octets, good.ptr, good.len);
+		if (how == 0)
+			store_u32(items, 18); /* twice */
+		else if (how == 1)
+			store_u32(items + SECAGG_CT_ITEM, 25); /* to itself */
+		else if (how == 2)
+			len -= SECAGG_CT_ITEM;
+		else if (how == 3) {
+			store_u32(items, 18);
+			store_u32(items + SECAGG_CT_ITEM, 11);
+		}
+		memcpy(cmt.b, octets, HASH_SIZE);
+		sha256_of(&listed, bytes_of(items, len - SECAGG_SHARES_HEAD));
+		keys_message_shares(&message, sid, 25, &cmt, &listed);
+		keys_sign(octets + HASH_SIZE, w.sites[2].identity_secret, buf_bytes(&message));
+		assert_int_equal(send_as(&w, 25, SECAGG_SHARES, bytes_of(octets, len), &why),
+		                 how < 4 ? ERR_PEER_MESSAGE : OK);
+	}
+	buf_free(&message);
+	masked_run(&w);
+	assert_true(masked_exact(&w));
+	masked_free(&w);
+}
+
+/* Shares in another order than their sites'. */
+static void test_answers_in_order(void **state)
+{
+	(void)state;
+	struct masked w;
+	struct diag why;
+
+	reach(&w, SECAGG_OPENING);
+	struct buf *answer = &w.sites[2].outbox[SECAGG_OPENING];
+	for (uint32_t v = 0; v < SITES; v++) {
+		uint32_t number = load_u32(answer->ptr + v * SECAGG_ANSWER_ITEM);
+		store_u32(answer->ptr + v * SECAGG_ANSWER_ITEM, number + 7);
+		assert_int_equal(send_as(&w, 25, SECAGG_OPENING, buf_bytes(answer), &why), ERR_PEER_MESSAGE);
+		assert_non_null(strstr(why.text, "is missing, or not in its place"));
+		store_u32(answer->ptr + v * SECAGG_ANSWER_ITEM, number);
+	}
+	goes_on(&w, SECAGG_OPENING);
+}
+
+/* A site that shared nothing in time comes with a vector, signed for this very U2. */
+static void test_a_site_outside_u2(void **state)
+{
+	(void)state;
+	struct masked w;
+	struct diag why;
+	struct buf set, message;
+	struct hash u2h, y = {{7}};
+	uint8_t octets[SECAGG_INPUT_SIZE];
+
+	masked_init(&w, 75, SITES, 0, 0, 6, 20);
+	w.sites[1].lasts = SECAGG_SHARES;
+	w.sites[2].lasts = SECAGG_INPUT;
+	masked_begin(&w, 1);
+	masked_step(&w);
+	secagg_server_close(w.server);
+	masked_step(&w);
+	assert_int_equal(secagg_server_state(w.server), SECAGG_SERVER_EXPECT_INPUTS);
+	buf_init(&set, 8);
+	buf_init(&message, KEYS_MESSAGE_MAX);
+	masked_set(&set, 31, 31 & ~2u);
+	keys_u2h(&u2h, secagg_server_sid(w.server), buf_bytes(&set));
+	keys_message_input(&message, secagg_server_sid(w.server), &u2h, 18, &y);
+	memcpy(octets, y.b, HASH_SIZE);
+	keys_sign(octets + HASH_SIZE, w.sites[1].identity_secret, buf_bytes(&message));
+	assert_int_equal(secagg_server_input(w.server, 18, bytes_of(octets, sizeof octets), 15, &y, &why),
+	                 ERR_PEER_STATE);
+	assert_string_equal(why.text, "site 18: dropped out before phase input");
+	buf_free(&set);
+	buf_free(&message);
+	masked_run(&w);
+	assert_true(masked_exact(&w));
+	masked_free(&w);
+}
+
 /* A share above the order of the field has a second spelling, and is refused by it. */
 static void test_scalars_have_one_spelling(void **state)
 {
@@ -338,6 +433,9 @@ int main(void)
 		cmocka_unit_test(test_out_of_turn),
 		cmocka_unit_test(test_keys_that_another_has),
 		cmocka_unit_test(test_the_staged_vector),
+		cmocka_unit_test(test_lists_of_ciphertexts),
+		cmocka_unit_test(test_answers_in_order),
+		cmocka_unit_test(test_a_site_outside_u2),
 		cmocka_unit_test(test_scalars_have_one_spelling),
 		cmocka_unit_test(test_a_dealer_that_lied),
 		cmocka_unit_test(test_nothing_is_said_too_early),
