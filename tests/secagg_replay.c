@@ -229,6 +229,7 @@ int main(int argc, char **argv)
 		e = json_parse(&root, buf_bytes(&text), TRANSCRIPT_MAX, argv[1], &why);
 	if (e) {
 		fprintf(stderr, "secagg_replay: %s\n", why.text);
+		buf_free(&text);
 		return err_exit(e);
 	}
 	r.root = root;
