@@ -230,14 +230,9 @@ static bool has_value(const struct drawing *d)
 void chart_draw(struct buf *out, const struct chart *c)
 {
 	struct drawing d = {.chart = c};
-	char title[CHART_TEXT_SIZE];
 
 	lay_out(&d);
-	svg_begin(out, d.width, d.height, c->title);
-	svg_rectangle(out, 0, 0, d.width, d.height, &(struct svg_look){.fill = "#ffffff"});
-	if (c->title != NULL)
-		svg_text(out, d.width / 2, 17, chart_fit(title, c->title, d.width - 20, 13),
-		         &(struct svg_type){.anchor = SVG_MIDDLE, .size = 13, .bold = true});
+	chart_begin(out, d.width, d.height, c->title);
 	chart_legend(out, c->series, c->count, 10, d.width - 10, d.legend_y);
 	chart_draw_x(out, &d.x, &d.y, &d.x_ticks, c->x.label);
 	chart_draw_y(out, &d.x, &d.y, &d.y_ticks, c->y.label, d.label_x);

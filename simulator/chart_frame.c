@@ -207,6 +207,17 @@ static void draw_entry(struct buf *out, const struct chart_series *s, size_t ind
 	svg_text(out, x + SAMPLE + SAMPLE_GAP, y + 4, name, &(struct svg_type){0});
 }
 
+void chart_begin(struct buf *out, double width, double height, const char *title)
+{
+	char text[CHART_TEXT_SIZE];
+
+	svg_begin(out, width, height, title);
+	svg_rectangle(out, 0, 0, width, height, &(struct svg_look){.fill = "#ffffff"});
+	if (title != NULL)
+		svg_text(out, width / 2, 17, chart_fit(text, title, width - 20, 13),
+		         &(struct svg_type){.anchor = SVG_MIDDLE, .size = 13, .bold = true});
+}
+
 size_t chart_legend(struct buf *out, const struct chart_series *series, size_t count, double left, double right,
                     double y)
 {

@@ -33,6 +33,9 @@ void chart_draw_x(struct buf *out, const struct chart_scale *x, const struct cha
 void chart_draw_y(struct buf *out, const struct chart_scale *x, const struct chart_scale *y,
                   const struct chart_ticks *t, const char *label, double label_x);
 
+/* The picture's beginning: white paper, and the title (may be NULL) in its middle, cut where it is wider. */
+void chart_begin(struct buf *out, double width, double height, const char *title);
+
 /* A legend from `left` to `right`, its first row's middle at `y`; how many rows it takes. `out` NULL: only counts. Series without
  * a name are left out; a name that is wider than a row is cut. */
 size_t chart_legend(struct buf *out, const struct chart_series *series, size_t count, double left, double right,

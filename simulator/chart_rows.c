@@ -93,14 +93,9 @@ static void draw_row(struct buf *out, const struct drawing *d, const struct char
 void chart_rows_draw(struct buf *out, const struct chart_rows *c)
 {
 	struct drawing d = {.chart = c};
-	char title[CHART_TEXT_SIZE];
 
 	lay_out(&d);
-	svg_begin(out, d.width, d.height, c->title);
-	svg_rectangle(out, 0, 0, d.width, d.height, &(struct svg_look){.fill = "#ffffff"});
-	if (c->title != NULL)
-		svg_text(out, d.width / 2, 17, chart_fit(title, c->title, d.width - 20, 13),
-		         &(struct svg_type){.anchor = SVG_MIDDLE, .size = 13, .bold = true});
+	chart_begin(out, d.width, d.height, c->title);
 	chart_legend(out, d.legend, d.legend_count, 10, d.width - 10, d.chart->title != NULL ? TITLE_HEIGHT + 10 : 18);
 	chart_draw_x(out, &d.x, &d.y, &d.ticks, c->x.label);
 	svg_line(out, d.x.from, d.y.from, d.x.from, d.y.to, &(struct svg_look){.stroke = "#333333"});

@@ -1,6 +1,7 @@
 /* The study's course: approvals, what the campaign asks of its shell, and what is remembered of each attempt. */
 #include "simulator/engine_inside.h"
 #include "simulator/ranks.h"
+#include "simulator/stopwatch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,7 +137,7 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 
 	e->on_round = on_round;
 	e->context = context;
-	e->began = engine_clock();
+	e->began = stopwatch_seconds();
 	while (err == OK) {
 		engine_drain(e);
 		if (campaign_state(e->campaign) >= CAMPAIGN_FINISHED)
@@ -288,11 +289,6 @@ const struct campaign *engine_campaign(const struct engine *e)
 	return e->campaign;
 }
 
-uint32_t engine_site_count(const struct engine *e)
-{
-	return e->federation->count;
-}
-
 const struct engine_site *engine_site(const struct engine *e, uint32_t index)
 {
 	CHECK(index < e->federation->count);
@@ -307,11 +303,6 @@ uint64_t engine_updates(const struct engine *e)
 const char *engine_refusal(const struct engine_site *s)
 {
 	return s->words != NULL ? s->words : refusal_text(s->refusal);
-}
-
-struct crew *engine_crew(struct engine *e)
-{
-	return e->crew;
 }
 
 /* ---- rows */

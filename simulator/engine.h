@@ -76,10 +76,8 @@ struct bytes engine_model(const struct engine *e, struct hash *sha256, uint32_t 
 const float *engine_first(const struct engine *e);
 
 const struct campaign *engine_campaign(const struct engine *e);
-uint32_t engine_site_count(const struct engine *e);
 const struct engine_site *engine_site(const struct engine *e, uint32_t index); /* in the federation's order */
 uint64_t engine_updates(const struct engine *e); /* contributions with training, counted once each */
-struct crew *engine_crew(struct engine *e);
 const char *engine_refusal(const struct engine_site *s); /* in words; borrowed */
 
 #endif

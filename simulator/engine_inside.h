@@ -77,8 +77,6 @@ void engine_models_free(struct engine_models *m);
 /* Counts an attempt that has ended and tells of it. */
 void engine_tally(struct engine *e, const struct round_report *report);
 
-double engine_clock(void); /* seconds of this machine */
-
 /* The rows of every site are encoded as the model `m` asks, and the tables' own are given back. */
 void engine_encode(struct engine *e, const struct round_model *m);
 

@@ -1,16 +1,8 @@
 /* What became of an attempt, and of each of its sites. */
 #include "simulator/engine_inside.h"
+#include "simulator/stopwatch.h"
 
 #include <math.h>
-#include <time.h>
-
-double engine_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool contributed(const struct round_report *report, uint32_t index)
 {
@@ -78,7 +70,7 @@ static bool is_hopeless(const struct engine *e, const struct engine_round *r)
 
 void engine_tally(struct engine *e, const struct round_report *report)
 {
-	double now = engine_clock();
+	double now = stopwatch_seconds();
 	struct engine_round r = {
 		.report = report,
 		.invited = report->plan->site_count,

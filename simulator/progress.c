@@ -1,40 +1,33 @@
 #include "simulator/progress.h"
 
+#include "simulator/stopwatch.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TERMINAL_S 0.1
 #define LOG_S 10.0
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void progress_begin(struct progress *p)
 {
 	const char *term = getenv("TERM"); /* a dumb one shows the codes that clear a line instead of obeying them */
 	bool obeys = term == NULL || strcmp(term, "dumb") != 0;
 
-	*p = (struct progress){.terminal = obeys && isatty(STDERR_FILENO), .began = now()};
+	*p = (struct progress){.terminal = obeys && isatty(STDERR_FILENO), .began = stopwatch_seconds()};
 	p->last = p->began;
 }
 
 double progress_seconds(const struct progress *p)
 {
-	return now() - p->began;
+	return stopwatch_seconds() - p->began;
 }
 
 bool progress_due(struct progress *p)
 {
-	return now() - p->last >= (p->terminal ? TERMINAL_S : LOG_S);
+	return stopwatch_seconds() - p->last >= (p->terminal ? TERMINAL_S : LOG_S);
 }
 
 void progress_show(struct progress *p, const char *fmt, ...)
@@ -50,7 +43,7 @@ void progress_show(struct progress *p, const char *fmt, ...)
 	va_end(args);
 	fflush(stderr);
 	p->shown = true;
-	p->last = now();
+	p->last = stopwatch_seconds();
 }
 
 void progress_end(struct progress *p)

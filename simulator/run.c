@@ -3,19 +3,11 @@
 #include "base/file.h"
 #include "simulator/run_rounds.h"
 #include "simulator/setting.h"
+#include "simulator/stopwatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double machine_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- reading */
 
@@ -101,14 +93,14 @@ static enum err play(struct run *r, struct diag *why)
 		.cancel = q->cancel,
 	};
 	enum err e = engine_new(&r->engine, &r->study, &r->federation, &options, why);
-	double began = machine_seconds();
+	double began = stopwatch_seconds();
 
 	if (e != OK)
 		return e;
 	buf_init(&r->rounds_csv, RUN_TABLE_MAX);
 	run_rounds_begin(&r->rounds_csv);
 	e = engine_run(r->engine, note_round, r, why);
-	r->seconds = machine_seconds() - began;
+	r->seconds = stopwatch_seconds() - began;
 	return e;
 }
 
