@@ -88,6 +88,8 @@ static void write_round(struct json *o, const struct message *m)
 	json_set_integer(o, "step", m->plan.step);
 	set_asks(o, m->plan.asks);
 	set_model(o, &m->plan.model, m->plan.model_octets);
+	if (!hash_is_zero(&m->plan.roster))
+		json_set_hash(o, "roster", &m->plan.roster);
 	set_sites(o, "sites", m->plan.sites, m->plan.site_count);
 }
 
@@ -222,6 +224,8 @@ static void read_round(struct json_reader *r, struct message *m)
 	m->plan.step = (uint32_t)json_read_integer(r, "step", 0, ROUNDS_MAX + 1);
 	m->plan.asks = read_asks(r);
 	read_model(r, &m->plan.model, &m->plan.model_octets);
+	if (json_has(r, "roster")) /* not null: a clear round has no such key */
+		json_read_hash(r, "roster", &m->plan.roster);
 	m->plan.sites = read_sites(r, "sites", &m->plan.site_count);
 	if (m->plan.site_count == 0)
 		broken(r, "sites", "must not be empty");

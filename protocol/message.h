@@ -18,6 +18,7 @@
  *     seq                 x       x         x
  *     round, attempt      x       x                             x      plan.round, plan.attempt
  *     step, asks, sites   x                                            plan
+ *     roster                  (x)                                      plan.roster: under masks, and only then
  *     outcome                     x
  *     participants                x
  *     complete                              x

@@ -107,6 +107,8 @@ static enum err check_terms(const struct round_plan *p, const struct study *s, s
 	if (named != (p->step > 0) || (p->model_octets != 0) != named)
 		return diag_set(why, ERR_PROTOCOL, "step %u %s", p->step,
 		                p->step > 0 ? "must name a model" : "must not name a model: statistics come before it");
+	if (hash_is_zero(&p->roster) != (s->sites.masking == MASKING_OFF))
+		return diag_set(why, ERR_PROTOCOL, "a round names the roster when, and only when, it is masked");
 	if (p->model_octets > MODEL_FILE_MAX)
 		return diag_set(why, ERR_PROTOCOL, "a model of %llu octets: at most %llu are possible",
 		                (unsigned long long)p->model_octets, (unsigned long long)MODEL_FILE_MAX);

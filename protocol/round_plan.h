@@ -41,6 +41,8 @@ struct round_plan {
 	unsigned asks;
 	struct hash model; /* SHA-256 of its file; zero when no model is named */
 	uint64_t model_octets;
+	struct hash
+		roster; /* under masks: SHA-256 of the body of the authority's roster, which has the sites' keys; zero in a clear round */
 	uint32_t *sites; /* invited site numbers, ascending; owned */
 	uint32_t site_count;
 };
@@ -69,13 +71,13 @@ enum err round_plan_layout(struct layout *out, const struct study *s, unsigned a
 enum segment_kind round_plan_figures(const struct study *s);
 
 /* What a site checks before it does anything: the hash is the approved study's, step and asks are what the rule gives, a
- * model is named when (and only when) the step has one, sites are ascending, hold `self`, and can make a round (plan_check),
+ * model is named when (and only when) the step has one, a roster when (and only when) the contract masks, sites are ascending, hold `self`, and can make a round (plan_check),
  * and the layout fits. ERR_PROTOCOL says which does not hold. That a plan is the same in all attempts of a round is
  * for the caller to check, by round_plan_hash. */
 enum err round_plan_check(const struct round_plan *p, const struct study *s, uint32_t self, struct diag *why) MUST_USE;
 
-/* H("COHRTpln", study_hash, round u64, step u32, asks u32, model, model_octets u64, sites u32 each in one field): the same
- * for all attempts of a round. */
+/* Of a clear round: H("COHRTpln", study_hash, round u64, step u32, asks u32, model, model_octets u64, sites u32 each in one field): the same
+ * for all attempts of a round. Under masks the plan's hash is masked_plan_hash (protocol/masked_plan.h). */
 void round_plan_hash(struct hash *out, const struct round_plan *p);
 
 bool round_plan_invites(const struct round_plan *p, uint32_t site);

@@ -54,6 +54,32 @@ static void built_by_hand(void **state)
 	buf_free(&b);
 }
 
+/* A masked round names the roster; a clear one has no such key. */
+static void a_masked_round_names_the_roster(void **state)
+{
+	struct message m;
+	struct json *node = messages_tree(messages_golden[1]);
+
+	(void)state;
+	assert_int_equal(messages_parse(&m, bytes_text(messages_golden[1])), OK);
+	assert_true(hash_is_zero(&m.plan.roster));
+	assert_true(hash_from_hex(&m.plan.roster, MESSAGES_MODEL_HASH));
+	struct json *masked = message_to_json(&m);
+	assert_string_equal(json_as_string(json_get(masked, "roster")), MESSAGES_MODEL_HASH);
+	message_free(&m);
+	assert_int_equal(message_from_json(&m, masked, "st-mary", NULL), OK);
+	struct hash roster;
+	assert_true(hash_from_hex(&roster, MESSAGES_MODEL_HASH));
+	assert_true(hash_equal(&m.plan.roster, &roster));
+	message_free(&m);
+	json_free(masked);
+	json_set(node, "roster", json_new_null());
+	messages_assert_refused(messages_text(node), "roster");
+	node = messages_tree(messages_golden[1]);
+	json_set(node, "roster", json_new_string("FFEEDDCCBBAA99887766554433221100ffeeddccbbaa99887766554433221100"));
+	messages_assert_refused(messages_text(node), "roster");
+}
+
 static void every_refusal_travels(void **state)
 {
 	(void)state;
@@ -110,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_bytes),
 		cmocka_unit_test(built_by_hand),
+		cmocka_unit_test(a_masked_round_names_the_roster),
 		cmocka_unit_test(every_refusal_travels),
 		cmocka_unit_test(key_order_and_blanks_are_free),
 		cmocka_unit_test(the_largest_message_fits),

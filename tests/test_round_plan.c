@@ -285,6 +285,20 @@ static void terms_that_do_not_hold(void **state)
 	}
 }
 
+static void the_roster_is_for_masks(void **state)
+{
+	(void)state;
+	struct study s;
+	struct round_plan p;
+	a_study(&s);
+	a_plan(&p, &s, 1);
+	memset(p.roster.b, 5, HASH_SIZE);
+	assert_refused(&p, &s, 3, "names the roster when, and only when");
+	s.sites.masking = MASKING_REQUIRED;
+	p.roster = (struct hash){{0}};
+	assert_refused(&p, &s, 3, "names the roster when, and only when");
+}
+
 static void models_that_do_not_fit(void **state)
 {
 	(void)state;
@@ -427,6 +441,7 @@ int main(void)
 		cmocka_unit_test(good_plans),
 		cmocka_unit_test(terms_that_do_not_hold),
 		cmocka_unit_test(models_that_do_not_fit),
+		cmocka_unit_test(the_roster_is_for_masks),
 		cmocka_unit_test(sites_that_do_not_hold),
 		cmocka_unit_test(hash_known),
 		cmocka_unit_test(hash_binds_all_but_the_attempt),
