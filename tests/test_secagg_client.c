@@ -88,8 +88,8 @@ static void test_repeats_and_contradictions(void **state)
 	(void)state;
 	for (uint32_t phase = SECAGG_SHARES; phase <= SECAGG_OPENING; phase++) {
 		struct masked w;
-		struct masked_site *s = &w.sites[1];
 		reach(&w, (enum secagg_phase)phase);
+		struct masked_site *s = &w.sites[1];
 		assert_int_equal(masked_tell(&w, 1, (enum secagg_phase)phase, buf_bytes(&list)), OK);
 		uint32_t sends = s->sends[phase];
 		assert_int_equal(sends, 1);

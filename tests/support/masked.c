@@ -41,15 +41,25 @@ static void make_site(struct masked *w, uint32_t i)
 		buf_init(&s->outbox[p], 1u << 20);
 }
 
+/* Keys, shares and input of each site, and three sets. */
+static uint32_t rows_max(const struct masked *w)
+{
+	return 3 * w->n + 3;
+}
+
 void masked_init(struct masked *w, uint64_t seed, uint32_t n, uint32_t colluders, uint32_t quorum, uint32_t words,
                  uint32_t bits)
 {
-	CHECK(n <= MASKED_SITES_MAX);
 	secret_init();
 	memset(w, 0, sizeof *w);
 	w->seed = seed;
 	w->n = n;
 	w->words = words;
+	w->invited = mem_array(n, sizeof *w->invited);
+	w->sites = mem_array(n, sizeof *w->sites);
+	w->known = mem_array(n, sizeof *w->known);
+	w->rows = mem_array(rows_max(w), sizeof *w->rows);
+	w->row_heads = mem_array(rows_max(w), sizeof *w->row_heads);
 	for (uint32_t i = 0; i < n; i++)
 		make_site(w, i);
 	w->plan = (struct secagg_plan){
@@ -83,7 +93,12 @@ void masked_free(struct masked *w)
 	secagg_server_free(w->server);
 	for (uint32_t i = 0; i < w->row_count; i++)
 		buf_free(&w->rows[i]);
+	free(w->rows);
+	free(w->row_heads);
 	free(w->sum);
+	free(w->invited);
+	free(w->sites);
+	free(w->known);
 }
 
 struct secagg_client_config masked_config(struct masked *w, uint32_t i)
@@ -223,7 +238,7 @@ static bool write_of_server(struct masked *w, const struct secagg_row *row)
 	bool dies = ++w->writes == w->kill_at;
 
 	if (!dies || !w->kill_before) {
-		CHECK(w->row_count < 1024);
+		CHECK(w->row_count < rows_max(w));
 		buf_init(&w->rows[w->row_count], 1u << 20);
 		buf_put(&w->rows[w->row_count], row->octets);
 		w->row_heads[w->row_count] = *row;
@@ -396,6 +411,7 @@ bool masked_exact(const struct masked *w)
 
 void masked_u1(struct buf *out, const struct masked *w, uint64_t members)
 {
+	CHECK(w->n <= MASKED_SITES_MAX);
 	buf_clear(out);
 	for (uint32_t i = 0; i < w->n; i++)
 		if (members >> i & 1)
@@ -433,6 +449,7 @@ static void put_sealed(struct buf *out, const struct masked *w, uint32_t from, u
 
 void masked_u2(struct buf *out, const struct masked *w, uint64_t u1, uint64_t u2, uint32_t to)
 {
+	CHECK(w->n <= MASKED_SITES_MAX);
 	buf_clear(out);
 	masked_set(out, u1, u2);
 	for (uint32_t i = 0; i < w->n; i++)
@@ -442,6 +459,7 @@ void masked_u2(struct buf *out, const struct masked *w, uint64_t u1, uint64_t u2
 
 void masked_signatures(struct buf *out, const struct masked *w, uint64_t signers)
 {
+	CHECK(w->n <= MASKED_SITES_MAX);
 	buf_clear(out);
 	for (uint32_t i = 0; i < w->n; i++)
 		if (signers >> i & 1) {

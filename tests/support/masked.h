@@ -10,7 +10,7 @@
 #include "crypto/secagg_client.h"
 #include "crypto/secagg_server.h"
 
-#define MASKED_SITES_MAX 64
+#define MASKED_SITES_MAX 64 /* that sets of sites in a u64 reach; an attempt may have more */
 
 struct masked_site {
 	struct masked *world;
@@ -35,20 +35,20 @@ struct masked_site {
 struct masked {
 	uint64_t seed;
 	uint32_t n, words;
-	struct secagg_site invited[MASKED_SITES_MAX];
-	struct masked_site sites[MASKED_SITES_MAX];
+	struct secagg_site *invited; /* [n], as the next two */
+	struct masked_site *sites;
 	struct secagg_plan plan;
 	struct secagg_attempt attempt;
 	bool statistics;
 	uint32_t min_known;
-	bool known[MASKED_SITES_MAX];
+	bool *known;
 	uint8_t plan_octets[64];
 	bool keep_entropy; /* attempts draw the same again: for who replays one */
 
 	/* the coordinator */
 	struct secagg_server *server;
-	struct buf rows[1024]; /* its disk */
-	struct secagg_row row_heads[1024];
+	struct buf *rows; /* its disk */
+	struct secagg_row *row_heads;
 	uint32_t row_count;
 	uint32_t *sum; /* of the staged vectors of U3, unmasked at the end */
 	uint32_t writes; /* durable writes so far, on either side */
