@@ -61,11 +61,11 @@ static const char *text_of(const struct json *node, const char *key)
 	return value != NULL && json_kind(value) == JSON_IS_STRING ? json_as_string(value) : NULL;
 }
 
-/* What was written, seen from the folder of client.yaml. */
-static const char *resolve(struct client_config *c, const char *written)
+/* What was written in `file`, seen from its folder. */
+static const char *resolve_in(struct client_config *c, const char *file, const char *written)
 {
-	const char *slash = strrchr(c->path, '/');
-	size_t folder = slash != NULL ? (size_t)(slash - c->path) + 1 : 0;
+	const char *slash = strrchr(file, '/');
+	size_t folder = slash != NULL ? (size_t)(slash - file) + 1 : 0;
 	char *path;
 
 	if (written == NULL)
@@ -73,11 +73,16 @@ static const char *resolve(struct client_config *c, const char *written)
 	if (written[0] == '/')
 		folder = 0;
 	path = mem_alloc(folder + strlen(written) + 1);
-	memcpy(path, c->path, folder);
+	memcpy(path, file, folder);
 	strcpy(path + folder, written);
 	c->paths = mem_resize(c->paths, c->path_count + 1, sizeof *c->paths);
 	c->paths[c->path_count++] = path;
 	return path;
+}
+
+static const char *resolve(struct client_config *c, const char *written)
+{
+	return resolve_in(c, c->path, written);
 }
 
 /* ---- meaning */
@@ -158,10 +163,26 @@ static void read_sources(struct client_config *c, const struct json *sources)
 		config_source_read(&c->sources[c->source_count++], name, resolve(c, text_of(node, "csv")), node);
 }
 
+/* The list that the policy names. */
+static enum err read_known(struct client_config *c, const char *named, struct diag *why)
+{
+	const char *path = resolve_in(c, c->policy_path, named);
+	struct buf text = {0};
+	enum err e = file_read(&text, path, KNOWN_TEXT_MAX, why);
+
+	c->known = mem_alloc(sizeof *c->known);
+	c->policy.known = c->known;
+	if (e == OK)
+		e = known_sites_parse(c->known, buf_bytes(&text), path, why);
+	buf_free(&text);
+	return e == OK ? policy_check_known(&c->policy, c->site, c->policy_path, why) : e;
+}
+
 /* No policy beside the configuration is fine; one that is named, or cannot be read, is not. */
 static enum err read_policy(struct client_config *c, const char *named, struct diag *why)
 {
 	const char *path = resolve(c, named != NULL ? named : POLICY_FILE);
+	char known[PATH_SIZE] = "";
 	struct buf text = {0};
 	enum err e;
 
@@ -170,10 +191,10 @@ static enum err read_policy(struct client_config *c, const char *named, struct d
 		return OK;
 	e = file_read(&text, path, YAML_TEXT_MAX, why);
 	if (e == OK)
-		e = policy_parse(&c->policy, buf_bytes(&text), path, why);
+		e = policy_parse_hospital(&c->policy, known, buf_bytes(&text), path, why);
 	c->policy_path = path;
 	buf_free(&text);
-	return e;
+	return e == OK && known[0] != '\0' ? read_known(c, known, why) : e;
 }
 
 static enum err read_document(struct client_config *c, struct diag *why)
@@ -216,6 +237,9 @@ void client_config_free(struct client_config *c)
 		config_source_free(&c->sources[i]);
 	for (uint32_t i = 0; i < c->path_count; i++)
 		free(c->paths[i]);
+	if (c->known != NULL)
+		known_sites_free(c->known);
+	free(c->known);
 	free(c->sources);
 	free(c->paths);
 	free(c->path);

@@ -4,6 +4,7 @@
  *
  *   client.yaml   site, coordinator, credentials, state, proxy, extra_authority, policy, sources
  *   policy.yaml   beside it, or where the key `policy` says; without it the strict defaults of client/policy.h hold
+ *   known sites   where the policy's key `known` says, seen from the policy's folder (client/known_sites.h)
  *
  * The document is kept, so that what does not fit a study (source_check) is still told with line and column.
  */
@@ -31,11 +32,12 @@ struct client_config {
 	uint32_t source_count;
 	struct policy policy;
 	const char *policy_path; /* NULL: there is none, the strict defaults hold */
+	struct known_sites *known; /* NULL: no list; owned, policy.known is this */
 	char **paths; /* made from the folder and what was written; owned */
 	uint32_t path_count;
 };
 
-/* Reads both files. ERR_NO_INPUT, ERR_CONFIG with file, line and column. Sources are not held against a study here. On failure
+/* Reads all files. ERR_NO_INPUT, ERR_CONFIG with file, line and column. Sources are not held against a study here. On failure
  * `out` is zeroed. */
 enum err client_config_load(struct client_config *out, const char *path, struct diag *why) MUST_USE;
 void client_config_free(struct client_config *c); /* accepts a zeroed one */

@@ -28,6 +28,7 @@ static enum err judge_roster(struct member *m, const struct roster *roster, uint
 	const struct identity *self = request_self(m->polls);
 	const struct roster_site *entry = roster_find(roster, self->name);
 	uint32_t seen = ledger_roster_version(m->config.ledger);
+	struct diag alarm;
 
 	if (roster->version < seen)
 		return diag_set(
@@ -37,6 +38,8 @@ static enum err judge_roster(struct member *m, const struct roster *roster, uint
 	if (entry == NULL || memcmp(entry->key, self->signing_key, ROSTER_KEY_SIZE) != 0)
 		return diag_set(why, ERR_REFUSED, "%s is not on roster %u with this signing key; ask the authority",
 		                self->name, roster->version);
+	if (m->config.client->known != NULL && known_sites_impostor(m->config.client->known, roster, &alarm) != NULL)
+		log_error("%s", alarm.text);
 	*number = entry->number;
 	return ledger_saw_roster(m->config.ledger, roster->version, why);
 }

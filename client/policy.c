@@ -67,6 +67,7 @@ static void fill(struct policy *p, const struct json *tree)
 	p->budget_epsilon = json_as_real(json_get(budget, "epsilon"));
 	p->budget_delta = json_as_real(json_get(budget, "delta"));
 	p->min_sites = number(tree, "min_sites");
+	p->min_known = json_get(tree, "min_known") != NULL ? number(tree, "min_known") : 0;
 	p->min_rows = number(tree, "min_rows");
 	p->min_positives = number(tree, "min_positives");
 	p->cell_min = number(tree, "cell_min");
@@ -74,31 +75,47 @@ static void fill(struct policy *p, const struct json *tree)
 	p->threads = number(json_get(tree, "resources"), "threads");
 }
 
-/* A list of known hospitals is a promise of secure aggregation; without masks nothing would keep it. */
-static enum err check_known(const struct yaml_document *d, const struct json *tree, struct diag *why)
+/* A list without a number, or a number without a list, is a rule that somebody forgot half of. */
+static enum err check_pair(const struct yaml_document *d, const struct json *tree, struct diag *why)
 {
-	static const char *const keys[] = {"known", "min_known"};
+	bool list = json_get(tree, "known") != NULL, least = json_get(tree, "min_known") != NULL;
 
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (json_get(tree, keys[i]) != NULL && json_kind(json_get(tree, keys[i])) != JSON_IS_NULL)
-			return yaml_complain(
-				d, why, ERR_CONFIG, keys[i],
-				"a list of known hospitals comes with secure aggregation, which this version "
-				"does not have; remove the key");
-	return OK;
+	if (list == least)
+		return OK;
+	return yaml_complain(d, why, ERR_CONFIG, list ? "known" : "min_known", "%s",
+	                     list ? "how many of the list must be in a sum? add min_known: 3, say"
+	                          : "known by what list? add known: known-sites.txt, say");
 }
 
-enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why)
+enum err policy_parse_hospital(struct policy *out, char known[PATH_SIZE], struct bytes yaml, const char *file,
+                               struct diag *why)
 {
 	struct yaml_document *d = NULL;
 	enum err e = yaml_parse(&d, yaml, file, rules, sizeof rules / sizeof *rules, why);
 
+	known[0] = '\0';
 	if (e == OK)
-		e = check_known(d, yaml_tree(d), why);
-	if (e == OK)
+		e = check_pair(d, yaml_tree(d), why);
+	if (e == OK) {
 		fill(out, yaml_tree(d));
+		if (out->min_known > 0)
+			snprintf(known, PATH_SIZE, "%s", json_as_string(json_get(yaml_tree(d), "known")));
+	}
 	yaml_close(d);
 	return e == OK || e == ERR_LIMIT ? e : ERR_CONFIG;
+}
+
+enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why)
+{
+	char known[PATH_SIZE];
+	enum err e = policy_parse_hospital(out, known, yaml, file, why);
+
+	if (e == OK && out->min_known > 0)
+		return diag_set(why, ERR_CONFIG,
+		                "%s: known, min_known: the hospitals of a simulation have no keys that could be known; "
+		                "remove both",
+		                file);
+	return e;
 }
 
 struct policy policy_strict(void)
@@ -158,6 +175,48 @@ enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct d
 		return REFUSAL_NONE;
 	diag_set(why, ERR_REFUSED, "%u hospitals are invited; the policy wants at least %u (min_sites)", sites,
 	         p->min_sites);
+	return REFUSAL_POLICY_SITES;
+}
+
+/* ---- known hospitals */
+
+enum err policy_check_known(const struct policy *p, const char *self, const char *file, struct diag *why)
+{
+	uint64_t most;
+
+	if (p->known == NULL)
+		return OK;
+	most = (uint64_t)p->known->count + (known_sites_find(p->known, self) == NULL);
+	if (p->min_known <= most)
+		return OK;
+	return diag_set(why, ERR_CONFIG,
+	                "%s: min_known: %u can never be known: the list and this hospital are %llu; lower it, or "
+	                "telephone more hospitals",
+	                file, p->min_known, (unsigned long long)most);
+}
+
+uint32_t policy_known(const struct policy *p, bool *known, const struct roster *roster, const uint32_t *sites,
+                      uint32_t count, uint32_t self)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct roster_site *site = roster_number(roster, sites[i]);
+
+		known[i] = p->known != NULL && site != NULL && (sites[i] == self || known_sites_has(p->known, site));
+		total += known[i];
+	}
+	return total;
+}
+
+enum refusal policy_judge_known(const struct policy *p, uint32_t known_invited, struct diag *why)
+{
+	if (p->known == NULL || known_invited >= p->min_known)
+		return REFUSAL_NONE;
+	diag_set(why, ERR_REFUSED,
+	         "%u of the hospitals in the sum are known here, this one counted; the policy wants at least %u "
+	         "(min_known)",
+	         known_invited, p->min_known);
 	return REFUSAL_POLICY_SITES;
 }
 

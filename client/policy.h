@@ -8,6 +8,7 @@
 #ifndef COHORT_CLIENT_POLICY_H
 #define COHORT_CLIENT_POLICY_H
 
+#include "client/known_sites.h"
 #include "protocol/message.h"
 
 struct policy {
@@ -17,6 +18,8 @@ struct policy {
 	double epsilon_per_study; /* no mechanism that spends it is built in this version */
 	double budget_epsilon, budget_delta; /* all studies together */
 	uint32_t min_sites; /* fewest sites invited to a round */
+	const struct known_sites *known; /* borrowed; NULL: this hospital keeps no list */
+	uint32_t min_known; /* fewest of them in any masked sum, this hospital counted; 0: no list */
 	uint32_t min_rows, min_positives; /* training rows, judged once, at approval */
 	uint32_t cell_min; /* smaller cells are not shown, here at the hospital either */
 	bool ask_on_data_change; /* a changed extract asks a person again */
@@ -25,8 +28,18 @@ struct policy {
 
 struct policy policy_strict(void); /* the defaults */
 
-/* From the text of policy.yaml; `file` names it. ERR_CONFIG with file, line and column. */
+/* From the text of policy.yaml; `file` names it. ERR_CONFIG with file, line and column. A policy with a list of known hospitals is
+ * refused: this is for places whose hospitals have no keys (the simulator). */
 enum err policy_parse(struct policy *out, struct bytes yaml, const char *file, struct diag *why) MUST_USE;
+
+/* The same of a hospital. `known`: where its list lies, as written, "" without one; whoever reads that file hangs it into
+ * `out->known`. */
+enum err policy_parse_hospital(struct policy *out, char known[PATH_SIZE], struct bytes yaml, const char *file,
+                               struct diag *why) MUST_USE;
+
+/* Whether so many can be known at all: ERR_CONFIG when min_known is above the list's length and, unless it stands there, this
+ * hospital `self` itself. Names `file`, the policy's. */
+enum err policy_check_known(const struct policy *p, const char *self, const char *file, struct diag *why) MUST_USE;
 
 /* May this hospital take part in the study at all? REFUSAL_NONE, or the first reason, in words in `why`. `now_s`:
  * seconds since 1970. The study's day of expiry is judged here too. */
@@ -35,6 +48,14 @@ enum refusal policy_judge_study(const struct policy *p, const struct study *s, i
 
 /* And in a round of `sites` invited sites? */
 enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why) MUST_USE;
+
+/* And with these? known[i]: whether sites[i] is on the hospital's list, by name and key, or `self`; all else is false, as is
+ * everything without a list. Returns how many are known. `roster`: where the keys are; a site that it does not have is not known. */
+uint32_t policy_known(const struct policy *p, bool *known, const struct roster *roster, const uint32_t *sites,
+                      uint32_t count, uint32_t self);
+
+/* REFUSAL_POLICY_SITES when fewer than min_known of those in one masked sum are known. */
+enum refusal policy_judge_known(const struct policy *p, uint32_t known_invited, struct diag *why) MUST_USE;
 
 /* The rules that permit a release of this study to `sites` invited sites, in one line: what the ledger keeps beside
  * it. */

@@ -176,6 +176,40 @@ static void test_policies(void **state)
 	tempdir_remove(&t);
 }
 
+#define FINGERPRINT "3f2a-90c1-77de-0b14-a6c8-5d12-e990-41fb"
+
+/* Beside the policy, wherever that lies; a list with a wrong line, or none where one is named, stops everything. */
+static void test_known_hospitals(void **state)
+{
+	struct client_config c;
+	struct diag why = {{0}};
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	tempdir_folder(&t, "house");
+	tempdir_write(&t, "house/rules.yaml", "known: known-sites.txt\nmin_known: 2\n");
+	tempdir_write(&t, "house/known-sites.txt", "st-anna " FINGERPRINT "\n");
+	load_good(&c, &t, "site: a\ncoordinator: https://c\npolicy: house/rules.yaml\n");
+	assert_ptr_equal(c.policy.known, c.known);
+	assert_int_equal(c.policy.known->count, 1);
+	assert_string_equal(c.policy.known->sites[0].name, "st-anna");
+	assert_int_equal(c.policy.min_known, 2);
+	client_config_free(&c);
+
+	assert_int_equal(load(&c, &t, "site: St-Anna\ncoordinator: https://c\npolicy: house/rules.yaml\n", &why),
+	                 ERR_CONFIG);
+	assert_non_null(strstr(why.text, "rules.yaml: min_known: 2 can never be known"));
+	tempdir_write(&t, "house/known-sites.txt", "st-anna " FINGERPRINT "\nst-b 3f2a\n");
+	assert_int_equal(load(&c, &t, "site: a\ncoordinator: https://c\npolicy: house/rules.yaml\n", &why), ERR_CONFIG);
+	assert_non_null(strstr(why.text, "house/known-sites.txt:2:6: a fingerprint is"));
+	assert_null(c.known);
+	tempdir_write(&t, "policy.yaml", "known: gone.txt\nmin_known: 2\n");
+	assert_int_equal(load(&c, &t, least_text, &why), ERR_NO_INPUT);
+	assert_non_null(strstr(why.text, "gone.txt: cannot be opened"));
+	tempdir_remove(&t);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -328,10 +362,11 @@ static void test_damaged_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_key_is_read),  cmocka_unit_test(test_a_source_in_full),
-		cmocka_unit_test(test_defaults),           cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_refusals),           cmocka_unit_test(test_no_file),
-		cmocka_unit_test(test_sources_of_a_study), cmocka_unit_test(test_damaged_files),
+		cmocka_unit_test(test_every_key_is_read), cmocka_unit_test(test_a_source_in_full),
+		cmocka_unit_test(test_defaults),          cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_known_hospitals),   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_file),           cmocka_unit_test(test_sources_of_a_study),
+		cmocka_unit_test(test_damaged_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,11 +100,12 @@ static void test_refusals_of_the_file(void **state)
 		{"on_data_change: never\n", "policy.yaml:1:17: on_data_change: \"never\" is not one of ask, continue"},
 		{"resources: {threads: 0}\n", "policy.yaml:1:22: resources.threads: 0 is below 1"},
 		{"min_rows: 7\nknown: known-sites.txt\n",
-	         "policy.yaml:2:8: known: a list of known hospitals comes with secure aggregation, which this version "
-	         "does not have; remove the key"},
-		{"min_known: 3\n",
-	         "policy.yaml:1:12: min_known: a list of known hospitals comes with secure aggregation, which this "
-	         "version does not have; remove the key"},
+	         "policy.yaml:2:8: known: how many of the list must be in a sum? add min_known: 3, say"},
+		{"min_known: 3\n", "policy.yaml:1:12: min_known: known by what list? add known: known-sites.txt, say"},
+		{"known: k.txt\nmin_known: 0\n", "policy.yaml:2:12: min_known: 0 is below 1"},
+		{"known: k.txt\nmin_known: 3\n", "policy.yaml: known, min_known: the hospitals of a simulation have no "
+	                                         "keys that could be known; remove "
+	                                         "both"},
 	};
 
 	(void)state;
@@ -227,6 +228,111 @@ static void test_invited_sites_are_judged(void **state)
 	assert_string_equal(why.text, "4 hospitals are invited; the policy wants at least 5 (min_sites)");
 }
 
+/* ---- known hospitals */
+
+static void test_the_list_is_named(void **state)
+{
+	char known[PATH_SIZE] = "before";
+	struct policy p;
+
+	(void)state;
+	assert_int_equal(
+		policy_parse_hospital(&p, known, bytes_text("known: k.txt\nmin_known: 4\n"), "policy.yaml", NULL), OK);
+	assert_string_equal(known, "k.txt");
+	assert_int_equal(p.min_known, 4);
+	assert_null(p.known);
+	assert_int_equal(policy_parse_hospital(&p, known, bytes_text("{}\n"), "policy.yaml", NULL), OK);
+	assert_string_equal(known, "");
+	assert_int_equal(p.min_known, 0);
+}
+
+/* A list of three, a, b and c, and a roster's entries for them and two more. */
+static void listed(struct known_sites *k, struct roster_site sites[5])
+{
+	struct hash h;
+
+	memset(k, 0, sizeof *k);
+	k->count = 3;
+	k->sites = mem_array(3, sizeof *k->sites);
+	for (uint32_t i = 0; i < 5; i++) {
+		memset(&sites[i], 0, sizeof sites[i]);
+		sites[i].number = 11 + 7 * i;
+		sites[i].name[0] = (char)('a' + i);
+		sites[i].key[3] = (uint8_t)(i + 1);
+		if (i >= 3)
+			continue;
+		sha256_of(&h, bytes_of(sites[i].key, ROSTER_KEY_SIZE));
+		memcpy(k->sites[i].fingerprint, h.b, KNOWN_FINGERPRINT_SIZE);
+		memcpy(k->sites[i].name, sites[i].name, 2);
+	}
+}
+
+static void test_known_sites_are_counted(void **state)
+{
+	static const uint32_t invited[5] = {11, 18, 25, 32,
+	                                    40}; /* 40 is not on the roster, 32 is not known, 39 not invited */
+	struct roster_site sites[5];
+	struct roster roster = {.version = 1, .sites = sites, .count = 5};
+	struct known_sites k;
+	struct policy p = policy_strict();
+	bool known[5];
+
+	(void)state;
+	listed(&k, sites);
+	assert_int_equal(policy_known(&p, known, &roster, invited, 5, 32), 0); /* no list: nobody, not even ourselves */
+	p.known = &k;
+	assert_int_equal(policy_known(&p, known, &roster, invited, 5, 39), 3);
+	assert_true(known[0] && known[1] && known[2]);
+	assert_false(known[3] || known[4]);
+	assert_int_equal(policy_known(&p, known, &roster, invited, 5, 32), 4); /* ourselves */
+	assert_true(known[3]);
+	assert_int_equal(policy_known(&p, known, &roster, invited, 5, 18), 3); /* once, though we are on the list */
+	sites[1].key[0] = 1;
+	assert_int_equal(policy_known(&p, known, &roster, invited, 5, 39), 2);
+	assert_false(known[1]);
+	known_sites_free(&k);
+}
+
+static void test_known_sites_are_judged(void **state)
+{
+	struct policy p = policy_strict();
+	struct known_sites k = {0};
+	struct diag why = {{0}};
+
+	(void)state;
+	assert_int_equal(policy_judge_known(&p, 0, &why), REFUSAL_NONE);
+	p.known = &k;
+	p.min_known = 3;
+	assert_int_equal(policy_judge_known(&p, 3, &why), REFUSAL_NONE);
+	assert_string_equal(why.text, "");
+	assert_int_equal(policy_judge_known(&p, 2, &why), REFUSAL_POLICY_SITES);
+	assert_string_equal(why.text,
+	                    "2 of the hospitals in the sum are known here, this one counted; the policy wants at "
+	                    "least 3 (min_known)");
+}
+
+static void test_more_than_can_be_known(void **state)
+{
+	struct policy p = policy_strict();
+	struct roster_site sites[5];
+	struct diag why = {{0}};
+	struct known_sites k;
+
+	(void)state;
+	assert_int_equal(policy_check_known(&p, "a", "policy.yaml", &why), OK);
+	listed(&k, sites);
+	p.known = &k;
+	p.min_known = 4;
+	assert_int_equal(policy_check_known(&p, "d", "policy.yaml", &why), OK);
+	assert_int_equal(policy_check_known(&p, "B", "policy.yaml", &why), ERR_CONFIG);
+	assert_string_equal(why.text,
+	                    "policy.yaml: min_known: 4 can never be known: the list and this hospital are 3; lower "
+	                    "it, or telephone more hospitals");
+	p.min_known = 5;
+	assert_int_equal(policy_check_known(&p, "d", "policy.yaml", &why), ERR_CONFIG);
+	known_sites_free(&k);
+}
+
 static void test_data_are_judged(void **state)
 {
 	struct policy p = parsed(full_text);
@@ -269,7 +375,9 @@ int main(void)
 		cmocka_unit_test(test_refusals_of_the_file),     cmocka_unit_test(test_damaged_files),
 		cmocka_unit_test(test_the_study_is_judged),      cmocka_unit_test(test_evaluation_is_judged),
 		cmocka_unit_test(test_invited_sites_are_judged), cmocka_unit_test(test_data_are_judged),
-		cmocka_unit_test(test_rules_in_words),
+		cmocka_unit_test(test_rules_in_words),           cmocka_unit_test(test_the_list_is_named),
+		cmocka_unit_test(test_known_sites_are_counted),  cmocka_unit_test(test_known_sites_are_judged),
+		cmocka_unit_test(test_more_than_can_be_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
