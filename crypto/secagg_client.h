@@ -40,6 +40,7 @@
 #include "base/random.h"
 #include "crypto/mask.h"
 #include "crypto/secagg.h"
+#include "crypto/secagg_shared.h"
 
 enum secagg_client_state {
 	SECAGG_CLIENT_EXPECT_KEYS_PERSISTED,
@@ -86,6 +87,8 @@ struct secagg_client_config {
 	bool statistics; /* a round of this kind is opened once per study */
 	struct secagg_signer signer;
 	struct entropy entropy;
+	struct secagg_shared
+		*shared; /* NULL at a hospital: only sites of one process may share what they have verified */
 };
 
 struct secagg_client; /* opaque */

@@ -13,7 +13,7 @@
 
 static enum err judge_u1(struct secagg_client *c, struct bytes octets, struct diag *why)
 {
-	enum err e = secagg_members_take(&c->members, &c->plan, &c->ctx, octets, why);
+	enum err e = secagg_shared_take(c->shared, &c->members, &c->plan, &c->ctx, octets, why);
 
 	if (!e)
 		e = secagg_client_check_size(c, "are left", c->members.count, why);

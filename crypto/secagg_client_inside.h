@@ -25,6 +25,7 @@ struct secagg_client {
 	bool statistics;
 	struct secagg_signer signer;
 	struct entropy entropy;
+	struct secagg_shared *shared; /* NULL: nothing is shared */
 
 	enum secagg_client_state state;
 	struct secagg_past past; /* with this attempt in it */

@@ -45,6 +45,7 @@ static struct secagg_client *create(const struct secagg_client_config *config)
 	c->statistics = config->statistics;
 	c->signer = config->signer;
 	c->entropy = config->entropy;
+	c->shared = config->shared;
 	for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
 		buf_init(&c->sent[p], secagg_message_max(c->plan.n, (enum secagg_phase)p));
 	queue_init(&c->actions, sizeof(struct secagg_client_action));

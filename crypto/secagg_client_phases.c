@@ -124,7 +124,8 @@ static enum err judge_signatures(const struct secagg_client *c, struct bytes oct
 		return diag_set(why, ERR_PROTOCOL, "%zu signatures on the survivors, %u are needed", count,
 		                secagg_threshold(&c->plan));
 	survivors_message(&message, c);
-	for (size_t i = 0; i < count && !e; i++) {
+	bool verified = secagg_shared_verified(c->shared, buf_bytes(&message), octets);
+	for (size_t i = 0; i < count && !e && !verified; i++) {
 		uint32_t number = read_u32(&r);
 		struct bytes signature = read_bytes(&r, KEYS_SIGNATURE_SIZE);
 		if (number <= last)
@@ -133,6 +134,8 @@ static enum err judge_signatures(const struct secagg_client *c, struct bytes oct
 			e = judge_signature(c, number, signature, &message, why);
 		last = number;
 	}
+	if (!e && !verified)
+		secagg_shared_note(c->shared, buf_bytes(&message), octets);
 	buf_free(&message);
 	return e;
 }

@@ -159,10 +159,12 @@ void secagg_members_make(struct secagg_members *m, const struct secagg_plan *pla
 
 void secagg_members_free(struct secagg_members *m)
 {
-	free(m->numbers);
-	free(m->invited);
-	free(m->advs);
-	graph_free(&m->graph);
+	if (!m->borrowed) {
+		free(m->numbers);
+		free(m->invited);
+		free(m->advs);
+		graph_free(&m->graph);
+	}
 	*m = (struct secagg_members){0};
 }
 

@@ -16,6 +16,7 @@ struct secagg_members {
 	struct signed_adv *advs; /* NULL after secagg_members_restore */
 	uint32_t degree; /* 0: the complete graph */
 	struct graph graph;
+	bool borrowed; /* the arrays are another's: secagg_members_free leaves them */
 };
 
 /* Reads U1. ERR_PROTOCOL names the site that is not invited, out of order or there twice, or whose adv and signature are not as

@@ -43,6 +43,7 @@ struct masked {
 	uint32_t min_known;
 	bool *known;
 	uint8_t plan_octets[64];
+	struct secagg_shared *shared; /* what the sites share; NULL: nothing. The caller's */
 	bool keep_entropy; /* attempts draw the same again: for who replays one */
 
 	/* the coordinator */
