@@ -18,49 +18,27 @@
 #include "protocol/inbox.h"
 #include "protocol/roster.h"
 #include "tests/support/contracts.h"
+#include "tests/support/page.h"
 #include "tests/support/tempdir.h"
 
 #define DOCUMENT_MAX (1u << 20)
 
-static struct buf page;
+static struct page page;
 static struct diag why;
 
 static const char *text(void)
 {
-	return buf_text(&page);
+	return buf_text(&page.text);
 }
 
-/* The n-th fenced block (from 0) that begins with "```INFO", without its fences; NULL when there is none. Owned by the caller. */
 static char *block(const char *info, unsigned n)
 {
-	char fence[64];
-	snprintf(fence, sizeof(fence), "\n```%s\n", info);
-	const char *at = text();
-	for (unsigned i = 0; i <= n; i++) {
-		at = strstr(at, fence);
-		if (!at)
-			return NULL;
-		at += strlen(fence);
-	}
-	const char *end = strstr(at, "\n```");
-	assert_non_null(end);
-	char *copy = mem_alloc((size_t)(end - at) + 1);
-	memcpy(copy, at, (size_t)(end - at));
-	return copy;
+	return page_block(&page, info, n);
 }
 
 static void assert_hex_block(const char *info, struct bytes octets)
 {
-	char *wanted = block(info, 0), *hex = mem_alloc(2 * octets.len + 1), *to = wanted;
-	assert_non_null(wanted);
-	for (const char *c = wanted; *c; c++)
-		if (*c != ' ' && *c != '\n')
-			*to++ = *c;
-	*to = 0;
-	hex_encode(hex, octets);
-	assert_string_equal(hex, wanted);
-	free(hex);
-	free(wanted);
+	page_expect_octets(&page, info, octets);
 }
 
 /* ---- the vectors of section 4 */
@@ -412,13 +390,14 @@ static void every_bound_agrees(void **state)
 static int read_page(void **state)
 {
 	(void)state;
-	return file_read(&page, "docs/PROTOCOL.md", DOCUMENT_MAX, &why) == OK ? 0 : -1;
+	page_open(&page, "docs/PROTOCOL.md");
+	return 0;
 }
 
 static int free_page(void **state)
 {
 	(void)state;
-	buf_free(&page);
+	page_close(&page);
 	return 0;
 }
 

@@ -77,6 +77,40 @@ unsigned page_words(struct page *p, const char *title, page_word_fn *tell, void 
 	return count;
 }
 
+char *page_block(struct page *p, const char *info, unsigned n)
+{
+	char fence[64];
+	snprintf(fence, sizeof(fence), "\n```%s\n", info);
+	const char *at = buf_text(&p->text);
+	for (unsigned i = 0; i <= n; i++) {
+		at = strstr(at, fence);
+		if (!at)
+			return NULL;
+		at += strlen(fence);
+	}
+	const char *end = strstr(at, "\n```");
+	if (!end)
+		fail_msg("%s: the block %s does not end", p->path, info);
+	char *copy = mem_alloc((size_t)(end - at) + 1);
+	memcpy(copy, at, (size_t)(end - at));
+	return copy;
+}
+
+void page_expect_octets(struct page *p, const char *info, struct bytes octets)
+{
+	char *wanted = page_block(p, info, 0), *hex = mem_alloc(2 * octets.len + 1), *to = wanted;
+	if (!wanted)
+		fail_msg("%s has no block %s", p->path, info);
+	for (const char *c = wanted; *c; c++)
+		if (*c != ' ' && *c != '\n')
+			*to++ = *c;
+	*to = 0;
+	hex_encode(hex, octets);
+	assert_string_equal(hex, wanted);
+	free(hex);
+	free(wanted);
+}
+
 bool page_has_row(struct page *p, const char *begin)
 {
 	const char *text = buf_text(&p->text);

@@ -28,6 +28,12 @@ typedef void page_word_fn(void *context, const char *word);
 /* Tells each text between backticks in the first cell of each row of a section's tables; how many there were. */
 unsigned page_words(struct page *p, const char *title, page_word_fn *tell, void *context);
 
+/* The n-th fenced block (from 0) that begins with "```INFO", without its fences; NULL when there is none. Owned by the caller. */
+char *page_block(struct page *p, const char *info, unsigned n);
+
+/* The first block of that name holds these octets in hexadecimal, whatever the blanks. */
+void page_expect_octets(struct page *p, const char *info, struct bytes octets);
+
 /* Is there a table row in the page that begins with this text? */
 bool page_has_row(struct page *p, const char *begin);
 
