@@ -30,6 +30,7 @@ static const struct yaml_rule rules[] = {
 	{.path = "rounds", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "rounds.join", .types = YAML_REAL, .min = ROUND_S_MIN, .max = ROUND_S_MAX, .fallback = "30"},
 	{.path = "rounds.deadline", .types = YAML_REAL, .min = ROUND_S_MIN, .max = ROUND_S_MAX, .fallback = "600"},
+	{.path = "rounds.phase", .types = YAML_REAL, .min = ROUND_S_MIN, .max = ROUND_S_MAX, .fallback = "120"},
 	{.path = "rounds.pause", .types = YAML_REAL, .min = ROUND_S_MIN, .max = ROUND_S_MAX, .fallback = "10"},
 	{.path = "limits", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "limits.uploads", .types = YAML_INTEGER, .min = 1, .max = UPLOADS_IN_FLIGHT_MAX, .fallback = "16"},
@@ -103,6 +104,7 @@ static void read_tree(struct settings *out, const struct json *tree, const char 
 	read_state(out, tree, folder);
 	out->join_ms = milliseconds(rounds, "join");
 	out->deadline_ms = milliseconds(rounds, "deadline");
+	out->phase_ms = milliseconds(rounds, "phase");
 	out->pause_ms = milliseconds(rounds, "pause");
 	out->uploads = (uint32_t)json_as_integer(json_get(limits, "uploads"));
 	out->threads = (uint32_t)json_as_integer(json_get(limits, "threads"));

@@ -8,7 +8,7 @@
  *     revocation_list: crl.pem              # optional; read again when it changes
  *     roster: roster.signed                  # what `cohort-ca roster` wrote; read again when it changes
  *     state: state/
- *     rounds: {join: 30, deadline: 600, pause: 10}        # seconds
+ *     rounds: {join: 30, deadline: 600, phase: 120, pause: 10}        # seconds
  *     limits: {uploads: 16, threads: 2}
  *     control: state/admin.sock             # optional: where commands reach the daemon
  *
@@ -38,7 +38,7 @@ struct settings {
 	char *revocations; /* NULL: none */
 	char *roster;
 	char *state, *database, *models, *staging, *lock, *control;
-	int64_t join_ms, deadline_ms, pause_ms;
+	int64_t join_ms, deadline_ms, phase_ms, pause_ms;
 	uint32_t uploads; /* of more than one part, at once */
 	uint32_t threads; /* workers of the pool */
 };

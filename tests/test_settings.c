@@ -66,6 +66,7 @@ static void test_defaults(void **state)
 	assert_below(s.control, "state/admin.sock");
 	assert_int_equal(s.join_ms, 30000);
 	assert_int_equal(s.deadline_ms, 600000);
+	assert_int_equal(s.phase_ms, 120000);
 	assert_int_equal(s.pause_ms, 10000);
 	assert_int_equal(s.uploads, 16);
 	assert_int_equal(s.threads, 2);
@@ -87,7 +88,7 @@ static void test_everything(void **state)
 	         "revocation_list: lists/crl.pem\n"
 	         "roster: /srv/roster\n"
 	         "state: /var/lib/cohort\n"
-	         "rounds: {join: 0.5, deadline: 3.25, pause: 1}\n"
+	         "rounds: {join: 0.5, deadline: 3.25, phase: 0.75, pause: 1}\n"
 	         "limits: {uploads: 3, threads: 8}\n"
 	         "control: run/control.sock\n",
 	         &why) != OK)
@@ -101,6 +102,7 @@ static void test_everything(void **state)
 	assert_below(s.control, "run/control.sock");
 	assert_int_equal(s.join_ms, 500);
 	assert_int_equal(s.deadline_ms, 3250);
+	assert_int_equal(s.phase_ms, 750);
 	assert_int_equal(s.pause_ms, 1000);
 	assert_int_equal(s.uploads, 3);
 	assert_int_equal(s.threads, 8);
