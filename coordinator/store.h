@@ -8,6 +8,7 @@
  *     sites         number, name, last seen
  *     rounds        one row per attempt -+- participants    what became of each invited site
  *                                        +- metrics         figures of the model that the round evaluated
+ *                                        +- masked_rows     of an open masked attempt: what its secure aggregation must remember
  *     events        what happened, each row's hash covers the one before (store_verify)
  *
  * Writing: the calls collect in one transaction, which store_commit makes durable. They return nothing: the first failure is
@@ -22,8 +23,9 @@
 
 #include "base/json.h"
 #include "coordinator/campaign.h"
+#include "crypto/secagg_server.h"
 
-#define STORE_FORMAT 3 /* user_version of the newest schema */
+#define STORE_FORMAT 4 /* user_version of the newest schema */
 
 struct store;
 
@@ -68,6 +70,11 @@ void store_abandon_planned(struct store *s, int64_t study, int64_t now_ms);
  * that is new. */
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms);
 
+/* A row of one group of an open masked attempt (crypto/secagg_server.h). They go with store_close_round and store_abandon_planned. */
+void store_masked_row(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t group,
+                      const struct secagg_row *row);
+void store_drop_masked_rows(struct store *s, int64_t study);
+
 /* moments[count] of the study's newest model, in the place of those of the model before. Takes the memory of one piece beside them. */
 void store_moments(struct store *s, int64_t study, const struct hash *model, const float *moments, size_t count);
 void store_drop_moments(struct store *s, int64_t study); /* the study is over */
@@ -101,6 +108,11 @@ typedef void stored_row_fn(void *context, const struct round_site *row);
 enum err store_rows(struct store *s, int64_t study, uint64_t round, uint32_t attempt, stored_row_fn *each,
                     void *context, struct diag *why) MUST_USE;
 
+/* The rows of an open masked attempt: group by group, in the order of their numbers. ERR_DATA when one is damaged. */
+typedef void stored_masked_row_fn(void *context, uint32_t group, const struct secagg_row *row);
+enum err store_masked_rows(struct store *s, int64_t study, uint64_t round, uint32_t attempt, stored_masked_row_fn *each,
+                           void *context, struct diag *why) MUST_USE;
+
 struct stored_round {
 	uint64_t round;
 	uint32_t attempt, step, quorum;
@@ -120,6 +132,7 @@ struct stored_participant {
 	uint32_t site;
 	const char *state; /* "contributed", "late", "refused", "dropped", "absent", "joined" */
 	const char *reason; /* a refusal's code, why it was dropped; "" */
+	const char *phase; /* of a masked attempt, unless it is in the sum: the phase that it did not complete; "" */
 	uint64_t octets; /* that counted */
 	struct hash content;
 	int64_t at_ms, late_ms; /* when its state was written; when a late contribution came, 0: none */

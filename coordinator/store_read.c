@@ -213,7 +213,7 @@ enum err store_participants(struct store *s, int64_t study, uint64_t round, uint
                             stored_participant_fn *each, void *context, struct diag *why)
 {
 	struct sqlite3_stmt *q =
-		sql_begin(s, "SELECT site, state, reason, octets, content, at_ms, late_ms FROM participants"
+		sql_begin(s, "SELECT site, state, reason, octets, content, at_ms, late_ms, phase FROM participants"
 	                     " WHERE study = ?1 AND round = ?2 AND attempt = ?3 ORDER BY site");
 
 	sql_integer(s, q, 1, study);
@@ -228,6 +228,7 @@ enum err store_participants(struct store *s, int64_t study, uint64_t round, uint
 			.content = sql_get_hash(q, 4),
 			.at_ms = sql_get_integer(q, 5),
 			.late_ms = sql_get_integer(q, 6),
+			.phase = sql_get_text(q, 7),
 		};
 		each(context, &row);
 	}

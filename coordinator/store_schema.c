@@ -106,6 +106,20 @@ static const char *const steps[STORE_FORMAT] = {
 	"  octets BLOB NOT NULL," /* float32, little-endian */
 	"  PRIMARY KEY (study, piece)"
 	") STRICT;",
+
+	"CREATE TABLE masked_rows ("
+	"  study INTEGER NOT NULL,"
+	"  round INTEGER NOT NULL,"
+	"  attempt INTEGER NOT NULL,"
+	"  \"group\" INTEGER NOT NULL," /* 0, 1, ... */
+	"  number INTEGER NOT NULL," /* 1, 2, ... within the group */
+	"  phase TEXT NOT NULL," /* keys, shares, input, survivors */
+	"  site INTEGER NOT NULL," /* 0: the set that opens the phase */
+	"  octets BLOB NOT NULL,"
+	"  PRIMARY KEY (study, round, attempt, \"group\", number),"
+	"  FOREIGN KEY (study, round, attempt) REFERENCES rounds (study, round, attempt)"
+	") STRICT;"
+	"ALTER TABLE participants ADD COLUMN phase TEXT NOT NULL DEFAULT '';", /* of a masked attempt: how far the site came */
 };
 
 static enum err run_steps(struct store *s, int64_t from, struct diag *why)

@@ -217,6 +217,7 @@ bool store_close_round(struct store *s, int64_t study, const struct round_report
 	sql_real(s, q, 9, report->weight);
 	if (!sql_write(s, q))
 		return false;
+	store_drop_masked_rows(s, study);
 	for (uint32_t i = 0; i < round_site_count(report->round); i++) {
 		const struct round_site *site = round_site_at(report->round, i);
 
@@ -238,7 +239,8 @@ void store_abandon_planned(struct store *s, int64_t study, int64_t now_ms)
 	sql_integer(s, q, 1, study);
 	sql_text(s, q, 2, outcome_name(OUTCOME_ABANDONED));
 	sql_integer(s, q, 3, now_ms);
-	sql_write(s, q);
+	if (sql_write(s, q))
+		store_drop_masked_rows(s, study);
 }
 
 bool store_late(struct store *s, int64_t study, uint64_t round, uint32_t attempt, uint32_t site, int64_t now_ms)

@@ -511,10 +511,10 @@ static void test_an_older_format_is_brought_up(void **state)
 	assert_true(store_open_round(f->store, f->id, &plan, 2, 64, NOW));
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
 	commit(f);
-	tamper(f,
-	       "DROP TABLE moments; ALTER TABLE metrics DROP COLUMN calibration; ALTER TABLE metrics DROP COLUMN mae;"
-	       "ALTER TABLE metrics DROP COLUMN rmse; ALTER TABLE metrics DROP COLUMN r2;"
-	       "ALTER TABLE metrics DROP COLUMN brier; PRAGMA user_version = 1");
+	tamper(f, "DROP TABLE masked_rows; ALTER TABLE participants DROP COLUMN phase; DROP TABLE moments; ALTER TABLE "
+	          "metrics DROP COLUMN calibration; ALTER TABLE metrics DROP COLUMN mae;"
+	          "ALTER TABLE metrics DROP COLUMN rmse; ALTER TABLE metrics DROP COLUMN r2;"
+	          "ALTER TABLE metrics DROP COLUMN brier; PRAGMA user_version = 1");
 	open_store(f);
 	assert_int_equal(store_rounds(f->store, f->id, 0, 0, 1, take_round, &row, NULL), OK);
 	assert_true(row.validation.loss == 0.25 && row.validation.auc == 0.75 && isnan(row.validation.brier));
