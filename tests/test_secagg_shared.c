@@ -74,17 +74,31 @@ static void test_a_changed_list_of_keys_is_judged(void **state)
 static void test_another_context_is_judged(void **state)
 {
 	struct secagg_shared *shared = secagg_shared_new();
+	struct secagg_members m = {0}, again = {0}, other = {0};
 	struct masked w;
+	struct hash plan, ctx;
+	struct diag why = {{0}};
 	struct buf u1;
 
 	(void)state;
-	begin(&w, 5, shared);
+	begin(&w, 5, NULL);
 	buf_init(&u1, 1u << 20);
 	masked_u1(&u1, &w, 0x1f);
-	assert_int_equal(masked_tell(&w, 0, SECAGG_SHARES, buf_bytes(&u1)), OK);
-	w.keep_entropy = true;
-	masked_begin(&w, 2);
-	assert_int_equal(masked_tell(&w, 1, SECAGG_SHARES, buf_bytes(&u1)), ERR_PROTOCOL);
+	keys_plan_hash(&plan, w.plan.octets);
+	keys_ctx(&ctx, &(struct keys_context){.federation = w.attempt.federation,
+	                                      .study_hash = w.attempt.study,
+	                                      .round = w.attempt.round,
+	                                      .attempt = w.attempt.attempt,
+	                                      .model = w.attempt.model,
+	                                      .plan = plan});
+	assert_int_equal(secagg_shared_take(shared, &m, &w.plan, &ctx, buf_bytes(&u1), &why), OK);
+	assert_int_equal(secagg_shared_take(shared, &again, &w.plan, &ctx, buf_bytes(&u1), &why), OK);
+	assert_ptr_equal(m.advs, again.advs);
+	ctx.b[0] ^= 1;
+	assert_int_equal(secagg_shared_take(shared, &other, &w.plan, &ctx, buf_bytes(&u1), &why), ERR_PROTOCOL);
+	secagg_members_free(&m);
+	secagg_members_free(&again);
+	secagg_members_free(&other);
 	buf_free(&u1);
 	masked_free(&w);
 	secagg_shared_free(shared);

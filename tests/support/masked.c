@@ -110,6 +110,7 @@ struct secagg_client_config masked_config(struct masked *w, uint32_t i)
 	                                     .known = w->known,
 	                                     .min_known = w->min_known,
 	                                     .statistics = w->statistics,
+	                                     .shared = w->shared,
 	                                     .signer = {sign_with, &w->sites[i]},
 	                                     .entropy = {fill_from_rng, &w->sites[i].draws}};
 }
