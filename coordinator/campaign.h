@@ -23,15 +23,32 @@
  * sites, so a site sends the identical contribution. When the approved sites have changed meanwhile, or after
  * ATTEMPTS_MAX, the round is given up and the next round number asks the same.
  *
+ * Masked studies (`masking: required`, or groups of G). A round is opened when masked_plan_make gives its plan, under the roster that
+ * config.roster has then; C(roster) is part of the round message, hence of the record. All attempts of a round have the
+ * same plan, so another roster means another round number: an open attempt goes on with the roster it was opened under, but after
+ * it fails, or when a restart finds another roster, the next round number asks the same. How a masked attempt ends:
+ *
+ *   the round (round.h)                    outcome       then
+ *   succeeds                               DONE          COMPUTE, as in clear rounds
+ *   fails, nobody was asked for shares     FAILED        another attempt, under new keys, after pause_ms
+ *   fails, and shares may have been given  ABANDONED     the next round number asks the same, after pause_ms
+ *   makes garbage (campaign_discarded)     ABANDONED     the same
+ *   either of the last two, statistics     ABANDONED     the study fails: sites answer statistics once in a revision
+ *
+ * Under groups the invited sites, hence the groups, are those of the study's first round, whoever leaves or approves later: groups
+ * that change could be told apart by difference. Who has left is dropped from each attempt; a round is opened while in more than
+ * half of the groups enough sites approve.
+ *
  * With sites_per_round k, each new round that trains invites a uniform sample of k of the approved sites (all, when there
  * are no more), drawn by seed and round number; the study's rules then apply to k. All attempts of a round keep its sample,
- * as long as each of its sites approves. Statistics and the last evaluation ask everybody.
+ * as long as each of its sites approves. Statistics and the last evaluation ask everybody. Without effect under groups.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_H
 #define COHORT_COORDINATOR_CAMPAIGN_H
 
 #include "coordinator/outcome.h"
 #include "coordinator/round.h"
+#include "protocol/roster.h"
 
 enum campaign_state {
 	CAMPAIGN_READY, /* added; the operator has not started it */
@@ -40,7 +57,7 @@ enum campaign_state {
 	CAMPAIGN_EXPECT_ROUND,
 	CAMPAIGN_EXPECT_OUTCOME,
 	CAMPAIGN_EXPECT_CLOSED,
-	CAMPAIGN_EXPECT_RETRY,
+	CAMPAIGN_EXPECT_RETRY, /* before another attempt, or another round after an abandoned one */
 	CAMPAIGN_FINISHED,
 	CAMPAIGN_STOPPED,
 	CAMPAIGN_FAILED,
@@ -50,9 +67,15 @@ enum campaign_state {
 struct campaign_config {
 	const struct study *study; /* borrowed: outlives the campaign */
 	int64_t join_ms, deadline_ms; /* of a round: the operator's */
-	int64_t pause_ms; /* before another attempt */
+	int64_t pause_ms; /* before another attempt, or another round after an abandoned one */
 	uint32_t sites_per_round; /* a round that trains invites so many; 0: all who approve. The simulator only */
 	struct hash sample_seed; /* which ones, with the round's number */
+
+	/* Masked studies. The roster in force, which the campaign asks for when it plans a round and when it is restored, and does not
+	 * keep; NULL from it: none yet. Its `federation` enters the context of each attempt. */
+	const struct roster *(*roster)(void *world);
+	void *world;
+	int64_t phase_ms; /* of the phases SHARES, SURVIVORS and OPENING: the operator's */
 };
 
 enum campaign_action_kind {
@@ -61,9 +84,14 @@ enum campaign_action_kind {
 	CAMPAIGN_PERSIST, /* store campaign_save(), and campaign_report() when it is not NULL, in one transaction, then
 	                     call campaign_persisted(token) */
 	CAMPAIGN_BEGIN, /* empty the aggregate for campaign_plan(); staged uploads of other attempts may be deleted */
-	CAMPAIGN_ADD, /* add the staged contribution of `site`, then call campaign_added */
+	CAMPAIGN_PERSIST_ROW, /* store round_row(campaign_round(), group, row) in order, as round.h says, then call
+	                         campaign_row_persisted. A row that is not there any more is of an attempt that has ended */
+	CAMPAIGN_TELL, /* sites that wait in campaign_say are answered */
+	CAMPAIGN_ADD, /* add the staged contribution of `site` (to the sum of its group), then call campaign_added */
+	CAMPAIGN_UNMASK, /* take the masks of round_server(campaign_round(), group) off the group's sum in slices; then
+	                    campaign_unmasked for each */
 	CAMPAIGN_COMPUTE, /* outcome_compute, make its model durable, then campaign_computed or campaign_not_computed */
-	CAMPAIGN_WAKE /* the inboxes have changed: answer held polls */
+	CAMPAIGN_WAKE /* the inboxes have changed: answer held polls, and sites that wait in campaign_say */
 };
 
 struct campaign_action {
@@ -71,6 +99,9 @@ struct campaign_action {
 	uint32_t site;
 	enum site_answer answer;
 	uint64_t token;
+	uint32_t group;
+	uint64_t row;
+	enum secagg_phase phase; /* TELL: which one began in `group`; for logs */
 };
 
 /* A round that has just ended, for the store. Borrowed until its record is persisted. */
@@ -78,6 +109,8 @@ struct round_report {
 	const struct round_plan *plan;
 	enum round_outcome outcome;
 	const struct round *round; /* every invited site and what became of it */
+	const char *
+		why; /* why a masked round gave no sum, or a group of it; "" when nothing went wrong. Names the site at fault */
 	bool evaluated;
 	struct metrics validation, test; /* of plan->model */
 	struct calibration validation_calibration, test_calibration;
@@ -92,12 +125,15 @@ struct campaign;
 struct campaign *campaign_new(const struct campaign_config *config); /* READY, nobody has answered; never NULL */
 void campaign_free(struct campaign *c); /* accepts NULL */
 
-/* After a restart: the record as campaign_save wrote it, then every site's stored answer, then the stored rows of the
- * open attempt (campaign_round_open tells whether there is one), then campaign_resume. ERR_DATA when the record is
- * not ours. */
+/* After a restart: the record as campaign_save wrote it, then every site's stored answer, then, of the open attempt
+ * (campaign_round_open tells whether there is one), the stored rows of its masks, ascending in each group, and its sites, then
+ * campaign_resume. ERR_DATA when the record is not ours, from campaign_restore_row when the row does not fit. A masked attempt whose
+ * roster is not in force any more takes its rows too, and ends in campaign_resume. */
 enum err campaign_restore(struct campaign **out, const struct campaign_config *config, const struct json *record,
                           int64_t now_ms, struct diag *why) MUST_USE;
 void campaign_restore_answer(struct campaign *c, uint32_t site, enum site_answer answer);
+enum err campaign_restore_row(struct campaign *c, uint32_t group, const struct secagg_row *row,
+                              struct diag *why) MUST_USE;
 void campaign_restore_site(struct campaign *c, const struct round_site *row);
 void campaign_resume(struct campaign *c, int64_t now_ms);
 struct json *campaign_save(const struct campaign *c);
@@ -112,6 +148,7 @@ enum err campaign_stop(struct campaign *c, int64_t now_ms, struct diag *why) MUS
 /* The sites. Only for sites that the study invites (study_invites). */
 void campaign_answer(struct campaign *c, uint32_t site, enum site_answer answer, int64_t now_ms);
 void campaign_revoked(struct campaign *c, uint32_t site, int64_t now_ms); /* its certificate, or it left the roster */
+void campaign_roster_changed(struct campaign *c, int64_t now_ms); /* a masked study that waits looks again */
 void campaign_polled(struct campaign *c, uint32_t site, int64_t now_ms); /* an approving poll: joins the open round */
 /* ERR_PEER_STATE when that attempt is not open or the site has contributed. */
 enum err campaign_refused(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt, enum refusal why,
@@ -125,6 +162,24 @@ enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint
 enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                     uint64_t octets, const struct hash *content, int64_t now_ms);
 
+/* ---- masked attempts, by number. One that is not open: as campaign_wants.
+ *
+ * campaign_message: a site's message of phase KEYS, SHARES, SURVIVORS or OPENING, as round_message. UPLOAD_PENDING: hold the request and
+ * ask campaign_heard after commits, until it says otherwise: ACCEPTED: 204; LATE: 410, the attempt (or this phase of it) is over;
+ * CONFLICT 409; UNINVITED 403; MALFORMED 400 with `why`; AGAIN 409: round.h says what the site does then.
+ * campaign_input: in place of campaign_upload, as round_input; ask campaign_heard for phase INPUT.
+ * campaign_say: what a site hears, as round_say. Nothing is told before the row that it follows from is durable, and
+ * SAY_OVER not before the attempt's end is: SAY_WAIT until then. Ask again for each held request at CAMPAIGN_TELL and CAMPAIGN_WAKE. */
+enum upload_verdict campaign_message(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
+                                     enum secagg_phase phase, struct bytes octets, int64_t now_ms, struct diag *why);
+enum upload_verdict campaign_input(struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt, uint64_t octets,
+                                   const struct hash *content, const uint8_t *signature, int64_t now_ms,
+                                   struct diag *why);
+enum upload_verdict campaign_heard(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
+                                   enum secagg_phase phase);
+enum say_verdict campaign_say(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
+                              enum secagg_phase phase, struct buf *out);
+
 /* Answers to actions. campaign_site_persisted and campaign_added: for the attempt that is open now. Once another one is
  * open, which is from campaign_persisted on, answers for an earlier one are not to be given: they would be taken for
  * the new one's. */
@@ -133,6 +188,14 @@ void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms);
 void campaign_added(struct campaign *c, uint32_t site, int64_t now_ms);
 void campaign_computed(struct campaign *c, const struct outcome *outcome, int64_t now_ms); /* its model is durable */
 void campaign_not_computed(struct campaign *c, const char *why, int64_t now_ms); /* the study fails with these words */
+void campaign_row_persisted(struct campaign *c, uint32_t group, uint64_t row, int64_t now_ms);
+/* As round_unmasked; like the others for the attempt that is open now, so a job remembers which one it works for. */
+void campaign_unmasked(struct campaign *c, uint32_t group, uint32_t slice, enum err e, const struct diag *why,
+                       int64_t now_ms);
+/* After campaign_restore: the staged vector of a durable row is lost. The attempt fails (in the table above). */
+void campaign_unreadable(struct campaign *c, const char *why, int64_t now_ms);
+/* Instead of campaign_computed: the sums are garbage, as their check words or the statistics in them tell. */
+void campaign_discarded(struct campaign *c, const char *why, int64_t now_ms);
 void campaign_tick(struct campaign *c, int64_t now_ms);
 
 bool campaign_next(struct campaign *c, struct campaign_action *out);

@@ -227,6 +227,16 @@ static void round_failed(struct campaign *c, int64_t now_ms)
 	campaign_await(c, CAMPAIGN_EXPECT_CLOSED);
 }
 
+static void act_on_group(struct campaign *c, const struct round_action *a)
+{
+	enum campaign_action_kind kind = a->kind == ROUND_PERSIST_ROW ? CAMPAIGN_PERSIST_ROW
+	                                 : a->kind == ROUND_TELL      ? CAMPAIGN_TELL
+	                                                              : CAMPAIGN_UNMASK;
+
+	queue_push(&c->actions,
+	           &(struct campaign_action){.kind = kind, .group = a->group, .row = a->row, .phase = a->phase});
+}
+
 void campaign_drain_round(struct campaign *c, int64_t now_ms)
 {
 	struct round_action a;
@@ -238,6 +248,11 @@ void campaign_drain_round(struct campaign *c, int64_t now_ms)
 			break;
 		case ROUND_ADD:
 			campaign_act(c, CAMPAIGN_ADD, a.site);
+			break;
+		case ROUND_PERSIST_ROW:
+		case ROUND_TELL:
+		case ROUND_UNMASK:
+			act_on_group(c, &a);
 			break;
 		case ROUND_CLOSE:
 			if (round_contributions(c->round) < round_quorum(c->round)) {

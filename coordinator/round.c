@@ -18,7 +18,7 @@ struct round {
 
 static void act(struct round *r, enum round_action_kind kind, uint32_t site)
 {
-	queue_push(&r->actions, &(struct round_action){kind, site});
+	queue_push(&r->actions, &(struct round_action){.kind = kind, .site = site});
 }
 
 bool round_next(struct round *r, struct round_action *out)
@@ -292,8 +292,17 @@ const char *site_state_name(enum site_state s)
 
 const char *drop_reason_name(enum drop_reason d)
 {
-	static const char *const names[] = {"", "revoked", "withdrawn", "unreadable"};
+	static const char *const names[DROP_REASON_COUNT] = {
+		"",
+		"revoked",
+		"withdrawn",
+		"unreadable",
+		"in phase keys",
+		"in phase shares",
+		"in phase input",
+		"with its group",
+	};
 
-	CHECK((size_t)d < sizeof names / sizeof *names);
+	CHECK(d < DROP_REASON_COUNT);
 	return names[d];
 }

@@ -120,6 +120,8 @@ static bool answer_verdict(struct runner *r, const struct waiting *w, enum uploa
 		answer_error(w->x, 403, 0, "this hospital takes no part in round %llu attempt %u of study %s",
 		             (unsigned long long)w->round, w->attempt, r->course->study->name);
 		return true;
+	case UPLOAD_MALFORMED: /* of masked rounds, as the next */
+	case UPLOAD_AGAIN:
 	case UPLOAD_LENGTH:
 		answer_error(w->x, 400, 0, "a contribution to this round has %llu octets, not %llu",
 		             (unsigned long long)layout_octets(campaign_layout(r->course->campaign)),

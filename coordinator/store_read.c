@@ -73,7 +73,7 @@ enum err store_read_roster_version(struct store *s, uint32_t *version, struct di
 
 static bool drop_reason_from(enum drop_reason *out, const char *name)
 {
-	for (int d = DROP_NONE + 1; d <= DROP_UNREADABLE; d++) {
+	for (int d = DROP_NONE + 1; d < DROP_REASON_COUNT; d++) {
 		if (strcmp(drop_reason_name((enum drop_reason)d), name) == 0) {
 			*out = (enum drop_reason)d;
 			return true;

@@ -156,6 +156,7 @@ enum err secagg_server_open(struct secagg_server **out, const struct secagg_atte
 	if (e)
 		return e;
 	s = mem_alloc(sizeof *s);
+	s->holders_left = 1;
 	keys_plan_hash(&context.plan, plan->octets);
 	keys_ctx(&s->ctx, &context);
 	struct secagg_site *sites = mem_array(plan->n, sizeof *sites);
@@ -172,9 +173,15 @@ enum err secagg_server_open(struct secagg_server **out, const struct secagg_atte
 	return OK;
 }
 
+struct secagg_server *secagg_server_retain(struct secagg_server *s)
+{
+	s->holders_left++;
+	return s;
+}
+
 void secagg_server_free(struct secagg_server *s)
 {
-	if (s == NULL)
+	if (s == NULL || --s->holders_left > 0)
 		return;
 	secagg_server_unprepare(s);
 	for (uint32_t i = 0; i < s->plan.n; i++) {

@@ -75,7 +75,11 @@ struct secagg_server; /* opaque */
 /* ERR_REFUSED as secagg_plan_check; `*out` is NULL then. Everything is copied. */
 enum err secagg_server_open(struct secagg_server **out, const struct secagg_attempt *attempt,
                             const struct secagg_plan *plan, struct diag *why) MUST_USE;
-void secagg_server_free(struct secagg_server *s); /* accepts NULL */
+
+/* One more holder: a job in another thread that makes the masks of a slice. Holders are counted in one thread, the one that feeds
+ * events; each of them, and who opened it, calls secagg_server_free. */
+struct secagg_server *secagg_server_retain(struct secagg_server *s);
+void secagg_server_free(struct secagg_server *s); /* the last holder frees; accepts NULL */
 
 /* A row of before the restart, in order. ERR_DATA when it does not fit the attempt. */
 enum err secagg_server_restore(struct secagg_server *s, const struct secagg_row *row, struct diag *why) MUST_USE;
@@ -108,7 +112,8 @@ uint32_t secagg_server_slices(const struct secagg_server *s);
 enum err secagg_server_masks(const struct secagg_server *s, uint32_t slice, struct secret *out, uint32_t *count,
                              struct diag *why) MUST_USE;
 
-/* The slice's masks are off the sum; or, when `e` is not OK, they cannot be had and the attempt fails. */
+/* The slice's masks are off the sum; or, when `e` is not OK, they cannot be had and the attempt fails. An error, like the last slice, wipes
+ * the answers: it is told only when no thread works on a slice any more. */
 void secagg_server_unmasked(struct secagg_server *s, uint32_t slice, enum err e, const struct diag *why);
 
 /* ---- looking */

@@ -23,6 +23,7 @@ struct server_site {
 };
 
 struct secagg_server {
+	uint32_t holders_left; /* secagg_server_retain */
 	struct secagg_plan plan; /* its arrays are ours */
 	enum secagg_server_state state;
 	struct hash ctx, u2h;

@@ -39,6 +39,9 @@ void engine_drain(struct engine *e)
 			engine_models_compute(e);
 			break;
 		case CAMPAIGN_PERSIST_ANSWER:
+		case CAMPAIGN_PERSIST_ROW: /* of masked rounds, as the next two */
+		case CAMPAIGN_TELL:
+		case CAMPAIGN_UNMASK:
 		case CAMPAIGN_WAKE:
 			break;
 		}

@@ -215,6 +215,10 @@ static void execute(struct world *w, const struct campaign_action *a)
 	case CAMPAIGN_COMPUTE:
 		c->to_compute = true;
 		break;
+	case CAMPAIGN_PERSIST_ROW: /* of masked rounds */
+	case CAMPAIGN_TELL:
+	case CAMPAIGN_UNMASK:
+		break;
 	case CAMPAIGN_WAKE:
 		if (!campaign_round_open(c->campaign))
 			end_attempt(w);
@@ -226,8 +230,16 @@ static void execute(struct world *w, const struct campaign_action *a)
 /* False: the program has died. *left: not all was drained. */
 static bool drain(struct world *w, bool *left)
 {
-	static const char *const names[] = {
-		"persists an answer", "persists a site", "persists the record", "begins", "adds", "computes", "wakes"};
+	static const char *const names[] = {"persists an answer",
+	                                    "persists a site",
+	                                    "persists the record",
+	                                    "begins",
+	                                    "persists a row",
+	                                    "tells",
+	                                    "adds",
+	                                    "unmasks",
+	                                    "computes",
+	                                    "wakes"};
 	struct office *c = &w->office;
 	struct campaign_action a;
 

@@ -17,7 +17,12 @@ static const uint32_t five[] = {11, 18, 25, 32, 39};
 
 static struct round *open_five(uint32_t quorum)
 {
-	struct round_config config = {five, 5, quorum, OCTETS, 1000, 10000};
+	struct round_config config = {.sites = five,
+	                              .site_count = 5,
+	                              .quorum = quorum,
+	                              .octets = OCTETS,
+	                              .join_ms = 1000,
+	                              .deadline_ms = 10000};
 
 	return round_open(&config, 0);
 }
@@ -248,7 +253,8 @@ static void test_acknowledges_only_what_is_durable(void **state)
 
 static void test_an_upload_lost_to_the_disk_reopens_the_quorum(void **state)
 {
-	struct round_config config = {five, 3, 3, OCTETS, 1000, 10000};
+	struct round_config config = {
+		.sites = five, .site_count = 3, .quorum = 3, .octets = OCTETS, .join_ms = 1000, .deadline_ms = 10000};
 	struct round *r = round_open(&config, 0);
 	struct round_action a;
 
@@ -269,7 +275,8 @@ static void test_an_upload_lost_to_the_disk_reopens_the_quorum(void **state)
 /* The quorum is there without it, but it was in time: the round waits for it as it would have. */
 static void test_an_upload_lost_to_the_disk_is_waited_for(void **state)
 {
-	struct round_config config = {five, 4, 3, OCTETS, 1000, 10000};
+	struct round_config config = {
+		.sites = five, .site_count = 4, .quorum = 3, .octets = OCTETS, .join_ms = 1000, .deadline_ms = 10000};
 	struct round *r = round_open(&config, 0);
 	struct round_action a;
 	struct hash h = content(32);

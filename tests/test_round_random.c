@@ -16,7 +16,12 @@ static const uint32_t five[] = {11, 18, 25, 32, 39};
 
 static struct round *open_five(uint32_t quorum)
 {
-	struct round_config config = {five, 5, quorum, OCTETS, 1000, DEADLINE_MS};
+	struct round_config config = {.sites = five,
+	                              .site_count = 5,
+	                              .quorum = quorum,
+	                              .octets = OCTETS,
+	                              .join_ms = 1000,
+	                              .deadline_ms = DEADLINE_MS};
 
 	return round_open(&config, 0);
 }
