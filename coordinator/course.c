@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "coordinator/events.h"
+#include "crypto/pack.h"
+#include "protocol/masked_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +127,7 @@ static enum err restore_rows(struct course *c, bool verify, struct diag *why)
 	if (!campaign_round_open(c->campaign))
 		return OK;
 	if (verify)
-		r.staging = staging_open(c->world->settings->staging, c->study->name, c->study->revision, plan,
-		                         campaign_layout(c->campaign), &c->world->grants);
+		r.staging = course_staging(c);
 	e = store_rows(c->world->store, c->id, plan->round, plan->attempt, restore_row, &r, why);
 	staging_release(r.staging);
 	return e;
@@ -197,8 +198,8 @@ static void persist_record(struct course *c, uint64_t token)
 	if (report != NULL && store_close_round(w->store, c->id, report, w->wall_ms))
 		events_round_closed(w, c->study, report);
 	if (campaign_round_open(c->campaign) &&
-	    store_open_round(w->store, c->id, plan, plan_quorum(&c->study->sites, plan->site_count),
-	                     layout_octets(campaign_layout(c->campaign)), w->wall_ms))
+	    store_open_round(w->store, c->id, plan, plan_quorum(&c->study->sites, plan->site_count), course_octets(c),
+	                     w->wall_ms))
 		events_round_opened(w, c->study, plan);
 	if (!campaign_round_open(c->campaign))
 		store_abandon_planned(w->store, c->id, w->wall_ms);
@@ -221,7 +222,7 @@ void course_persist_site(struct course *c, uint32_t site)
 	const struct round_plan *plan = ended != NULL ? ended->plan : campaign_plan(c->campaign);
 	const struct round *round = campaign_round(c->campaign);
 	const struct round_site *row = round != NULL ? round_site(round, site) : NULL;
-	uint64_t octets = layout_octets(campaign_layout(c->campaign));
+	uint64_t octets = course_octets(c);
 
 	/* An upload whose round has ended meanwhile does not count; a refusal that ended it does. */
 	if (row == NULL || row->state < (ended != NULL ? SITE_REFUSED : SITE_EXPECT_PERSISTED))
@@ -273,6 +274,34 @@ void course_drain(struct course *c)
 }
 
 /* ---- looking */
+
+bool course_masked(const struct course *c)
+{
+	return c->study->sites.masking != MASKING_OFF;
+}
+
+uint64_t course_octets(const struct course *c)
+{
+	const struct layout *layout = campaign_layout(c->campaign);
+
+	return course_masked(c) ? pack_size((size_t)layout->words + MASKED_CHECK_WORDS, MASKED_WORD_BITS)
+	                        : layout_octets(layout);
+}
+
+struct staging *course_staging(struct course *c)
+{
+	const struct staging_config config = {
+		.folder = c->world->settings->staging,
+		.study = c->study->name,
+		.revision = c->study->revision,
+		.plan = campaign_plan(c->campaign),
+		.octets = course_octets(c),
+		.layout = course_masked(c) ? NULL : campaign_layout(c->campaign),
+		.grants = &c->world->grants,
+	};
+
+	return staging_open(&config);
+}
 
 static int compare_site(const void *key, const void *item)
 {

@@ -62,6 +62,12 @@ bool course_committed(struct course *c);
 /* Drains the campaign without a daemon: what is to be persisted is written, the rest is left to the next daemon. */
 void course_drain(struct course *c);
 
+bool course_masked(const struct course *c); /* the study's rounds are masked */
+
+/* The staged contributions of the open attempt; the caller's (staging_release). */
+struct staging *course_staging(struct course *c);
+uint64_t course_octets(const struct course *c); /* of one contribution to it: under masks with its check words */
+
 /* The site's position in the open attempt's plan. */
 bool course_slot(const struct course *c, uint32_t site, uint32_t *slot);
 

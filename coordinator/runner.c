@@ -48,16 +48,12 @@ static void end_attempt(struct runner *r)
 
 static void begin_attempt(struct runner *r)
 {
-	const struct course *c = r->course;
-	const struct settings *settings = r->office->settings;
-
 	end_attempt(r);
-	r->staging = staging_open(settings->staging, c->study->name, c->study->revision, campaign_plan(c->campaign),
-	                          campaign_layout(c->campaign), &r->office->world.grants);
+	r->staging = course_staging(r->course);
 	if (r->adding)
 		r->begin_again = true;
 	else
-		aggregate_begin(&r->sum, campaign_layout(c->campaign));
+		aggregate_begin(&r->sum, campaign_layout(r->course->campaign));
 }
 
 /* An upload is synced first; anything else that became of a site is a row and no more. */

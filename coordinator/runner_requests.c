@@ -124,8 +124,7 @@ static bool answer_verdict(struct runner *r, const struct waiting *w, enum uploa
 	case UPLOAD_AGAIN:
 	case UPLOAD_LENGTH:
 		answer_error(w->x, 400, 0, "a contribution to this round has %llu octets, not %llu",
-		             (unsigned long long)layout_octets(campaign_layout(r->course->campaign)),
-		             (unsigned long long)w->octets);
+		             (unsigned long long)course_octets(r->course), (unsigned long long)w->octets);
 		return true;
 	}
 	return false;

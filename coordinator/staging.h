@@ -3,7 +3,7 @@
  * invited site, so that one fdatasync makes many uploads durable at once:
  *
  *     STATE/staging/STUDY.REVISION.ROUND.ATTEMPT
- *     | slot of site 0 | slot of site 1 | ...        each layout_octets() long, sites in the order of the plan
+ *     | slot of site 0 | slot of site 1 | ...        each config.octets long, sites in the order of the plan
  *
  * An upload is a run of parts, hashed as they come; its octets are written at once and become durable with the next
  * staging_sync, which any thread may call. The file is made with the first octet.
@@ -13,7 +13,7 @@
  *
  * When the attempt is over its file becomes STUDY.spare and is taken for the next one: writing over blocks that a file has is
  * much cheaper than making new ones. What an older attempt left in a slot is never read: the database says which slots count,
- * and with which hash.
+ * and with which hash. Masked vectors leave no spare: what is gone cannot be read by who learns secrets later.
  *
  * An upload of more than one part needs a grant while it arrives; there are few (struct staging_grants, shared by all
  * studies), which bounds the parts in memory. A grant that was idle for STAGING_IDLE_MS goes to somebody else; what had
@@ -60,10 +60,18 @@ enum staging_verdict {
 	STAGING_BROKEN /* the disk fails: fatal */
 };
 
-/* Nothing is made on disk yet, unless a restart finds the file there. `grants` is borrowed; layout is copied. One owner more with
- * staging_retain, one less with staging_release, both in the loop's thread. */
-struct staging *staging_open(const char *folder, const char *study, uint32_t revision, const struct round_plan *plan,
-                             const struct layout *layout, struct staging_grants *grants);
+struct staging_config {
+	const char *folder, *study;
+	uint32_t revision;
+	const struct round_plan *plan;
+	uint64_t octets; /* of one contribution */
+	const struct layout *layout; /* its words are checked as they come; NULL: they are masked, and may be any */
+	struct staging_grants *grants; /* borrowed; all else is copied */
+};
+
+/* Nothing is made on disk yet, unless a restart finds the file there. One owner more with staging_retain, one less with
+ * staging_release, both in the loop's thread. */
+struct staging *staging_open(const struct staging_config *config);
 struct staging *staging_retain(struct staging *s);
 void staging_release(struct staging *s); /* the last one closes the file; accepts NULL */
 
@@ -85,7 +93,7 @@ bool staging_holds(const struct staging *s, uint32_t slot, const struct hash *co
 /* The name of an attempt's file, without the folder. */
 void staging_file_name(char out[STAGING_NAME_SIZE], const char *study, uint32_t revision,
                        const struct round_plan *plan);
-/* The attempt is over: its file is kept as the spare, or removed with it. What is open stays readable. */
+/* The attempt is over: its file is kept as the spare, or removed with it, as masked vectors always are. What is open stays readable. */
 void staging_end(struct staging *s, bool spare);
 
 /* Removes all files of `folder` that `keep` does not want; not those whose name begins with a dot. */

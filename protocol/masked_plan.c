@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_BITS 32 /* k: the layout's grids use all that a word has */
 #define FIXED_OCTETS_MAX                                                                                               \
 	1024 /* all but the sites: ten lengths, five fields of numbers, a layout of at most six segments */
 
@@ -71,7 +70,7 @@ static enum err take_numbers(struct secagg_plan *plan, const struct study *s, co
 	plan->max_colluders = rule->max_colluders;
 	plan->quorum = plan_quorum(rule, plan->n);
 	plan->words = layout->words + MASKED_CHECK_WORDS;
-	plan->bits = WORD_BITS;
+	plan->bits = MASKED_WORD_BITS;
 	if (plan->n <= GRAPH_COMPLETE_MAX)
 		return OK;
 	enum err e = graph_rule_find(&graph, plan->n, rule->max_colluders, plan_max_dropouts(rule, plan->n),

@@ -33,6 +33,7 @@
 #include "protocol/round_plan.h"
 
 #define MASKED_CHECK_WORDS 4
+#define MASKED_WORD_BITS 32 /* k: the layout's grids use all that a word has */
 #define MASKED_SECURITY_BITS 40 /* of the graph above GRAPH_COMPLETE_MAX sites: Bell et al. use 40 */
 
 struct masked_plan {

@@ -25,6 +25,7 @@ struct fixture {
 	struct layout layout;
 	struct staging_grants grants;
 	struct staging *staging;
+	bool masked;
 	uint8_t good[OCTETS];
 };
 
@@ -32,7 +33,15 @@ static uint32_t sites[SITES] = {4, 9, 17};
 
 static struct staging *open_staging(struct fixture *f)
 {
-	return staging_open(tempdir_path(&f->dir, NULL), "heart", 1, &f->plan, &f->layout, &f->grants);
+	const struct staging_config config = {.folder = tempdir_path(&f->dir, NULL),
+	                                      .study = "heart",
+	                                      .revision = 1,
+	                                      .plan = &f->plan,
+	                                      .octets = OCTETS,
+	                                      .layout = f->masked ? NULL : &f->layout,
+	                                      .grants = &f->grants};
+
+	return staging_open(&config);
 }
 
 static int setup(void **state)
@@ -255,6 +264,28 @@ static void test_after_a_restart(void **state)
 	assert_int_equal(next, 0); /* what was not complete begins anew */
 }
 
+/* Under masks every word may be any, and nothing of it is spared when the attempt is over. */
+static void test_masked_vectors(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t y[OCTETS];
+	struct rng r;
+
+	staging_release(f->staging);
+	f->masked = true;
+	f->staging = open_staging(f);
+	rng_seeded(&r, 3, "masked");
+	rng_octets(&r, y, sizeof y);
+	memset(y + 4 * UPDATE, 0xff, 4); /* as a weight, it would be negative */
+	assert_int_equal(put_all(f, 1, y, 7, 13), STAGING_COMPLETE);
+	assert_int_equal(staging_sync(f->staging, NULL), OK);
+	assert_holds(f, 1, y);
+	assert_true(tempdir_exists(&f->dir, "heart.1.3.2"));
+	staging_end(f->staging, true);
+	assert_false(tempdir_exists(&f->dir, "heart.1.3.2"));
+	assert_false(tempdir_exists(&f->dir, "heart.spare"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_masked_vectors, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("staging", tests, NULL, NULL);

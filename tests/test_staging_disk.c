@@ -96,7 +96,15 @@ static void fill(struct fixture *f, uint32_t slot)
 
 static void open_staging(struct fixture *f)
 {
-	f->staging = staging_open(f->dir.path, "heart", 2, &f->plan, &f->layout, &f->grants);
+	const struct staging_config config = {.folder = f->dir.path,
+	                                      .study = "heart",
+	                                      .revision = 2,
+	                                      .plan = &f->plan,
+	                                      .octets = f->octets,
+	                                      .layout = &f->layout,
+	                                      .grants = &f->grants};
+
+	f->staging = staging_open(&config);
 }
 
 static int setup(void **state)
