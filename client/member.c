@@ -115,6 +115,14 @@ static void carry_out(struct member *m, const struct session_action *a)
 		end(m);
 		give_job(m, a);
 		break;
+	case SESSION_ROSTER: /* contracts that mask are not accepted yet */
+	case SESSION_PERSIST_MASKS:
+	case SESSION_MASK:
+	case SESSION_SAY:
+	case SESSION_LISTEN:
+	case SESSION_LEAVE:
+		CHECK(false);
+		break;
 	}
 }
 

@@ -58,7 +58,7 @@ static enum err find_ourselves(struct member *m, uint32_t *number, struct diag *
 
 static void begin_session(struct member *m, uint32_t number)
 {
-	struct session_config config = {&m->study, &m->config.client->policy, number};
+	struct session_config config = {.study = &m->study, .policy = &m->config.client->policy, .self = number};
 	struct release_record newest;
 
 	m->session = session_new(&config);

@@ -1,11 +1,26 @@
 #include "client/release.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void release_restore(struct release *r, const struct release_record *newest)
 {
-	r->state = RELEASE_FINAL;
-	r->record = *newest;
+	*r = (struct release){.state = RELEASE_FINAL, .record = *newest};
+}
+
+/* ---- (1) */
+
+void release_plan_hash(struct hash *out, const struct round_plan *plan, const struct masked_plan *masked)
+{
+	struct hash clear;
+
+	round_plan_hash(&clear, plan);
+	if (masked->plan.n == 0) {
+		*out = clear;
+		return;
+	}
+	const struct bytes fields[] = {bytes_of(clear.b, HASH_SIZE), masked->plan.octets};
+	hash_fields(out, NULL, "COHRTrpl", fields, sizeof fields / sizeof *fields);
 }
 
 /* The rounds of a study only grow, and one round has one plan. */
@@ -29,40 +44,90 @@ static enum refusal judge_repeat(const struct release *r, const struct round_pla
 	return REFUSAL_NONE;
 }
 
-enum refusal release_begin(struct release *r, const struct policy *policy, const struct study *approved,
-                           const struct round_plan *plan, uint32_t self, int64_t now_s, struct diag *why)
+static enum refusal judge_terms(const struct release_terms *t, struct diag *why)
 {
-	struct hash plan_hash;
 	enum refusal no;
 
-	if (!hash_equal(&approved->hash, &plan->study_hash)) {
+	if (!hash_equal(&t->approved->hash, &t->plan->study_hash)) {
 		diag_set(why, ERR_REFUSED, "the round is of another contract than the one this hospital approved");
 		return REFUSAL_NOT_APPROVED;
 	}
-	no = policy_judge_study(policy, approved, now_s, why);
+	no = policy_judge_study(t->policy, t->approved, t->now_s, why);
 	if (no == REFUSAL_NONE)
-		no = policy_judge_sites(policy, plan->site_count, why);
-	if (no != REFUSAL_NONE)
-		return no;
-	if (round_plan_check(plan, approved, self, why) != OK)
-		return REFUSAL_PLAN;
-	round_plan_hash(&plan_hash, plan);
-	no = judge_repeat(r, plan, &plan_hash, why);
-	if (no != REFUSAL_NONE)
-		return no;
-	if (r->state == RELEASE_FINAL && r->record.round == plan->round && hash_equal(&r->record.plan_hash, &plan_hash))
-		return REFUSAL_NONE;
+		no = policy_judge_sites(t->policy, t->plan->site_count, why);
+	if (no == REFUSAL_NONE && round_plan_check(t->plan, t->approved, t->self, why) != OK)
+		no = REFUSAL_PLAN;
+	return no;
+}
+
+/* The sum is that of our group; what the policy wants of a sum must hold of it. */
+static enum refusal judge_group(const struct release_terms *t, const struct secagg_plan *group, struct diag *why)
+{
+	uint32_t *numbers = mem_array(group->n, sizeof *numbers);
+	bool *known = mem_array(group->n, sizeof *known);
+	enum refusal no = policy_judge_sites(t->policy, group->n, why);
+
+	for (uint32_t i = 0; i < group->n; i++)
+		numbers[i] = group->sites[i].number;
+	if (no == REFUSAL_NONE)
+		no = policy_judge_known(t->policy,
+		                        policy_known(t->policy, known, t->roster, numbers, group->n, t->self), why);
+	free(numbers);
+	free(known);
+	return no;
+}
+
+static enum refusal make_masked(struct masked_plan *out, const struct release_terms *t, struct diag *why)
+{
+	uint32_t group = masked_plan_group_of(t->plan, t->approved, t->self);
+	struct layout layout;
+	enum err e = round_plan_layout(&layout, t->approved, t->plan->asks, t->plan->site_count, why);
+
+	if (e == OK)
+		e = masked_plan_make(out, t->plan, t->approved, &layout, t->roster, group, why);
+	return e == OK ? judge_group(t, &out->plan, why) : REFUSAL_PLAN;
+}
+
+static void begin(struct release *r, const struct round_plan *plan, const struct hash *plan_hash, uint32_t sites)
+{
 	r->state = RELEASE_EXPECT_VECTOR;
 	r->record = (struct release_record){
 		.study_hash = plan->study_hash,
 		.round = plan->round,
-		.plan_hash = plan_hash,
+		.plan_hash = *plan_hash,
 		.step = plan->step,
 		.asks = plan->asks,
-		.sites = plan->site_count,
+		.sites = sites,
 	};
+}
+
+enum refusal release_begin(struct release *r, const struct release_terms *t, struct masked_plan *masked,
+                           struct diag *why)
+{
+	bool clear = t->approved->sites.masking == MASKING_OFF;
+	struct hash plan_hash;
+	enum refusal no = judge_terms(t, why);
+
+	*masked = (struct masked_plan){0};
+	if (no == REFUSAL_NONE && !clear)
+		no = make_masked(masked, t, why);
+	if (no == REFUSAL_NONE) {
+		release_plan_hash(&plan_hash, t->plan, masked);
+		no = judge_repeat(r, t->plan, &plan_hash, why);
+	}
+	if (no != REFUSAL_NONE) {
+		masked_plan_free(masked);
+		return no;
+	}
+	r->clear = clear;
+	r->masked = false;
+	if (r->state != RELEASE_FINAL || r->record.round != t->plan->round ||
+	    !hash_equal(&r->record.plan_hash, &plan_hash))
+		begin(r, t->plan, &plan_hash, clear ? t->plan->site_count : masked->plan.n);
 	return REFUSAL_NONE;
 }
+
+/* ---- (3), (4) */
 
 void release_vector(struct release *r, const struct hash *content, uint64_t octets)
 {
@@ -83,13 +148,40 @@ void release_persisted(struct release *r)
 	r->state = RELEASE_FINAL;
 }
 
+bool release_is_final(const struct release *r)
+{
+	return r->state == RELEASE_FINAL;
+}
+
+/* ---- (5), (6) */
+
+const struct release_record *release_to_mask(const struct release *r)
+{
+	return r->state == RELEASE_FINAL && !r->clear ? &r->record : NULL;
+}
+
+void release_masked(struct release *r, const struct hash *y, uint64_t octets)
+{
+	CHECK(release_to_mask(r) != NULL);
+	CHECK(!hash_equal(y, &r->record.content)); /* v itself in y's place */
+	r->sendable = r->record;
+	r->sendable.content = *y;
+	r->sendable.octets = octets;
+	r->masked = true;
+}
+
 const struct release_record *release_content(const struct release *r)
 {
-	return r->state == RELEASE_FINAL ? &r->record : NULL;
+	if (r->state != RELEASE_FINAL)
+		return NULL;
+	if (r->clear)
+		return &r->record;
+	return r->masked ? &r->sendable : NULL;
 }
 
 void release_cancel(struct release *r)
 {
+	r->masked = false;
 	if (r->state != RELEASE_FINAL)
 		r->state = RELEASE_CLOSED;
 }

@@ -2,12 +2,13 @@
  * The one door out. Every number derived from patients that leaves this hospital passes here, in this order and no
  * other:
  *
- *   (1) release_begin      policy, approved study and plan are judged               nothing was read yet
+ *   (1) release_begin      policy, approved study, plan and, under masks, roster and known hospitals are judged
+ *                                                                                    nothing was read yet
  *   (2)                    noise is drawn                                            (mechanism none draws none)
  *   (3) release_vector     v was computed from the data, clipped, on the grid, noise added; here its hash and length
  *   (4) release_persisted  ledger entry, hash of v, and v itself are on disk, in one transaction
- *   (5)                    v is masked                                               (masking off masks nothing)
- *   (6) release_content    v may be sent, as often as it takes, the same bytes every time
+ *   (5) release_masked     v with its check words was masked: here hash and length of y  (a clear round has no such step)
+ *   (6) release_content    what may be sent, as often as it takes, the same bytes every time: y, or in a clear round v
  *
  *   RELEASE_CLOSED --begin--> RELEASE_EXPECT_VECTOR --vector--> RELEASE_EXPECT_PERSISTED --persisted--> RELEASE_FINAL
  *        ^                          |                                  |                                    |
@@ -17,13 +18,16 @@
  * boot, the same v is sent again or it is spent; it is never computed anew. A round older than the last one, or the
  * same round with another plan, is refused: answering twice about one round would let a lying coordinator subtract.
  *
+ * Under masks v never leaves: release_content gives y of the attempt in hand, or nothing. Each attempt masks the same v under
+ * keys of its own, so y of one attempt is forgotten when it ends (release_cancel) and is never sent in another.
+ *
  * A core: no file, socket or clock. No other file of client/ may hand bytes derived from patients to net.
  */
 #ifndef COHORT_CLIENT_RELEASE_H
 #define COHORT_CLIENT_RELEASE_H
 
 #include "client/policy.h"
-#include "protocol/round_plan.h"
+#include "protocol/masked_plan.h"
 
 enum release_state { RELEASE_CLOSED, RELEASE_EXPECT_VECTOR, RELEASE_EXPECT_PERSISTED, RELEASE_FINAL };
 
@@ -31,10 +35,10 @@ enum release_state { RELEASE_CLOSED, RELEASE_EXPECT_VECTOR, RELEASE_EXPECT_PERSI
 struct release_record {
 	struct hash study_hash;
 	uint64_t round;
-	struct hash plan_hash; /* round_plan_hash: the same in all attempts */
+	struct hash plan_hash; /* release_plan_hash: the same in all attempts */
 	uint32_t step;
 	unsigned asks;
-	uint32_t sites; /* invited */
+	uint32_t sites; /* invited; under masks in groups those of our group, who make the sum */
 	struct hash content; /* SHA-256 of v */
 	uint64_t octets;
 };
@@ -42,15 +46,33 @@ struct release_record {
 struct release {
 	enum release_state state;
 	struct release_record record; /* of the round in hand; zeroed before the first */
+	bool clear; /* the round in hand is not masked: v is what is sent */
+	bool masked; /* `sendable` is y of the attempt in hand */
+	struct release_record sendable; /* the record with hash and length of y */
+};
+
+/* What a round is judged by. Borrowed for the call. */
+struct release_terms {
+	const struct policy *policy;
+	const struct study *approved;
+	const struct round_plan *plan;
+	const struct roster *roster; /* the plan's, verified; not looked at in a clear round */
+	uint32_t self; /* our number in the roster */
+	int64_t now_s;
 };
 
 /* After a restart: the newest record of this study in the ledger; its v is on disk. */
 void release_restore(struct release *r, const struct release_record *newest);
 
-/* (1). REFUSAL_NONE: go on; when release_content is there already (another attempt of the same round, or a restart)
- * with (6), otherwise compute v. Any other code refuses the round and says why; the state is then unchanged. */
-enum refusal release_begin(struct release *r, const struct policy *policy, const struct study *approved,
-                           const struct round_plan *plan, uint32_t self, int64_t now_s, struct diag *why) MUST_USE;
+/* (1). REFUSAL_NONE: go on; when release_is_final already (another attempt of the same round, or a restart) without computing.
+ * Any other code refuses the round and says why; the state is then unchanged. `masked`: under masks the plan of our group's
+ * masks, for masked_plan_free; zeroed in a clear round and after a refusal. */
+enum refusal release_begin(struct release *r, const struct release_terms *terms, struct masked_plan *masked,
+                           struct diag *why) MUST_USE;
+
+/* The plan as the ledger keeps it. Clear: round_plan_hash. Under masks: H("COHRTrpl", round_plan_hash, the masked plan's
+ * octets), so neither contract, round, model and invited sites nor roster, thresholds and layout can differ between attempts. */
+void release_plan_hash(struct hash *out, const struct round_plan *plan, const struct masked_plan *masked);
 
 /* (3). v is computed and staged; from here on only its hash is spoken of. CHECK: RELEASE_EXPECT_VECTOR. */
 void release_vector(struct release *r, const struct hash *content, uint64_t octets);
@@ -59,10 +81,19 @@ void release_vector(struct release *r, const struct hash *content, uint64_t octe
 const struct release_record *release_to_persist(const struct release *r); /* NULL unless RELEASE_EXPECT_PERSISTED */
 void release_persisted(struct release *r);
 
-/* (6). What may be sent now; NULL unless RELEASE_FINAL. */
+/* v of the round in hand is final; it need not be computed. */
+bool release_is_final(const struct release *r);
+
+/* (5). The v that is to be masked: NULL in a clear round and unless RELEASE_FINAL. */
+const struct release_record *release_to_mask(const struct release *r);
+
+/* y of the attempt in hand has this SHA-256 and length. CHECK: release_to_mask is there, and y is not v. */
+void release_masked(struct release *r, const struct hash *y, uint64_t octets);
+
+/* (6). What may be sent now: `content` and `octets` are those of y, or of v in a clear round. NULL: nothing. */
 const struct release_record *release_content(const struct release *r);
 
-/* The work before (4) is given up: nothing was released. Final ones stay final. */
+/* The attempt is over. Work before (4) is given up, nothing was released; final ones stay final; y is forgotten. */
 void release_cancel(struct release *r);
 
 #endif

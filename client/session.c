@@ -1,31 +1,25 @@
-#include "client/session.h"
+/* Birth, a round from its plan to what is final, and looking. */
+#include "client/session_inside.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct session {
-	struct session_config config;
-	enum session_state state;
-	struct release release;
-	struct round_plan plan; /* of the round in hand; round 0: none yet */
-	struct message closed, finished;
-	uint64_t seq; /* newest message seen */
-	uint64_t work; /* number of the work in hand */
-	struct diag why;
-	struct queue actions;
-};
-
-static void act(struct session *s, enum session_action_kind kind)
+void session_act(struct session *s, enum session_action_kind kind)
 {
 	queue_push(&s->actions, &(struct session_action){.kind = kind, .work = s->work});
 }
 
-static void begin_work(struct session *s, enum session_state state, enum session_action_kind kind)
+void session_begin_work(struct session *s, enum session_state state, enum session_action_kind kind)
 {
 	s->state = state;
 	s->work++;
-	act(s, kind);
+	session_act(s, kind);
+}
+
+static void take_roster(struct session *s, const struct roster *roster)
+{
+	roster_free(&s->roster);
+	roster_copy(&s->roster, roster);
 }
 
 struct session *session_new(const struct session_config *config)
@@ -33,8 +27,11 @@ struct session *session_new(const struct session_config *config)
 	struct session *s = mem_alloc(sizeof *s);
 
 	s->config = *config;
+	if (config->roster != NULL)
+		take_roster(s, config->roster);
+	s->config.roster = NULL; /* ours from here on */
 	queue_init(&s->actions, sizeof(struct session_action));
-	act(s, SESSION_POLL);
+	session_act(s, SESSION_POLL);
 	return s;
 }
 
@@ -42,6 +39,10 @@ void session_free(struct session *s)
 {
 	if (s == NULL)
 		return;
+	secagg_client_free(s->client);
+	secret_free(&s->record);
+	masked_plan_free(&s->masked);
+	roster_free(&s->roster);
 	round_plan_free(&s->plan);
 	message_free(&s->closed);
 	message_free(&s->finished);
@@ -54,43 +55,108 @@ void session_restore(struct session *s, const struct release_record *newest)
 	release_restore(&s->release, newest);
 }
 
+void session_restore_masks(struct session *s, struct bytes record)
+{
+	secret_free(&s->record);
+	if (record.len == 0)
+		return;
+	secret_new(&s->record, record.len);
+	memcpy(s->record.ptr, record.ptr, record.len);
+}
+
 /* ---- one round */
 
-static void refuse(struct session *s, enum refusal refusal)
+void session_refuse(struct session *s, enum refusal refusal)
 {
+	if (s->begun) { /* its keys may have left */
+		if (s->why.text[0] == '\0')
+			diag_set(&s->why, ERR_REFUSED, "%s", refusal_text(refusal));
+		session_masks_leave(s, false);
+		return;
+	}
+	session_masks_drop(s);
 	release_cancel(&s->release);
 	s->state = SESSION_EXPECT_CLOSED;
 	s->work++; /* whatever was in hand is no longer awaited */
 	queue_push(&s->actions, &(struct session_action){.kind = SESSION_REFUSE, .refusal = refusal});
 }
 
-/* The work in hand is for nothing any more. */
-static void give_up(struct session *s)
+/* The worker of the shell is at something. */
+static bool works(const struct session *s)
 {
-	if (s->state == SESSION_EXPECT_MODEL || s->state == SESSION_EXPECT_VECTOR ||
-	    s->state == SESSION_EXPECT_ACKNOWLEDGED) {
-		s->work++;
-		act(s, SESSION_CANCEL);
+	switch (s->state) {
+	case SESSION_EXPECT_ROSTER:
+	case SESSION_EXPECT_MODEL:
+	case SESSION_EXPECT_VECTOR:
+	case SESSION_EXPECT_SAID:
+	case SESSION_EXPECT_HEARD:
+	case SESSION_EXPECT_MASKED:
+	case SESSION_EXPECT_ACKNOWLEDGED:
+		return true;
+	default:
+		return false;
 	}
+}
+
+void session_give_up(struct session *s)
+{
+	if (works(s)) {
+		s->work++;
+		session_act(s, SESSION_CANCEL);
+	}
+	session_masks_drop(s);
 	release_cancel(&s->release);
 	s->state = SESSION_EXPECT_ROUND;
 }
 
-static void begin_round(struct session *s, const struct round_plan *plan, int64_t now_s)
+/* v is on the disk. */
+static void release(struct session *s)
 {
-	enum refusal no;
-
-	round_plan_copy(&s->plan, plan);
-	s->why.text[0] = '\0';
-	no = release_begin(&s->release, s->config.policy, s->config.study, plan, s->config.self, now_s, &s->why);
-	if (no != REFUSAL_NONE)
-		refuse(s, no);
-	else if (release_content(&s->release) != NULL)
-		begin_work(s, SESSION_EXPECT_ACKNOWLEDGED, SESSION_SEND);
-	else if (hash_is_zero(&plan->model))
-		begin_work(s, SESSION_EXPECT_VECTOR, SESSION_COMPUTE);
+	if (session_is_masked(s))
+		session_masks_begin(s);
 	else
-		begin_work(s, SESSION_EXPECT_MODEL, SESSION_FETCH);
+		session_begin_work(s, SESSION_EXPECT_ACKNOWLEDGED, SESSION_SEND);
+}
+
+static void judge_round(struct session *s)
+{
+	const struct release_terms terms = {s->config.policy, s->config.study, &s->plan,
+	                                    &s->roster,       s->config.self,  s->now_s};
+	enum refusal no = release_begin(&s->release, &terms, &s->masked, &s->why);
+
+	if (no != REFUSAL_NONE)
+		session_refuse(s, no);
+	else if (session_is_masked(s) && !session_masks_open(s))
+		return;
+	else if (release_is_final(&s->release))
+		release(s);
+	else if (hash_is_zero(&s->plan.model))
+		session_begin_work(s, SESSION_EXPECT_VECTOR, SESSION_COMPUTE);
+	else
+		session_begin_work(s, SESSION_EXPECT_MODEL, SESSION_FETCH);
+}
+
+void session_begin_round(struct session *s, const struct round_plan *plan, int64_t now_s)
+{
+	round_plan_copy(&s->plan, plan);
+	s->now_s = now_s;
+	s->why.text[0] = '\0';
+	if (session_is_masked(s) && !hash_is_zero(&plan->roster) && !hash_equal(&plan->roster, &s->roster.content))
+		session_begin_work(s, SESSION_EXPECT_ROSTER, SESSION_ROSTER);
+	else
+		judge_round(s);
+}
+
+void session_roster(struct session *s, uint64_t work, const struct roster *roster, enum refusal refusal)
+{
+	if (work != s->work || s->state != SESSION_EXPECT_ROSTER)
+		return;
+	if (refusal != REFUSAL_NONE) {
+		session_refuse(s, refusal);
+		return;
+	}
+	take_roster(s, roster);
+	judge_round(s);
 }
 
 void session_model(struct session *s, uint64_t work, enum refusal refusal)
@@ -98,9 +164,9 @@ void session_model(struct session *s, uint64_t work, enum refusal refusal)
 	if (work != s->work || s->state != SESSION_EXPECT_MODEL)
 		return;
 	if (refusal != REFUSAL_NONE)
-		refuse(s, refusal);
+		session_refuse(s, refusal);
 	else
-		begin_work(s, SESSION_EXPECT_VECTOR, SESSION_COMPUTE);
+		session_begin_work(s, SESSION_EXPECT_VECTOR, SESSION_COMPUTE);
 }
 
 void session_computed(struct session *s, uint64_t work, const struct hash *content, uint64_t octets,
@@ -109,11 +175,11 @@ void session_computed(struct session *s, uint64_t work, const struct hash *conte
 	if (work != s->work || s->state != SESSION_EXPECT_VECTOR)
 		return;
 	if (refusal != REFUSAL_NONE) {
-		refuse(s, refusal);
+		session_refuse(s, refusal);
 		return;
 	}
 	release_vector(&s->release, content, octets);
-	begin_work(s, SESSION_EXPECT_PERSISTED, SESSION_PERSIST);
+	session_begin_work(s, SESSION_EXPECT_PERSISTED, SESSION_PERSIST);
 }
 
 void session_persisted(struct session *s, uint64_t work, enum refusal refusal)
@@ -121,125 +187,21 @@ void session_persisted(struct session *s, uint64_t work, enum refusal refusal)
 	if (work != s->work || s->state != SESSION_EXPECT_PERSISTED)
 		return;
 	if (refusal != REFUSAL_NONE) {
-		refuse(s, refusal);
+		session_refuse(s, refusal);
 		return;
 	}
 	release_persisted(&s->release);
-	begin_work(s, SESSION_EXPECT_ACKNOWLEDGED, SESSION_SEND);
+	release(s);
 }
 
 void session_sent(struct session *s, uint64_t work, enum sent how)
 {
-	(void)how; /* accepted, late or rejected: nothing more is sent for this attempt; the shell has told a person */
-	if (work == s->work && s->state == SESSION_EXPECT_ACKNOWLEDGED)
+	if (work != s->work || s->state != SESSION_EXPECT_ACKNOWLEDGED)
+		return;
+	if (session_is_masked(s))
+		session_masks_sent(s, how);
+	else /* accepted, late or rejected: nothing more is sent for this attempt; the shell has told a person */
 		s->state = SESSION_EXPECT_CLOSED;
-}
-
-/* ---- the inbox */
-
-/* A round whose sum was made, or that was given up, does not come back. */
-static bool is_over(const struct session *s, const struct round_plan *p)
-{
-	const struct message *closed = &s->closed;
-
-	return closed->seq != 0 && closed->outcome != OUTCOME_FAILED && p->round <= closed->plan.round;
-}
-
-static void on_round(struct session *s, const struct message *m, int64_t now_s)
-{
-	const struct round_plan *p = &m->plan;
-
-	if (s->state != SESSION_EXPECT_ROUND && p->round == s->plan.round && p->attempt == s->plan.attempt)
-		return; /* a repeat of the attempt in hand */
-	give_up(s);
-	if (is_over(s, p)) {
-		round_plan_copy(&s->plan, p);
-		diag_set(&s->why, ERR_REFUSED, "round %llu was closed before and is open again",
-		         (unsigned long long)p->round);
-		refuse(s, REFUSAL_PLAN);
-	} else {
-		begin_round(s, p, now_s);
-	}
-}
-
-static void copy_closed(struct message *to, const struct message *from)
-{
-	message_free(to);
-	*to = *from;
-	memset(&to->plan, 0, sizeof to->plan);
-	round_plan_copy(&to->plan, &from->plan);
-	if (from->participants != NULL) {
-		to->participants = mem_array(from->participant_count, sizeof *to->participants);
-		memcpy(to->participants, from->participants, from->participant_count * sizeof *to->participants);
-	}
-}
-
-static void on_closed(struct session *s, const struct message *m)
-{
-	bool ours = m->plan.round == s->plan.round && m->plan.attempt >= s->plan.attempt;
-
-	copy_closed(&s->closed, m);
-	if (ours || m->plan.round > s->plan.round) /* a later one: ours has ended too */
-		give_up(s);
-	if (m->outcome != OUTCOME_FAILED)
-		queue_push(&s->actions, &(struct session_action){.kind = SESSION_DISCARD, .round = m->plan.round});
-}
-
-static void on_finished(struct session *s, const struct message *m)
-{
-	give_up(s);
-	copy_closed(&s->finished, m);
-	s->state = SESSION_OVER;
-	act(s, SESSION_END);
-}
-
-static enum err judge(const struct session *s, const struct message *messages, uint32_t count, bool missed,
-                      struct diag *why)
-{
-	uint64_t seq = missed ? 0 : s->seq;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct message *m = &messages[i];
-
-		if (strcmp(m->study, s->config.study->name) != 0)
-			return diag_set(why, ERR_PROTOCOL,
-			                "the coordinator sent a message of study %s into the inbox of %s", m->study,
-			                s->config.study->name);
-		if (!message_from_coordinator(m->type))
-			return diag_set(why, ERR_PROTOCOL, "the coordinator sent a message that only sites send");
-		if (m->type != MESSAGE_ROUND && !hash_equal(&m->plan.study_hash, &s->config.study->hash))
-			return diag_set(why, ERR_PROTOCOL,
-			                "the coordinator ended a round or study of another contract");
-		if (m->seq <= seq)
-			return diag_set(why, ERR_PROTOCOL, "the coordinator sent message %llu after message %llu",
-			                (unsigned long long)m->seq, (unsigned long long)seq);
-		seq = m->seq;
-	}
-	return OK;
-}
-
-enum err session_polled(struct session *s, const struct message *messages, uint32_t count, bool missed, int64_t now_s,
-                        struct diag *why)
-{
-	enum err e = judge(s, messages, count, missed, why);
-
-	CHECK(s->state != SESSION_EXPECT_PERSISTED && s->state != SESSION_OVER);
-	if (e == OK && missed) {
-		give_up(s); /* what is still open is in this answer */
-		s->seq = 0;
-	}
-	for (uint32_t i = 0; e == OK && i < count && s->state != SESSION_OVER; i++) {
-		s->seq = messages[i].seq;
-		if (messages[i].type == MESSAGE_ROUND)
-			on_round(s, &messages[i], now_s);
-		else if (messages[i].type == MESSAGE_CLOSED)
-			on_closed(s, &messages[i]);
-		else
-			on_finished(s, &messages[i]);
-	}
-	if (s->state != SESSION_OVER)
-		act(s, SESSION_POLL);
-	return e;
 }
 
 bool session_next(struct session *s, struct session_action *out)
@@ -258,9 +220,14 @@ const char *session_state_name(enum session_state state)
 {
 	static const char *const names[] = {
 		[SESSION_EXPECT_ROUND] = "waiting for a round",
+		[SESSION_EXPECT_ROSTER] = "fetching the roster",
 		[SESSION_EXPECT_MODEL] = "fetching the model",
 		[SESSION_EXPECT_VECTOR] = "computing",
 		[SESSION_EXPECT_PERSISTED] = "writing the ledger",
+		[SESSION_EXPECT_MASKS_PERSISTED] = "writing the masks' record",
+		[SESSION_EXPECT_SAID] = "telling the coordinator its part",
+		[SESSION_EXPECT_HEARD] = "waiting for the others' part",
+		[SESSION_EXPECT_MASKED] = "masking",
 		[SESSION_EXPECT_ACKNOWLEDGED] = "sending",
 		[SESSION_EXPECT_CLOSED] = "waiting for the others",
 		[SESSION_OVER] = "finished",

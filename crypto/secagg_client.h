@@ -38,6 +38,7 @@
 #define COHORT_CRYPTO_SECAGG_CLIENT_H
 
 #include "base/random.h"
+#include "base/secret.h"
 #include "crypto/mask.h"
 #include "crypto/secagg.h"
 #include "crypto/secagg_shared.h"
@@ -139,5 +140,9 @@ struct secagg_record_summary {
 	bool resumable;
 };
 enum err secagg_record_read(struct secagg_record_summary *out, struct bytes record, struct diag *why) MUST_USE;
+
+/* The record of the same attempt without its secrets, as secagg_client_closed would have left it: for an attempt that ended while
+ * the site was down. ERR_DATA as above; `out` (for secret_free) is empty then. */
+enum err secagg_record_close(struct secret *out, struct bytes record, struct diag *why) MUST_USE;
 
 #endif

@@ -213,6 +213,30 @@ enum err secagg_record_read(struct secagg_record_summary *out, struct bytes reco
 	return OK;
 }
 
+/* The head is the same in every phase; the body is left out. */
+enum err secagg_record_close(struct secret *out, struct bytes record, struct diag *why)
+{
+	struct reader r;
+	struct secagg_past past;
+	uint8_t phase;
+	enum err e = secagg_client_read_past(&past, &r, &phase, record, why);
+
+	*out = (struct secret){0};
+	if (e)
+		return e;
+	(void)read_bytes(&r, 3 * HASH_SIZE); /* ctx, sid, C(y) */
+	if (r.failed)
+		return damaged(why);
+	size_t head = (size_t)(r.rest.ptr - record.ptr);
+	struct hash sum;
+	secret_new(out, head + HASH_SIZE);
+	memcpy(out->ptr, record.ptr, head);
+	out->ptr[1] = RECORD_OVER;
+	sha256_of(&sum, bytes_of(out->ptr, head));
+	memcpy(out->ptr + head, sum.b, HASH_SIZE);
+	return OK;
+}
+
 static enum err read_members(struct secagg_client *c, struct reader *r, const struct hash *sid, struct diag *why)
 {
 	uint32_t count = read_u32(r), *numbers;

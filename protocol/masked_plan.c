@@ -204,6 +204,18 @@ void masked_plan_hash(struct hash *out, const struct masked_plan *m)
 	keys_plan_hash(out, m->plan.octets);
 }
 
+struct secagg_attempt masked_plan_attempt(const struct round_plan *p, const struct study *s,
+                                          const struct roster *roster)
+{
+	return (struct secagg_attempt){
+		.federation = bytes_text(roster->federation),
+		.study = bytes_of(s->hash.b, HASH_SIZE),
+		.round = p->round,
+		.attempt = p->attempt,
+		.model = p->model,
+	};
+}
+
 /* ---- check words */
 
 void masked_plan_check_words(uint32_t words[MASKED_CHECK_WORDS])

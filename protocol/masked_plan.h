@@ -60,6 +60,11 @@ void masked_plan_free(struct masked_plan *m); /* accepts a zeroed one */
 /* H("COHRTpln", octets): the same in all attempts of a round. */
 void masked_plan_hash(struct hash *out, const struct masked_plan *m);
 
+/* Which vector of which model is asked for; borrows from all three. The model is the one that the plan names: a site has
+ * compared the octets that it received with that hash. In a round without a model it is zero. */
+struct secagg_attempt masked_plan_attempt(const struct round_plan *p, const struct study *s,
+                                          const struct roster *roster);
+
 /* The check words of one site. */
 void masked_plan_check_words(uint32_t words[MASKED_CHECK_WORDS]);
 

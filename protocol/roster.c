@@ -227,6 +227,25 @@ void roster_free(struct roster *r)
 	*r = (struct roster){0};
 }
 
+static void *copy_of(const void *items, size_t count, size_t size)
+{
+	void *copy = items != NULL ? mem_array(count, size) : NULL;
+
+	if (copy != NULL && count > 0)
+		memcpy(copy, items, count * size);
+	return copy;
+}
+
+void roster_copy(struct roster *to, const struct roster *from)
+{
+	struct roster copy = *from;
+
+	copy.sites = copy_of(from->sites, from->count, sizeof *from->sites);
+	copy.by_name = copy_of(from->by_name, from->count, sizeof *from->by_name);
+	roster_free(to);
+	*to = copy;
+}
+
 /* ---- looking up */
 
 const struct roster_site *roster_find(const struct roster *r, const char *name)

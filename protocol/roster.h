@@ -59,6 +59,7 @@ enum err roster_split(struct roster_parts *out, struct bytes file, struct diag *
 enum err roster_parse(struct roster *out, struct bytes body, struct diag *why) MUST_USE;
 
 void roster_free(struct roster *r); /* accepts a zeroed one */
+void roster_copy(struct roster *to, const struct roster *from); /* `to` is freed first */
 
 /* NULL when not listed. The name must be spelled as enrolled. */
 const struct roster_site *roster_find(const struct roster *r, const char *name);

@@ -27,7 +27,7 @@ static void note_refusal(struct engine_site *s, enum refusal refusal, const stru
 /* Feeds the open attempt to a new session and hears whether it would compute: what it refuses here every site refuses. */
 static enum refusal judge(struct engine *e, const struct round_plan *plan, struct diag *why)
 {
-	struct session_config config = {e->study, &e->policy, plan->sites[0]};
+	struct session_config config = {.study = e->study, .policy = &e->policy, .self = plan->sites[0]};
 	struct session *s = session_new(&config);
 	const struct message *inbox[3];
 	enum refusal refusal = REFUSAL_NONE;

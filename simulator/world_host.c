@@ -41,7 +41,7 @@ bool host_takes_part(const struct world *w, const struct host *h)
 
 void host_start(struct world *w, struct host *h)
 {
-	struct session_config config = {w->setting->study, &h->policy, h->number};
+	struct session_config config = {.study = w->setting->study, .policy = &h->policy, .self = h->number};
 
 	if (h->up || !host_takes_part(w, h))
 		return;
@@ -192,6 +192,14 @@ static bool execute(struct world *w, struct host *h, const struct session_action
 		h->over = true;
 		give_chore(h, a);
 		break;
+	case SESSION_ROSTER: /* contracts that mask are not accepted yet */
+	case SESSION_PERSIST_MASKS:
+	case SESSION_MASK:
+	case SESSION_SAY:
+	case SESSION_LISTEN:
+	case SESSION_LEAVE:
+		CHECK(false);
+		break;
 	}
 	return true;
 }
@@ -219,8 +227,21 @@ static void begin_chore(struct world *w, struct host *h)
 
 void host_drain(struct world *w, struct host *h)
 {
-	static const char *const names[] = {"polls",   "fetches", "computes", "makes final",  "sends",
-	                                    "refuses", "cancels", "discards", "hears the end"};
+	static const char *const names[] = {"polls",
+	                                    "fetches",
+	                                    "computes",
+	                                    "makes final",
+	                                    "sends",
+	                                    "refuses",
+	                                    "cancels",
+	                                    "discards",
+	                                    "hears the end",
+	                                    "asks for the roster",
+	                                    "writes the masks' record",
+	                                    "masks",
+	                                    "says its part",
+	                                    "listens",
+	                                    "leaves"};
 	struct session_action a;
 
 	while (session_next(h->session, &a)) {

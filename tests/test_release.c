@@ -52,10 +52,21 @@ static struct round_plan plan_of(struct fixture *f, uint64_t round, uint32_t att
 	};
 }
 
+static enum refusal begin_as(struct fixture *f, struct release *r, const struct round_plan *p,
+                             const struct policy *policy, uint32_t self, int64_t now_s, struct diag *why)
+{
+	const struct release_terms terms = {policy, &f->study, p, NULL, self, now_s};
+	struct masked_plan masked;
+	enum refusal no = release_begin(r, &terms, &masked, why);
+
+	assert_int_equal(masked.plan.n, 0); /* a clear round */
+	return no;
+}
+
 static enum refusal begin(struct fixture *f, struct release *r, const struct round_plan *p)
 {
 	struct diag why = {{0}};
-	enum refusal no = release_begin(r, &f->policy, &f->study, p, 9, NOW_S, &why);
+	enum refusal no = begin_as(f, r, p, &f->policy, 9, NOW_S, &why);
 
 	assert_int_equal(no != REFUSAL_NONE, why.text[0] != '\0'); /* every refusal has words */
 	return no;
@@ -164,13 +175,10 @@ static void test_refusals(void **state)
 	p.study_hash.b[0] ^= 1;
 	assert_int_equal(begin(f, &r, &p), REFUSAL_NOT_APPROVED);
 	p = plan_of(f, 2, 1);
-	assert_int_equal(release_begin(&r, &strict, &f->study, &p, 9, NOW_S, &why), REFUSAL_POLICY_MASKING);
-	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 9, study_expires_s(&f->study), &why),
-	                 REFUSAL_EXPIRED);
-	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 9, study_expires_s(&f->study) - 1, &why),
-	                 REFUSAL_NONE);
-	assert_int_equal(release_begin(&r, &f->policy, &f->study, &p, 10, NOW_S, &why),
-	                 REFUSAL_PLAN); /* we are not invited */
+	assert_int_equal(begin_as(f, &r, &p, &strict, 9, NOW_S, &why), REFUSAL_POLICY_MASKING);
+	assert_int_equal(begin_as(f, &r, &p, &f->policy, 9, study_expires_s(&f->study), &why), REFUSAL_EXPIRED);
+	assert_int_equal(begin_as(f, &r, &p, &f->policy, 9, study_expires_s(&f->study) - 1, &why), REFUSAL_NONE);
+	assert_int_equal(begin_as(f, &r, &p, &f->policy, 10, NOW_S, &why), REFUSAL_PLAN); /* we are not invited */
 	p.site_count = 1;
 	p.sites = (uint32_t[]){9};
 	assert_int_equal(begin(f, &r, &p), REFUSAL_POLICY_SITES);

@@ -33,7 +33,7 @@ static int setup(void **state)
 	memset(&f, 0, sizeof f);
 	small_study(&f.study, NULL);
 	small_policy(&f.policy);
-	f.session = session_new(&(struct session_config){&f.study, &f.policy, SELF});
+	f.session = session_new(&(struct session_config){.study = &f.study, .policy = &f.policy, .self = SELF});
 	*state = &f;
 	return 0;
 }

@@ -112,7 +112,7 @@ static void tell(struct hospital *h)
 static void restart(struct hospital *h)
 {
 	session_free(h->session);
-	h->session = session_new(&(struct session_config){&h->study, &h->policy, SELF});
+	h->session = session_new(&(struct session_config){.study = &h->study, .policy = &h->policy, .self = SELF});
 	if (h->has_newest)
 		session_restore(h->session, &h->newest);
 	h->works = false;
