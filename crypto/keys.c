@@ -232,6 +232,12 @@ void keys_message_survivors(struct buf *out, const struct hash *sid, const struc
 	message_end(out);
 }
 
+void keys_identity(uint8_t public_key[KEYS_IDENTITY_PUBLIC_SIZE], uint8_t identity[KEYS_IDENTITY_SECRET_SIZE],
+                   const uint8_t seed[KEYS_SIZE])
+{
+	CHECK(crypto_sign_seed_keypair(public_key, identity, seed) == 0);
+}
+
 void keys_sign(uint8_t signature[KEYS_SIGNATURE_SIZE], const uint8_t identity[KEYS_IDENTITY_SECRET_SIZE],
                struct bytes message)
 {

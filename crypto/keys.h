@@ -106,6 +106,10 @@ void keys_message_input(struct buf *out, const struct hash *sid, const struct ha
                         const struct hash *y);
 void keys_message_survivors(struct buf *out, const struct hash *sid, const struct hash *u2h, struct bytes u3);
 
+/* An Ed25519 identity from a seed (RFC 8032, section 5.1.5). For who has the seed of one: simulated sites, tests. */
+void keys_identity(uint8_t public_key[KEYS_IDENTITY_PUBLIC_SIZE], uint8_t identity[KEYS_IDENTITY_SECRET_SIZE],
+                   const uint8_t seed[KEYS_SIZE]);
+
 void keys_sign(uint8_t signature[KEYS_SIGNATURE_SIZE], const uint8_t identity[KEYS_IDENTITY_SECRET_SIZE],
                struct bytes message);
 bool keys_verify(const uint8_t identity[KEYS_IDENTITY_PUBLIC_SIZE], struct bytes message,
