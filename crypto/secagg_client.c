@@ -65,6 +65,7 @@ static void leave(struct secagg_client *c)
 
 	secret_free(&c->locked);
 	c->keys = NULL;
+	secret_free(&c->receiving);
 	secret_free(&c->shares);
 	secret_free(&c->masks);
 	c->mask_count = 0;

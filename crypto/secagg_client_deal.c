@@ -62,10 +62,16 @@ static struct seal_label label(const struct secagg_client *c, uint32_t from, uin
 	                           .t = share_threshold(c)};
 }
 
+static uint8_t *receiving_key(const struct secagg_client *c, uint32_t rank)
+{
+	return c->receiving.ptr + rank * (size_t)KEYS_SIZE;
+}
+
+/* The agreement gives the keys of both directions: the other one is kept for what the peer will seal. */
 static enum err seal_for(struct secagg_client *c, const struct scalar *a, uint32_t peer, struct buf *out,
                          struct diag *why)
 {
-	uint8_t sending[KEYS_SIZE], receiving[KEYS_SIZE], nonce[SEAL_NONCE_SIZE], ct[SEAL_SIZE];
+	uint8_t sending[KEYS_SIZE], *receiving = receiving_key(c, peer), nonce[SEAL_NONCE_SIZE], ct[SEAL_SIZE];
 	const struct adv *theirs = &c->members.advs[peer].adv;
 	struct seal_label to_peer = label(c, c->rank, peer);
 	struct seal_shares shares;
@@ -82,7 +88,6 @@ static enum err seal_for(struct secagg_client *c, const struct scalar *a, uint32
 	buf_put(out, bytes_of(ct, sizeof ct));
 out:
 	secret_wipe(sending, sizeof sending);
-	secret_wipe(receiving, sizeof receiving);
 	secret_wipe(&shares, sizeof shares);
 	return e;
 }
@@ -95,6 +100,7 @@ static enum err deal(struct secagg_client *c, struct buf *list, struct diag *why
 	uint32_t count = secagg_members_peers_in(peers, &c->members, c->rank, NULL);
 	enum err e = OK;
 
+	secret_new(&c->receiving, c->members.count * (size_t)KEYS_SIZE);
 	for (uint32_t i = 0; i < count && !e; i++)
 		e = seal_for(c, a, peers[i], list, why);
 	secret_new(&c->shares, c->members.count * sizeof(struct seal_shares));
@@ -125,6 +131,7 @@ enum err secagg_client_on_u1(struct secagg_client *c, struct bytes octets, struc
 		buf_put(answer, buf_bytes(&list));
 		CHECK(!answer->failed);
 		secret_wipe(&c->keys->sigma, sizeof c->keys->sigma); /* it is in the others' hands now */
+		secret_wipe(c->keys->c_sk, sizeof c->keys->c_sk); /* every agreement was made */
 		secagg_client_await(c, SECAGG_CLIENT_EXPECT_SHARES_PERSISTED);
 	}
 	buf_free(&message);
@@ -150,14 +157,11 @@ static enum err judge_u2(struct secagg_client *c, struct bytes set, struct diag 
 /* Opens a peer's shares and makes the mask that both have. */
 static enum err take_peer(struct secagg_client *c, uint32_t peer, struct bytes ct, struct mask *mask, struct diag *why)
 {
-	uint8_t sending[KEYS_SIZE], receiving[KEYS_SIZE];
 	const struct adv *theirs = &c->members.advs[peer].adv;
 	struct seal_label to_us = label(c, peer, c->rank);
 	struct seal_shares *shares = (struct seal_shares *)(void *)c->shares.ptr + peer;
-	enum err e = keys_share_keys(sending, receiving, c->keys, &c->own.adv, theirs, &c->members.sid);
+	enum err e = seal_open(shares, receiving_key(c, peer), &to_us, ct);
 
-	if (!e)
-		e = seal_open(shares, receiving, &to_us, ct);
 	if (e)
 		e = diag_set(why, ERR_PROTOCOL,
 		             "the shares from site %u do not open: sealed for another site, attempt or "
@@ -166,8 +170,6 @@ static enum err take_peer(struct secagg_client *c, uint32_t peer, struct bytes c
 	else if (keys_pair_mask(mask->key, c->keys->s_sk, &c->own.adv, theirs, &c->members.sid, &c->u2h) != OK)
 		e = diag_set(why, ERR_PROTOCOL, "site %u's key is of low order", c->members.numbers[peer]);
 	mask->subtract = peer > c->rank;
-	secret_wipe(sending, sizeof sending);
-	secret_wipe(receiving, sizeof receiving);
 	return e;
 }
 
@@ -212,6 +214,7 @@ enum err secagg_client_on_u2(struct secagg_client *c, struct bytes octets, struc
 		return e;
 	keys_self_mask(((struct mask *)(void *)c->masks.ptr)[count].key, &c->keys->beta, c->self, &c->members.sid,
 	               &c->u2h);
+	secret_free(&c->receiving);
 	secret_free(&c->locked); /* the masks and the shares are all that is needed from here on */
 	c->keys = NULL;
 	c->state = SECAGG_CLIENT_EXPECT_INPUT;

@@ -38,6 +38,8 @@ struct secagg_client {
 	struct signed_adv own;
 	struct secret locked; /* holds `keys` */
 	struct keys_secrets *keys; /* until the masks are made */
+	struct secret
+		receiving; /* [KEYS_SIZE] by rank: opens what a peer seals for us; from dealing until the masks are made */
 	struct secret shares; /* struct seal_shares by rank; until the answer is made */
 	struct secret masks; /* struct mask; until U3 is signed */
 	uint32_t mask_count;

@@ -198,6 +198,7 @@ void secagg_client_free(struct secagg_client *c)
 	if (c == NULL)
 		return;
 	secret_free(&c->locked);
+	secret_free(&c->receiving);
 	secret_free(&c->shares);
 	secret_free(&c->masks);
 	secret_free(&c->record);

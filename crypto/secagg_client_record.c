@@ -118,11 +118,11 @@ static size_t record_max(const struct secagg_client *c)
 void secagg_client_write(struct secagg_client *c)
 {
 	uint8_t phase = phase_of(c->state);
-	struct secret room;
+	struct secret record;
 
 	/* the buf borrows locked memory as large as it may become, so that it never moves and leaves no copy behind */
-	secret_new(&room, record_max(c) + 1);
-	struct buf b = {.ptr = room.ptr, .cap = room.len, .max = room.len - 1};
+	secret_new(&record, record_max(c) + 1);
+	struct buf b = {.ptr = record.ptr, .cap = record.len, .max = record.len - 1};
 	write_head(&b, c, phase);
 	if (phase >= SECAGG_INPUT && phase <= SECAGG_OPENING)
 		write_talk(&b, c);
@@ -135,11 +135,9 @@ void secagg_client_write(struct secagg_client *c)
 	struct hash sum;
 	sha256_of(&sum, buf_bytes(&b));
 	put_hash(&b, &sum);
-	CHECK(!b.failed && b.ptr == room.ptr);
+	CHECK(!b.failed && b.ptr == record.ptr);
 	secret_free(&c->record);
-	secret_new(&c->record, b.len);
-	memcpy(c->record.ptr, b.ptr, b.len);
-	secret_free(&room);
+	c->record = (struct secret){record.ptr, b.len}; /* the room behind it is wiped with it */
 }
 
 /* ---- reading */
