@@ -10,7 +10,7 @@
  *   INPUT       bitmap(U2) | per peer in U2, ascending:          C(y) 32 | sig 64; y itself is an upload
  *               v u32 | ct_{v->u} 112
  *   SURVIVORS   bitmap(U3)                                       sig 64
- *   OPENING     per signer, ascending: w u32 | sig 64            per v of U2 whose shares it holds, ascending:
+ *   OPENING     the first t signers, ascending: w u32 | sig 64   per v of U2 whose shares it holds, ascending:
  *                                                                v u32 | share 32: of beta_v when v is in U3, else of sigma_v
  *
  * adv = u u32 | c_pk 32 | s_pk 32 | r 32. A peer is a neighbour in the graph, in the complete graph everyone else. In the

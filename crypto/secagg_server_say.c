@@ -41,14 +41,18 @@ static void say_shares(const struct secagg_server *s, uint32_t rank, struct buf 
 	free(peers);
 }
 
+/* The first t: no site wants more, and each costs every site a signature's check. */
 static void say_signatures(const struct secagg_server *s, struct buf *out)
 {
-	for (uint32_t i = 0; i < s->members.count; i++) {
+	uint32_t wanted = secagg_threshold(&s->plan);
+
+	for (uint32_t i = 0; i < s->members.count && wanted > 0; i++) {
 		const struct server_site *site = secagg_server_ranked(s, i);
 		if (!site->counts[SECAGG_SURVIVORS])
 			continue;
 		buf_put_u32(out, s->members.numbers[i]);
 		buf_put(out, bytes_of(site->message[SECAGG_SURVIVORS], KEYS_SIGNATURE_SIZE));
+		wanted--;
 	}
 }
 

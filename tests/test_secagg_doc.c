@@ -381,7 +381,7 @@ static void check_sizes(const long *v)
 	assert_int_equal(v[5], SECAGG_INPUT_SIZE);
 	assert_int_equal(v[6], (n + 7) / 8);
 	assert_int_equal(v[7], KEYS_SIGNATURE_SIZE);
-	assert_int_equal(v[8], n * SECAGG_SIGNER_ITEM);
+	assert_int_equal(v[8], secagg_threshold(&(struct secagg_plan){.n = (uint32_t)n}) * SECAGG_SIGNER_ITEM);
 	assert_int_equal(v[9], n * SECAGG_ANSWER_ITEM);
 }
 

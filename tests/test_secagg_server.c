@@ -373,6 +373,27 @@ static void test_nothing_is_said_too_early(void **state)
 }
 
 /* Sites that are gone are not waited for, and too few of them left end the attempt. */
+/* All signed; each is told the first t signatures, which is what it checks for, and no more. */
+static void test_no_more_signatures_than_needed(void **state)
+{
+	(void)state;
+	struct masked w;
+	struct buf said = {0};
+	uint32_t t;
+
+	reach(&w, SECAGG_OPENING);
+	t = secagg_threshold(&w.plan);
+	assert_true(t < SITES);
+	for (uint32_t i = 0; i < SITES; i++) {
+		secagg_server_say(w.server, SECAGG_OPENING, w.sites[i].number, &said);
+		assert_int_equal(said.len, t * SECAGG_SIGNER_ITEM);
+		for (uint32_t j = 0; j < t; j++)
+			assert_int_equal(load_u32(said.ptr + j * SECAGG_SIGNER_ITEM), w.sites[j].number);
+	}
+	buf_free(&said);
+	goes_on(&w, SECAGG_OPENING);
+}
+
 static void test_gone(void **state)
 {
 	(void)state;
@@ -439,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_scalars_have_one_spelling),
 		cmocka_unit_test(test_a_dealer_that_lied),
 		cmocka_unit_test(test_nothing_is_said_too_early),
+		cmocka_unit_test(test_no_more_signatures_than_needed),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_damaged_rows),
 	};
