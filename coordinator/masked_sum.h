@@ -16,8 +16,7 @@
 #include "coordinator/aggregate.h"
 #include "crypto/mask.h"
 
-#define MASKED_SUM_PIECE                                                                                               \
-	(4 * MASK_TILE) /* coordinates: 64 KiB, so that threads find a free one soon; 4 tiles for speed */
+#define MASKED_SUM_PIECE MASK_TILE /* coordinates: 64 KiB, so that threads find a free one soon */
 
 struct masked_sum;
 

@@ -20,7 +20,7 @@
 #include "crypto/pack.h"
 
 #define MASK_ALIGN 16 /* coordinates in a ChaCha20 block */
-#define MASK_TILE 4096 /* coordinates: 16 KiB; a range of several tiles is worked on fastest */
+#define MASK_TILE 16384 /* coordinates: 64 KiB; a range of several tiles is worked on fastest */
 
 /* One stream and its sign. An array of them belongs into locked memory. */
 struct mask {

@@ -17,6 +17,7 @@
 
 #define RUNS 25
 #define BITS 20
+#define PIECE 4096
 #define WORDS 1000000
 #define PEERS 20
 #define SUM_WORDS 100000
@@ -27,8 +28,8 @@ struct bench {
 	uint8_t *packed;
 	struct mask masks[SUM_MASKS];
 	EVP_CIPHER_CTX *context;
-	uint8_t zeros[4 * MASK_TILE], stream[4 * MASK_TILE];
-	uint32_t tile[MASK_TILE];
+	uint8_t zeros[4 * PIECE], stream[4 * PIECE];
+	uint32_t tile[PIECE];
 };
 
 /* As many octets of one stream as the client's masks have. */
@@ -37,9 +38,9 @@ static void reference(struct bench *b)
 	const uint8_t counter[16] = {0};
 	int made;
 	CHECK(EVP_EncryptInit_ex2(b->context, NULL, b->masks[0].key, counter, NULL) == 1);
-	for (size_t done = 0; done < (size_t)(PEERS + 1) * WORDS; done += MASK_TILE) {
+	for (size_t done = 0; done < (size_t)(PEERS + 1) * WORDS; done += PIECE) {
 		CHECK(EVP_EncryptUpdate(b->context, b->stream, &made, b->zeros, sizeof b->zeros) == 1);
-		vec_add_octets(b->tile, b->stream, MASK_TILE);
+		vec_add_octets(b->tile, b->stream, PIECE);
 	}
 }
 
