@@ -115,13 +115,19 @@ struct secagg_client_config masked_config(struct masked *w, uint32_t i)
 	                                     .entropy = {fill_from_rng, &w->sites[i].draws}};
 }
 
+uint64_t masked_draws_seed(const struct masked *w, uint32_t i)
+{
+	uint64_t attempt = w->keep_entropy ? 0 : w->attempt.attempt + 1000 * w->attempt.round;
+
+	return (w->seed * 4096 + i) * 65536 + attempt;
+}
+
 enum err masked_open(struct masked *w, uint32_t i, struct diag *why)
 {
 	struct masked_site *s = &w->sites[i];
 	struct secagg_client_config config = masked_config(w, i);
-	uint64_t attempt = w->keep_entropy ? 0 : w->attempt.attempt + 1000 * w->attempt.round;
 
-	rng_seeded(&s->draws, (w->seed * 4096 + i) * 65536 + attempt, "draws");
+	rng_seeded(&s->draws, masked_draws_seed(w, i), "draws");
 	secagg_client_free(s->client);
 	free(s->y);
 	s->y = NULL;

@@ -65,6 +65,9 @@ void masked_free(struct masked *w);
 /* What a site is configured with for the attempt in hand. */
 struct secagg_client_config masked_config(struct masked *w, uint32_t i);
 
+/* Seed of what site i draws in the attempt in hand, label "draws". */
+uint64_t masked_draws_seed(const struct masked *w, uint32_t i);
+
 /* Opens the attempt at site i, from its disk; draws are those of (seed, site, attempt). */
 enum err masked_open(struct masked *w, uint32_t i, struct diag *why);
 void masked_restart(struct masked *w, uint32_t i); /* kill, and resume from the disk; `error` tells */
