@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "data/split.h"
 #include "protocol/inbox.h"
+#include "protocol/masked_plan.h"
 #include "protocol/roster.h"
 #include "tests/support/contracts.h"
 #include "tests/support/page.h"
@@ -119,6 +120,31 @@ static void plan_hash_example(void **state)
 	assert_hex_block("hex plan_hash", bytes_of(h.b, HASH_SIZE));
 }
 
+/* The study of section 4, masked: five sites, of which one may drop out and one may collude. */
+static void masked_plan_example(void **state)
+{
+	(void)state;
+	uint32_t sites[] = {3, 11, 18, 25, 40};
+	struct roster_site listed[5] = {{0}};
+	struct roster roster = {.version = 1, .sites = listed, .count = 5};
+	struct round_plan p = {.round = 2, .attempt = 1, .step = 1, .asks = ASK_TRAIN, .model_octets = 1000};
+	struct layout l;
+	struct masked_plan m;
+	struct study s;
+	a_study(&s);
+	s.sites = (struct sites_rule){.min = 3, .max_dropouts = 1, .max_colluders = 1, .masking = MASKING_REQUIRED};
+	for (uint32_t i = 0; i < 5; i++)
+		listed[i].number = sites[i];
+	memset(roster.content.b, 5, HASH_SIZE);
+	p.roster = roster.content;
+	p.sites = sites;
+	p.site_count = 5;
+	assert_int_equal(round_plan_layout(&l, &s, ASK_TRAIN, 5, &why), OK);
+	assert_int_equal(masked_plan_make(&m, &p, &s, &l, &roster, 0, &why), OK);
+	assert_hex_block("hex masked_plan", buf_bytes(&m.octets));
+	masked_plan_free(&m);
+}
+
 static void split_example(void **state)
 {
 	(void)state;
@@ -153,6 +179,12 @@ static const char python_end[] =
 	"values = {'update': update, 'weight': [120], 'loss': [0, 12.75], 'counts': [0, 0, 0, 0, 20, 3, 2, 15]}\n"
 	"print(both.encode(values).hex())\n"
 	"print(*[part(6, b'%d' % i, .3, .3) for i in range(1, 9)])\n"
+	"five = Layout(5)\n"
+	"five.add('update', 'narrow', 3, 8.0)\n"
+	"five.add('weight', 'count', 1, 5000.0)\n"
+	"sites = [3, 11, 18, 25, 40]\n"
+	"print(masked_plan(bytes([5]) * 32, sites, 0, 1, sites, five, (8.0, 5000.0, 0), 4, 1, 0, 0, 1, 2, "
+        "1000).hex())\n"
 	"for n in (1, 2, 3, 5, 64, 100, 4096):\n"
 	"    for bound in (.1, 8.0, 5000.0):\n"
 	"        grids = Layout(n)\n"
@@ -218,6 +250,7 @@ static void python_agrees(void **state)
 	expect_block(from, "hex statistics");
 	expect_block(from, "hex train_evaluate");
 	expect_block(from, "text split");
+	expect_block(from, "hex masked_plan");
 	expect_grids(from);
 	assert_int_equal(pclose(from), 0);
 	tempdir_remove(&dir);
@@ -225,25 +258,32 @@ static void python_agrees(void **state)
 
 /* ---- messages, words, numbers */
 
+static void expect_message(const char *info, enum message_type type, bool masked)
+{
+	char *wanted = block(info, 0);
+	struct message m;
+	struct buf again;
+	assert_non_null(wanted);
+	assert_int_equal(message_parse(&m, bytes_text(wanted), "the page", &why), OK);
+	assert_int_equal(m.type, type);
+	assert_int_equal(!hash_is_zero(&m.plan.roster), masked);
+	buf_init(&again, MESSAGE_MAX);
+	message_write(&again, &m);
+	assert_string_equal(buf_text(&again), wanted);
+	buf_free(&again);
+	message_free(&m);
+	free(wanted);
+}
+
 static void messages_are_read(void **state)
 {
 	(void)state;
 	for (int t = 0; t < MESSAGE_TYPE_COUNT; t++) {
 		char info[32];
-		struct message m;
-		struct buf again;
 		snprintf(info, sizeof(info), "json %s", message_type_name((enum message_type)t));
-		char *wanted = block(info, 0);
-		assert_non_null(wanted);
-		assert_int_equal(message_parse(&m, bytes_text(wanted), "the page", &why), OK);
-		assert_int_equal(m.type, t);
-		buf_init(&again, MESSAGE_MAX);
-		message_write(&again, &m);
-		assert_string_equal(buf_text(&again), wanted);
-		buf_free(&again);
-		message_free(&m);
-		free(wanted);
+		expect_message(info, (enum message_type)t, false);
 	}
+	expect_message("json masked", MESSAGE_ROUND, true);
 	char *inbox = block("json inbox", 0), *studies = block("json studies", 0);
 	struct message *messages;
 	struct json *node;
@@ -384,7 +424,7 @@ static void every_bound_agrees(void **state)
 		if (!strstr(text(), row))
 			fail_msg("the page does not have this row: %s", row + 1);
 	}
-	assert_int_equal(rows_between("\n## 10. Bounds", "\n| `IDLE_DEADLINE_MS`"), count - 1);
+	assert_int_equal(rows_between("\n## 12. Bounds", "\n| `IDLE_DEADLINE_MS`"), count - 1);
 }
 
 static int read_page(void **state)
@@ -404,17 +444,12 @@ static int free_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statistics_example),
-		cmocka_unit_test(train_evaluate_example),
-		cmocka_unit_test(plan_hash_example),
-		cmocka_unit_test(split_example),
-		cmocka_unit_test(python_agrees),
-		cmocka_unit_test(messages_are_read),
-		cmocka_unit_test(features_are_a_contracts),
-		cmocka_unit_test(roster_is_read),
-		cmocka_unit_test(every_refusal_is_listed),
-		cmocka_unit_test(every_tag_is_listed),
-		cmocka_unit_test(every_bound_agrees),
+		cmocka_unit_test(statistics_example),  cmocka_unit_test(train_evaluate_example),
+		cmocka_unit_test(plan_hash_example),   cmocka_unit_test(masked_plan_example),
+		cmocka_unit_test(split_example),       cmocka_unit_test(python_agrees),
+		cmocka_unit_test(messages_are_read),   cmocka_unit_test(features_are_a_contracts),
+		cmocka_unit_test(roster_is_read),      cmocka_unit_test(every_refusal_is_listed),
+		cmocka_unit_test(every_tag_is_listed), cmocka_unit_test(every_bound_agrees),
 	};
 	return cmocka_run_group_tests(tests, read_page, free_page);
 }
