@@ -184,7 +184,7 @@ static const char python_end[] =
 	"five.add('weight', 'count', 1, 5000.0)\n"
 	"sites = [3, 11, 18, 25, 40]\n"
 	"print(masked_plan(bytes([5]) * 32, sites, 0, 1, sites, five, (8.0, 5000.0, 0), 4, 1, 0, 0, 1, 2, "
-        "1000).hex())\n"
+	"1000).hex())\n"
 	"for n in (1, 2, 3, 5, 64, 100, 4096):\n"
 	"    for bound in (.1, 8.0, 5000.0):\n"
 	"        grids = Layout(n)\n"
