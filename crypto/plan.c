@@ -122,8 +122,5 @@ enum err plan_check_masks(const struct sites_rule *rule, uint32_t n, struct diag
 
 enum err plan_check(const struct sites_rule *rule, uint32_t n, struct diag *why)
 {
-	if (rule->masking == MASKING_OFF)
-		return check_enough(rule, n, "", why);
-	enum err e = plan_check_masks(rule, n, why);
-	return e ? e : diag_set(why, ERR_REFUSED, "masking is not built in this version: write masking: off");
+	return rule->masking == MASKING_OFF ? check_enough(rule, n, "", why) : plan_check_masks(rule, n, why);
 }

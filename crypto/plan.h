@@ -49,12 +49,12 @@ uint32_t plan_threshold(const struct sites_rule *rule, uint32_t n);
 /* m as above; it may be greater than n, and then n sites make no round. Under masking in groups, n is one group's. */
 uint32_t plan_quorum(const struct sites_rule *rule, uint32_t n);
 
-/* OK when `n` invited sites can make a round: n >= quorum, under masking n - max_dropouts >= t, and masking is built.
+/* OK when `n` invited sites can make a round: n >= quorum, under masking n - max_dropouts >= t.
  * ERR_REFUSED says which number stands in the way ("2 sites are invited and sites.min is 3 ..."). */
 enum err plan_check(const struct sites_rule *rule, uint32_t n, struct diag *why) MUST_USE;
 
-/* The same under masking (MASKING_REQUIRED or _GROUPS), whether it is built or not; `n` members under groups, of which
- * every group must satisfy the rule. */
+/* The same for a contract that masks (MASKING_REQUIRED or _GROUPS); `n` members under groups, of which every group must satisfy
+ * the rule. */
 enum err plan_check_masks(const struct sites_rule *rule, uint32_t n, struct diag *why) MUST_USE;
 
 /* ---- groups */
