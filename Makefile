@@ -125,7 +125,7 @@ evil: evil-secagg $(BIN)/cohort-sim ## plant bugs in the cores, and see that the
 		ARCHIVES='$(call archives,$(simulator_ROOMS))' LIBS='$(simulator_LIBS)' tests/evil/run $(O)
 
 # guards taken out of secure aggregation: the attack that each stops must then succeed
-evil-secagg: $(O)/tests/test_secagg_attacks
+evil-secagg: $(O)/tests/test_secagg_attacks $(O)/tests/test_secagg_found
 	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
 		ARCHIVES='$(TEST_SUPPORT) $(call archives,crypto base)' LIBS='$(LIBS_BASE) -lcmocka' tests/evil/secagg/run $(O)
 

@@ -166,36 +166,70 @@ static bool are_peers(const struct pool_of_shares *p, uint32_t u, uint32_t v)
 	return peers;
 }
 
-bool pooling_opens(struct pool_of_shares *p, uint32_t victim, uint64_t u2)
+/* The masks of v towards sites outside the set, and its own; false when one is not known. */
+static bool find_masks(struct mask *masks, uint32_t *count, struct pool_of_shares *p, uint32_t v, uint64_t set,
+                       uint64_t u2, const struct hash *u2h)
 {
 	const struct masked *w = p->w;
-	const struct masked_site *s = &w->sites[victim];
-	uint32_t low = w->plan.bits == 32 ? UINT32_MAX : (1u << w->plan.bits) - 1, count = 0;
-	struct mask masks[MASKED_SITES_MAX];
-	struct buf set;
-	struct hash u2h;
-	bool same = true;
 
-	if (s->y == NULL || !know(p, &p->beta[victim]))
+	if (w->sites[v].y == NULL || !know(p, &p->beta[v]))
 		return false;
-	buf_init(&set, 64);
-	masked_set(&set, p->u1, u2);
-	keys_u2h(&u2h, &p->sid, buf_bytes(&set));
-	buf_free(&set);
-	keys_self_mask(masks[count].key, &p->beta[victim].secret, s->number, &p->sid, &u2h);
-	masks[count++].subtract = true;
+	keys_self_mask(masks[*count].key, &p->beta[v].secret, w->sites[v].number, &p->sid, u2h);
+	masks[(*count)++].subtract = true;
 	for (uint32_t u = 0; u < w->n; u++) {
-		if (u == victim || !(u2 >> u & 1) || !are_peers(p, u, victim))
+		if ((set >> u & 1) || !(u2 >> u & 1) || !are_peers(p, u, v))
 			continue;
-		if (!pair_mask(&masks[count], p, u, victim, &u2h))
+		if (!pair_mask(&masks[*count], p, u, v, u2h))
 			return false;
-		masks[count++].subtract = u < victim;
+		masks[(*count)++].subtract = u < v;
 	}
-	uint32_t *x = mem_array(w->words, sizeof *x);
-	pack_add(x, s->y, w->words, w->plan.bits);
-	mask_add(x, 0, w->words, masks, count);
-	for (uint32_t j = 0; j < w->words; j++)
-		same &= (x[j] & low) == (s->x[j] & low);
-	free(x);
-	return same;
+	return true;
+}
+
+/* The true vectors of the set add up to `sum`, in the low k bits. */
+static bool is_sum(const struct masked *w, uint64_t set, const uint32_t *sum)
+{
+	uint32_t low = w->plan.bits == 32 ? UINT32_MAX : (1u << w->plan.bits) - 1;
+
+	for (uint32_t j = 0; j < w->words; j++) {
+		uint32_t plain = 0;
+		for (uint32_t i = 0; i < w->n; i++)
+			plain += set >> i & 1 ? w->sites[i].x[j] : 0;
+		if ((plain & low) != (sum[j] & low))
+			return false;
+	}
+	return true;
+}
+
+bool pooling_sums(struct pool_of_shares *p, uint64_t set, uint64_t u2)
+{
+	const struct masked *w = p->w;
+	struct buf bitmap;
+	struct hash u2h;
+	bool known = true;
+
+	buf_init(&bitmap, 64);
+	masked_set(&bitmap, p->u1, u2);
+	keys_u2h(&u2h, &p->sid, buf_bytes(&bitmap));
+	buf_free(&bitmap);
+	uint32_t *sum = mem_array(w->words, sizeof *sum);
+	for (uint32_t v = 0; v < w->n && known; v++) {
+		struct mask masks[MASKED_SITES_MAX];
+		uint32_t count = 0;
+		if (!(set >> v & 1))
+			continue;
+		known = find_masks(masks, &count, p, v, set, u2, &u2h);
+		if (!known)
+			break;
+		pack_add(sum, w->sites[v].y, w->words, w->plan.bits);
+		mask_add(sum, 0, w->words, masks, count);
+	}
+	known = known && is_sum(w, set, sum);
+	free(sum);
+	return known;
+}
+
+bool pooling_opens(struct pool_of_shares *p, uint32_t victim, uint64_t u2)
+{
+	return pooling_sums(p, 1ull << victim, u2);
 }

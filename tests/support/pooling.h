@@ -37,4 +37,7 @@ void pooling_add(struct pooled_secret *s, uint32_t holder, const struct scalar *
 /* Whether the victim's vector, masked for this U2, comes out of what is known: compared with the true one. */
 bool pooling_opens(struct pool_of_shares *p, uint32_t victim, uint64_t u2);
 
+/* The same of the sum of a set's vectors: masks between two of the set cancel. */
+bool pooling_sums(struct pool_of_shares *p, uint64_t set, uint64_t u2);
+
 #endif
