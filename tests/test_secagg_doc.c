@@ -482,6 +482,8 @@ static void every_guard_is_named(void **state)
 		assert_non_null(attack);
 		attack += strlen("\nattack: ");
 		attack[strcspn(attack, "\n")] = 0;
+		attack = strrchr(attack, ' ') ? strrchr(attack, ' ') + 1
+		                              : attack; /* behind the file's name, if there is one */
 		const char *test = strstr(section, attack);
 		const char *number = strstr(patches.gl_pathv[i], "secagg/") + strlen("secagg/");
 		if (!test)
