@@ -10,11 +10,13 @@
 
 /* ---- messages */
 
-static void store(struct server_site *site, enum secagg_phase phase, struct bytes octets)
+static void store(struct secagg_server *s, struct server_site *site, enum secagg_phase phase, struct bytes octets)
 {
 	if (phase == SECAGG_OPENING) {
-		secret_new(&site->answer, octets.len);
+		CHECK(octets.len <= s->answers.len - s->answers_used);
+		site->answer = (struct secret){s->answers.ptr + s->answers_used, octets.len};
 		memcpy(site->answer.ptr, octets.ptr, octets.len);
+		s->answers_used += octets.len;
 		return;
 	}
 	site->message[phase] = mem_alloc(octets.len);
@@ -72,7 +74,7 @@ enum err secagg_server_take(struct secagg_server *s, uint32_t number, enum secag
 	if (e)
 		return e;
 	struct server_site *site = &s->sites[index];
-	store(site, phase, octets);
+	store(s, site, phase, octets);
 	if (phase <= SECAGG_INPUT)
 		secagg_server_add_row(s, phase, number, bytes_of(site->message[phase], octets.len));
 	else
@@ -184,11 +186,10 @@ void secagg_server_free(struct secagg_server *s)
 	if (s == NULL || --s->holders_left > 0)
 		return;
 	secagg_server_unprepare(s);
-	for (uint32_t i = 0; i < s->plan.n; i++) {
+	secagg_server_forget_answers(s);
+	for (uint32_t i = 0; i < s->plan.n; i++)
 		for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
 			free(s->sites[i].message[p]);
-		secret_free(&s->sites[i].answer);
-	}
 	free(s->sites);
 	secagg_members_free(&s->members);
 	queue_free(&s->actions);

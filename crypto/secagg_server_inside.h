@@ -18,7 +18,7 @@ struct server_site {
 	uint32_t rank; /* in U1; UINT32_MAX: not in it */
 	uint8_t *message[SECAGG_PHASE_COUNT]; /* as it came; NULL: not yet. Not OPENING: `answer` */
 	size_t length[SECAGG_PHASE_COUNT];
-	struct secret answer; /* its message of phase OPENING */
+	struct secret answer; /* its message of phase OPENING, inside the core's `answers` */
 	bool counts[SECAGG_PHASE_COUNT]; /* durable, where it has to be */
 };
 
@@ -38,6 +38,9 @@ struct secagg_server {
 	struct diag why;
 
 	/* unmasking */
+	struct secret
+		answers; /* room for those of all of U3: locked memory of its own for each would be two pages a site */
+	size_t answers_used; /* octets, in the order in which they came */
 	uint32_t *survivors, survivor_count, *lost, lost_count; /* ranks: U3, and U2 without U3 */
 	uint32_t *holders; /* complete graph: ranks of the first t that answered, and one more */
 	uint32_t holder_count;
@@ -57,6 +60,7 @@ static inline struct server_site *secagg_server_ranked(const struct secagg_serve
 void secagg_server_act(struct secagg_server *s, enum secagg_server_action_kind kind, enum secagg_phase phase,
                        uint32_t site, uint64_t row);
 void secagg_server_end(struct secagg_server *s, enum secagg_server_state state); /* DONE or FAILED */
+void secagg_server_forget_answers(struct secagg_server *s); /* wiped */
 
 enum secagg_phase secagg_server_takes(const struct secagg_server *s); /* SECAGG_PHASE_COUNT: no messages now */
 bool secagg_server_takes_part(const struct secagg_server *s, uint32_t index, enum secagg_phase phase);

@@ -36,11 +36,18 @@ void secagg_server_act(struct secagg_server *s, enum secagg_server_action_kind k
 	queue_push(&s->actions, &(struct secagg_server_action){.kind = kind, .phase = phase, .site = site, .row = row});
 }
 
+void secagg_server_forget_answers(struct secagg_server *s)
+{
+	for (uint32_t i = 0; i < s->plan.n; i++)
+		s->sites[i].answer = (struct secret){0};
+	secret_free(&s->answers);
+	s->answers_used = 0;
+}
+
 void secagg_server_end(struct secagg_server *s, enum secagg_server_state state)
 {
 	s->state = state;
-	for (uint32_t i = 0; i < s->plan.n; i++) /* shares of what was opened are for nothing any more */
-		secret_free(&s->sites[i].answer);
+	secagg_server_forget_answers(s); /* shares of what was opened are for nothing any more */
 	secagg_server_act(s, SECAGG_SERVER_END, SECAGG_OPENING, 0, 0);
 }
 
@@ -152,6 +159,9 @@ static void close_inputs(struct secagg_server *s)
 
 static void close_signatures(struct secagg_server *s)
 {
+	uint32_t n = s->members.count, dealers = s->plan.degree == 0 ? n : graph_degree(&s->members.graph);
+
+	secret_new(&s->answers, bitmap_count(s->u3, n) * (size_t)dealers * SECAGG_ANSWER_ITEM);
 	s->state = SECAGG_SERVER_EXPECT_ANSWERS;
 	secagg_server_act(s, SECAGG_SERVER_SEND, SECAGG_OPENING, 0, 0);
 }
