@@ -1,6 +1,7 @@
 #include "client/words.h"
 
 #include "protocol/round_plan.h"
+#include "protocol/study_robust.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -228,6 +229,21 @@ static void put_evaluation(struct buf *out, const struct study *s)
 	            : "counts of patients (by class and by the model's answer)");
 }
 
+static void put_strategy(struct buf *out, const struct study *s)
+{
+	if (study_is_robust(s))
+		say(out,
+		    "The coordinator compares the %s changes one by one, leaves out those that lie far from the "
+		    "others, "
+		    "and makes the next model of the rest (strategy %s).",
+		    s->sites.masking == MASKING_GROUPS ? "groups'" : "hospitals'", study_strategy_name(s->strategy));
+	else
+		say(out,
+		    "From the weighted mean of all hospitals' changes the coordinator makes the next model (strategy "
+		    "%s).",
+		    study_strategy_name(s->strategy));
+}
+
 static void put_leaving(struct buf *out, const struct study *s)
 {
 	head(out, "What leaves this hospital");
@@ -241,8 +257,7 @@ static void put_leaving(struct buf *out, const struct study *s)
 	    "model's %zu parameters, times the hospital's weight, and the weight (%s).",
 	    s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
 	    s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
-	say(out, "From the weighted mean of all hospitals' changes the coordinator makes the next model (strategy %s).",
-	    study_strategy_name(s->strategy));
+	put_strategy(out, s);
 	put_evaluation(out, s);
 	if (s->patience > 0)
 		say(out,

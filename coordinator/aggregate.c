@@ -15,6 +15,7 @@ void aggregate_begin(struct aggregate *a, const struct layout *layout)
 	}
 	a->layout = *layout;
 	a->added = 0;
+	a->summands = NULL;
 }
 
 void aggregate_free(struct aggregate *a)

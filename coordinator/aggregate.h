@@ -10,13 +10,23 @@
 #include "base/bytes.h"
 #include "protocol/vector.h"
 
+/* What a sum is made of, one by one: the contributions of a clear round, or under `masking: groups` the groups' sums. They are
+ * read in pieces, as they are too many for memory. Reading fails only where a disk does (ERR_IO). */
+struct summands {
+	uint32_t count;
+	enum err (*read)(void *context, uint32_t summand, uint32_t first, uint32_t words, int64_t *out,
+	                 struct diag *why); /* out[words] <- words from word `first` of the sum's layout on */
+	void *context;
+};
+
 struct aggregate {
 	struct layout layout;
 	int64_t *sums; /* layout.words; owned */
 	uint32_t added; /* contributions in the sum */
+	const struct summands *summands; /* borrowed, for strategies that look at them; NULL: nobody kept them */
 };
 
-void aggregate_begin(struct aggregate *a, const struct layout *layout); /* zeroes the sum */
+void aggregate_begin(struct aggregate *a, const struct layout *layout); /* zeroes the sum; it has no summands */
 void aggregate_free(struct aggregate *a); /* accepts a zeroed one */
 
 /* Adds `words` words from word `first` of one contribution; a whole one is added in pieces of any size. */

@@ -2,6 +2,7 @@
  * How a campaign opens and closes its rounds: planning the next attempt, entering it, and writing down how it ended.
  */
 #include "coordinator/campaign_state.h"
+#include "protocol/study_robust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void next_attempt(struct campaign *c, const uint32_t *approved, uint32_t 
 static bool may_open(const struct campaign *c, uint32_t invited, struct diag *why)
 {
 	return c->record.phase == PHASE_RUNNING && !c->record.paused &&
-	       plan_check(&c->study->sites, invited, why) == OK;
+	       plan_check(&c->study->sites, invited, why) == OK && study_check_robust(c->study, invited, why) == OK;
 }
 
 /* Plans the next attempt if enough sites approve. A layout that n sites could overflow ends the study. */

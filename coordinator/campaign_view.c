@@ -2,6 +2,7 @@
  * Looking at a campaign: what it waits for, what its sites are told. Nothing here changes it.
  */
 #include "coordinator/campaign_state.h"
+#include "protocol/study_robust.h"
 
 #include <stdio.h>
 
@@ -130,7 +131,8 @@ static void waiting_for_sites(const struct campaign *c, char *out, size_t size)
 	else if (approved < least)
 		snprintf(out, size, "%u more hospital%s to approve (%u of %u)", least - approved,
 		         least - approved == 1 ? "" : "s", approved, least);
-	else if (plan_check(&c->study->sites, campaign_invited(c, approved), &why) != OK)
+	else if (plan_check(&c->study->sites, campaign_invited(c, approved), &why) != OK ||
+	         study_check_robust(c->study, campaign_invited(c, approved), &why) != OK)
 		snprintf(out, size, "%s", why.text);
 }
 

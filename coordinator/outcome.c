@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/vec.h"
+#include "coordinator/robust.h"
 #include "coordinator/strategy.h"
 #include "data/standardize.h"
 #include "model/checkpoint.h"
@@ -152,16 +153,27 @@ VEC_WIDE static void take_mean(double *update, size_t n, double factor, double r
 	}
 }
 
+static void mean_update(double *update, const struct study *s, const struct aggregate *sum, double weight)
+{
+	aggregate_values(update, sum, SEGMENT_UPDATE);
+	take_mean(update, s->model.parameters, s->weight_cap / weight, s->update_range);
+}
+
 enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
                        uint32_t step, const struct aggregate *sum, struct diag *why)
 {
 	size_t n = s->model.parameters;
+	enum err e = OK;
 
 	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
 	if (out->weight <= 0)
 		return diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
-	aggregate_values(update, sum, SEGMENT_UPDATE);
-	take_mean(update, n, s->weight_cap / out->weight, s->update_range);
+	if (study_is_robust(s))
+		e = robust_update(update, s, sum, why);
+	else
+		mean_update(update, s, sum, out->weight);
+	if (e != OK)
+		return e;
 	if (step == 1 && moments != NULL)
 		strategy_begin(moments, s, n);
 	return strategy_apply(s, parameters, moments, update, n, why);

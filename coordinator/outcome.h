@@ -3,10 +3,11 @@
  *
  *   statistics   sum --> scaling, first parameters --> the first model
  *   train        sum --> mean update --strategy, moments--> the next model, its moments
+ *                summands --> robust update --strategy--> the next model              (robust.h)
  *   evaluate     sum --> figures of the model that the round named
  *
- * Pure computation on the sum and the round's model, so it runs in the pool while the loop goes on, and in the
- * simulator.
+ * Pure computation on the sum (a robust strategy reads its summands, too) and the round's model, so it runs in the pool
+ * while the loop goes on, and in the simulator.
  */
 #ifndef COHORT_COORDINATOR_OUTCOME_H
 #define COHORT_COORDINATOR_OUTCOME_H
@@ -30,7 +31,8 @@ struct outcome {
 
 /* `model` is the file that the plan names, empty for statistics; moments[strategy_moments * parameters] are those that
  * belong to it, which step 1 (where they begin) and strategies without moments do not look at. ERR_DATA when the federation's sums show what cannot
- * be trained: one class of the label only, no training row, a model that is no longer finite. `out` is freed by the
+ * be trained: one class of the label only, no training row, too few updates for a robust strategy, a model that is no
+ * longer finite. ERR_IO only from reading sum->summands, which a robust strategy must be given. `out` is freed by the
  * caller even then. */
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
                          const struct aggregate *sum, struct bytes model, const float *moments,

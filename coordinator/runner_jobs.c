@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "coordinator/fatal.h"
+#include "coordinator/staged.h"
+#include "protocol/study_robust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct runner_job {
 	uint64_t offset;
 	/* computing */
 	struct round_plan plan;
+	struct staged staged; /* for a strategy that looks at single updates */
 	const float *moments; /* of the plan's model; the course's, which change in compute_done only */
 	struct outcome outcome;
 	char model_path[PATH_SIZE];
@@ -41,6 +44,7 @@ static void finish(struct runner_job *job)
 {
 	job->runner->course->busy--;
 	staging_release(job->staging);
+	staged_close(&job->staged);
 	round_plan_free(&job->plan);
 	outcome_free(&job->outcome);
 	free(job->sites);
@@ -188,6 +192,9 @@ static void compute_done(void *context)
 	struct campaign *campaign = r->course->campaign;
 
 	r->computing = false;
+	r->sum.summands = NULL;
+	if (job->e == ERR_IO && job->staged.staging != NULL && job->staged.staging == r->staging)
+		fatal(&job->why); /* otherwise the attempt is over, and its file may be gone */
 	r->course->models_changed = true; /* its own is an orphan when the study was stopped meanwhile */
 	if (campaign_state(campaign) == CAMPAIGN_EXPECT_OUTCOME && job->e == OK)
 		moments_take(&r->course->moments, &job->outcome, r->course->study);
@@ -212,6 +219,10 @@ static void start_compute(struct runner *r)
 	round_plan_copy(&job->plan, campaign_plan(r->course->campaign));
 	job->moments = moments_of(&r->course->moments, &job->plan.model);
 	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->plan.model);
+	if ((job->plan.asks & ASK_TRAIN) && study_is_robust(r->course->study)) {
+		staged_open(&job->staged, r->staging, campaign_round(r->course->campaign));
+		r->sum.summands = &job->staged.summands;
+	}
 	r->computing = true;
 	start(r, job, run_compute, compute_done);
 }

@@ -93,6 +93,9 @@ static const struct strategy {
 	[STRATEGY_FEDADAGRAD] = {.apply = fedadagrad, .moments = 2},
 	[STRATEGY_FEDADAM] = {.apply = fedadam, .moments = 2},
 	[STRATEGY_FEDYOGI] = {.apply = fedyogi, .moments = 2},
+	[STRATEGY_MEDIAN] = {.apply = fedavg},
+	[STRATEGY_TRIMMED_MEAN] = {.apply = fedavg},
+	[STRATEGY_KRUM] = {.apply = fedavg},
 };
 
 static const struct strategy *strategy_of(const struct study *s)

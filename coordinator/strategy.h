@@ -17,6 +17,8 @@
  *                Reddi et al., ICLR 2021, Algorithm 2, which asks v >= tau^2 at the beginning: here it is tau^2. There is
  *                no correction of the bias of m and v, as there is none in the paper.
  *
+ *   median, trimmed mean, Krum: as FedAvg, but u is what robust.h makes of the updates
+ *
  * m and v are the server's moments: float vectors of the model's length that belong to the model which they came
  * with, are kept with it (coordinator/store.h), and leave the coordinator never.
  */

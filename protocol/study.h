@@ -29,15 +29,21 @@ enum strategy_kind {
 	STRATEGY_FEDPROX,
 	STRATEGY_FEDADAGRAD,
 	STRATEGY_FEDADAM,
-	STRATEGY_FEDYOGI
+	STRATEGY_FEDYOGI,
+	STRATEGY_MEDIAN, /* these three are robust: protocol/study_robust.h */
+	STRATEGY_TRIMMED_MEAN,
+	STRATEGY_KRUM
 };
 enum weights_rule { WEIGHTS_BY_PATIENTS, WEIGHTS_EQUAL };
 enum evaluation_release { EVALUATION_MASKED, EVALUATION_NOISED, EVALUATION_NONE };
 enum select_metric { SELECT_AUC, SELECT_ACCURACY, SELECT_LOSS, SELECT_F1, SELECT_R2, SELECT_RMSE };
 
-/* training.server; what the strategy does not have is 0. The formulas are in coordinator/strategy.h. */
+/* training.server; what the strategy does not have is 0. The formulas are in coordinator/strategy.h and robust.h. */
 struct server_training {
 	double learning_rate, momentum, beta1, beta2, tau;
+	double trim; /* of the updates, at each end */
+	uint32_t byzantine; /* updates that may be wrong */
+	uint32_t keep; /* updates that Krum takes */
 };
 
 struct study {

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "protocol/round_plan.h"
 #include "protocol/study_read.h"
+#include "protocol/study_robust.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,13 @@ static void read_masking(const struct study_section *top)
 	const char *text = study_text(top, "masking");
 	char near[32];
 	top->reading->out->sites.masking = MASKING_OFF;
-	if (strcmp(text, "required") == 0 || strcmp(text, "off") == 0 || is_groups(text))
+	if (study_is_robust(top->reading->out) && strcmp(text, "required") == 0)
+		study_reject(
+			top, "masking",
+			"strategy %s looks at single updates, which masking: required hides; write masking: groups "
+			"of G, or masking: off",
+			study_strategy_name(top->reading->out->strategy));
+	else if (strcmp(text, "required") == 0 || strcmp(text, "off") == 0 || is_groups(text))
 		study_choice(top, "masking", built, "masking: off");
 	else if (nearest_word(near, sizeof near, text, "required|off|groups of 8"))
 		study_reject(top, "masking", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
@@ -139,6 +146,9 @@ void study_read_sums(struct study_reading *r)
 	uint32_t sites = s->members ? s->member_count : s->sites.min;
 	struct layout layout;
 	enum err e = plan_check(&s->sites, sites, r->why);
+	if (e == OK &&
+	    (s->members || s->sites.masking != MASKING_GROUPS)) /* how many groups a roster makes shows later */
+		e = study_check_robust(s, sites, r->why);
 	if (e != OK) {
 		study_reject_path(r, e, s->members ? "sites.members" : "sites");
 		return;

@@ -27,6 +27,9 @@
 #define BELOW_ONE 0.999999999 /* a decay of 1 would never forget */
 #define PROXIMAL_MAX 1000.0 /* FedProx is tried with 0.001 to 1; as RATE_MAX */
 #define FACTOR_MIN 1e-6 /* from one rate to the next: a smaller one ends training */
+#define TRIM_MIN 0.001 /* one of 1,000 updates: a smaller share cuts none off in any network */
+#define TRIM_MAX 0.499 /* half at each end would leave nobody */
+#define BYZANTINE_MAX ((SITES_MAX - 3) / 2) /* Krum needs 2 f + 3 sites */
 #define RANGE_MIN 1e-6 /* update_range: float32 resolution around 1 is 1e-7 */
 #define RANGE_MAX 1e6
 #define CELL_MIN_MAX 1000 /* patients: rules for small cells ask 3 to 30 */
@@ -37,8 +40,7 @@
 #define ABOVE_ZERO 1e-30 /* for numbers that divide */
 
 #define OPTIMIZERS "sgd|momentum|nesterov|adam|adamw"
-#define STRATEGIES "fedavg|fedavgm|fedprox|fedadagrad|fedadam|fedyogi"
-#define STRATEGIES_LATER "median|trimmed_mean|krum"
+#define STRATEGIES "fedavg|fedavgm|fedprox|fedadagrad|fedadam|fedyogi|median|trimmed_mean|krum"
 
 const struct yaml_rule study_rules[] = {
 	{.path = "cohort", .types = YAML_INTEGER, .required = true, .min = STUDY_FORMAT, .max = STUDY_FORMAT},
@@ -112,11 +114,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "model.init.sha256", .types = YAML_TEXT, .required = true, .min = 64, .max = 64},
 
 	{.path = "training", .types = YAML_MAP, .required = true},
-	{.path = "training.strategy",
-         .types = YAML_TEXT,
-         .choices = STRATEGIES,
-         .later = STRATEGIES_LATER,
-         .fallback = "fedavg"},
+	{.path = "training.strategy", .types = YAML_TEXT, .choices = STRATEGIES, .fallback = "fedavg"},
 	{.path = "training.rounds", .types = YAML_INTEGER, .required = true, .min = 1, .max = ROUNDS_MAX},
 	{.path = "training.local", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "training.local.epochs", .types = YAML_INTEGER, .min = 1, .max = EPOCHS_MAX},
@@ -151,8 +149,9 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.server.beta1", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.server.beta2", .types = YAML_REAL, .max = BELOW_ONE},
 	{.path = "training.server.tau", .types = YAML_REAL, .min = ABOVE_ZERO, .max = 1},
-	{.path = "training.server.trim", .types = YAML_REAL, .max = 0.5},
-	{.path = "training.server.byzantine", .types = YAML_INTEGER, .max = SITES_MAX},
+	{.path = "training.server.trim", .types = YAML_REAL, .min = TRIM_MIN, .max = TRIM_MAX},
+	{.path = "training.server.byzantine", .types = YAML_INTEGER, .max = BYZANTINE_MAX},
+	{.path = "training.server.keep", .types = YAML_INTEGER, .min = 1, .max = SITES_MAX},
 	{.path = "training.weights", .types = YAML_MAP, .fallback = "{}"},
 	{.path = "training.weights.by", .types = YAML_TEXT, .choices = "patients|equal", .fallback = "patients"},
 	{.path = "training.weights.cap", .types = YAML_INTEGER, .min = 1, .max = WEIGHT_CAP_MAX},

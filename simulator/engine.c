@@ -267,6 +267,7 @@ void engine_free(struct engine *e)
 	free(e->sites);
 	free(e->parts);
 	aggregate_free(&e->sum);
+	engine_kept_free(&e->kept);
 	engine_models_free(&e->models);
 	campaign_free(e->campaign);
 	crew_free(e->crew);

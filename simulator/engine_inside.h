@@ -1,5 +1,5 @@
 /* The inside of the engine, shared by engine.c (the study's course), engine_play.c (one attempt), engine_models.c (what is
- * learnt), engine_tally.c (what became of whom), site_figures.c and baseline.c (what comes after), and by nobody else. */
+ * learnt), engine_kept.c (single contributions), engine_tally.c (what became of whom), site_figures.c and baseline.c (what comes after), and by nobody else. */
 #ifndef COHORT_SIMULATOR_ENGINE_INSIDE_H
 #define COHORT_SIMULATOR_ENGINE_INSIDE_H
 
@@ -21,6 +21,15 @@ struct engine_part {
 	enum refusal refusal;
 	double weight, loss;
 	uint64_t saturated;
+};
+
+/* Contributions of the attempt in hand, when the strategy looks at them one by one; those of a site that is not in the sum are
+ * worthless. */
+struct engine_kept {
+	uint32_t words; /* of each; 0: none is kept */
+	uint8_t *octets; /* [invited sites][words] */
+	uint32_t *items; /* places in `parts` of those in the sum */
+	struct summands summands;
 };
 
 /* The models of a study, in memory: a file is made of the first, which brings the scaling, and at the end of the best. Between
@@ -50,6 +59,7 @@ struct engine {
 	struct engine_site *sites; /* federation->count */
 	struct aggregate sum; /* of the attempt in hand */
 	struct engine_part *parts; /* of the attempt's invited sites, in their order; federation->count */
+	struct engine_kept kept;
 	struct engine_models models;
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
@@ -73,6 +83,13 @@ enum err engine_models_begin(struct engine *e, const struct round_plan *plan, st
 /* Makes the file of the best model, if there is one. */
 enum err engine_models_finish(struct engine *e, struct diag *why) MUST_USE;
 void engine_models_free(struct engine_models *m);
+
+/* Room for the contributions, one after the other as they are made (of different items by several workers at once), and at
+ * the end the sum's summands. ERR_LIMIT when they are too many for memory. */
+enum err engine_kept_begin(struct engine *e, const struct round_plan *plan, struct diag *why) MUST_USE;
+void engine_kept_take(struct engine *e, uint32_t item, const uint8_t *octets);
+void engine_kept_end(struct engine *e, const struct round_plan *plan);
+void engine_kept_free(struct engine_kept *k);
 
 /* Counts an attempt that has ended and tells of it. */
 void engine_tally(struct engine *e, const struct round_report *report);

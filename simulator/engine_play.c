@@ -86,8 +86,10 @@ static void compute(void *context, uint32_t worker, uint32_t item)
 	part->weight = report.weight;
 	part->loss = report.training_loss;
 	part->saturated = report.saturated;
-	if (part->fate == FATE_CONTRIBUTES)
-		aggregate_part_add(&w->sum, buf_bytes(&w->octets));
+	if (part->fate != FATE_CONTRIBUTES)
+		return;
+	aggregate_part_add(&w->sum, buf_bytes(&w->octets));
+	engine_kept_take(e, item, w->octets.ptr);
 }
 
 static bool is_cancelled(const struct engine *e)
@@ -137,6 +139,7 @@ static void compute_all(struct engine *e, const struct round_plan *plan)
 		aggregate_join(&e->sum, &e->workers[i].sum);
 	ranks_sum_integers(e->sum.sums, e->sum.layout.words);
 	share_parts(e, plan->site_count);
+	engine_kept_end(e, plan);
 }
 
 /* ---- telling the campaign */
@@ -223,6 +226,8 @@ enum err engine_play(struct engine *e, struct diag *why)
 	const struct round_plan *plan = campaign_plan(e->campaign);
 	enum err err = engine_models_begin(e, plan, why);
 
+	if (err == OK)
+		err = engine_kept_begin(e, plan, why);
 	if (err != OK)
 		return err;
 	begin_parts(e, plan);

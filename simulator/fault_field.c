@@ -29,8 +29,9 @@ static const struct variant {
          "training: {rounds: 3, strategy: fedadam, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
          "evaluation: {release: none}\n"
          "sites: {min: 2, max_dropouts: 2, cell_min: 1}\n"},
-	{"dense 1", "type: binary", /* nobody may stay away */
-         "training: {rounds: 2, local: {epochs: 1, batch: 8, learning_rate: 0.1}, weights: {by: equal}}\n"
+	{"dense 1", "type: binary", /* nobody may stay away, and single updates are looked at */
+         "training: {rounds: 2, strategy: median, local: {epochs: 1, batch: 8, learning_rate: 0.1}, weights: {by: "
+         "equal}}\n"
          "evaluation: {release: masked, bins: 4, select: accuracy}\n"
          "sites: {min: 3, max_dropouts: 0, cell_min: 1}\n"},
 	{"dense 1", "type: binary", /* the best model is often not the last, and the study then stops early */

@@ -166,6 +166,7 @@ struct office {
 	/* memory */
 	struct campaign *campaign;
 	struct aggregate sum;
+	struct summands summands; /* its contributions, for a strategy that looks at them one by one */
 	struct server_moments moments; /* of the newest model that was made; not on disk before its record */
 	uint32_t staging; /* counts attempts that began */
 	struct slot slots[WORLD_SITES_MAX]; /* written, not necessarily synced */

@@ -1,5 +1,6 @@
 /* The pool of the coordinator's program (runner_jobs.c): uploads are synced, then added, and models are made; one job of each kind at a
  * time, and each ends at a time of its own. */
+#include "base/vec.h"
 #include "simulator/truth.h"
 
 #include <string.h>
@@ -73,6 +74,19 @@ static void end_add(struct world *w, const struct office_job *job)
 	}
 }
 
+/* What the coordinator reads back from its staging file. */
+static enum err read_summand(void *context, uint32_t summand, uint32_t first, uint32_t words, int64_t *out,
+                             struct diag *why)
+{
+	struct world *w = context;
+	uint32_t number = w->made.participants[summand];
+
+	(void)why;
+	memset(out, 0, words * sizeof *out);
+	vec_sum_octets(out, w->office.synced[world_host(w, number)->index].octets.ptr + 4 * (size_t)first, words);
+	return OK;
+}
+
 static bool end_compute(struct world *w, const struct office_job *job)
 {
 	struct office *c = &w->office;
@@ -83,7 +97,9 @@ static bool end_compute(struct world *w, const struct office_job *job)
 
 	if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_OUTCOME)
 		return true; /* stopped meanwhile: its model is nobody's */
-	truth_of_sum(w, plan, campaign_round(c->campaign));
+	truth_of_sum(w, plan, campaign_round(c->campaign)); /* and lists who takes part */
+	c->summands = (struct summands){w->made.participant_count, read_summand, w};
+	c->sum.summands = &c->summands;
 	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model),
 	                    disk_moments(w, &plan->model), &why) != OK)
 		truth_violated(w, CHECK_MODEL, "round %llu has no outcome: %s", (unsigned long long)plan->round,

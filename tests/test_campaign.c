@@ -84,6 +84,24 @@ static void test_waits_for_enough_approvals(void **state)
 	assert_int_equal(c->seen[CAMPAIGN_PERSIST_ANSWER], 3);
 }
 
+/* sites.min is 2, and a fixed list of members could be enough; those who approve are not yet. */
+static void test_waits_for_enough_updates(void **state)
+{
+	struct conductor *c = *state;
+	char words[200];
+
+	c->study.strategy = STRATEGY_TRIMMED_MEAN;
+	c->study.server.trim = 0.25;
+	conduct_start(c);
+	conduct_approve(c, 4);
+	campaign_waiting_for(c->campaign, words, sizeof words);
+	assert_string_equal(words, "strategy trimmed_mean needs 4 updates and a round of 4 sites may end with 3: raise "
+	                           "sites.min, invite more hospitals, or raise training.server.trim");
+	assert_int_equal(campaign_state(c->campaign), CAMPAIGN_EXPECT_SITES);
+	conduct_approve(c, 5);
+	assert_int_equal(campaign_state(c->campaign), CAMPAIGN_EXPECT_ROUND);
+}
+
 static void test_a_site_that_approves_in_the_middle_is_invited_next(void **state)
 {
 	struct conductor *c = *state;
@@ -340,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_whole_study, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_enough_approvals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_enough_updates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_site_that_approves_in_the_middle_is_invited_next, setup,
 	                                        teardown),
 		cmocka_unit_test_setup_teardown(test_leaving_before_during_and_after_a_round, setup, teardown),

@@ -30,6 +30,13 @@
 		"rounds: 3", "strategy: fedadam, server: {learning_rate: 0.05}, rounds: 4"                             \
 	}
 
+/* A strategy that looks at each update alone. */
+#define ROBUST(text)                                                                                                   \
+	{"rounds: 3", "strategy: " text ", rounds: 4"},                                                                \
+	{                                                                                                              \
+		"{min: 2, max_dropouts: 1", "{min: 5, max_dropouts: 0"                                                 \
+	}
+
 /* Its labels are 0 and 1. */
 #define NUMBER                                                                                                         \
 	{                                                                                                              \
@@ -67,20 +74,31 @@ static void test_its_model_is_the_federation_s(void **state)
 	assert_model_is_the_federations(CHANGES(ONE_MORE));
 	assert_model_is_the_federations(CHANGES(MOMENTS));
 	assert_model_is_the_federations(CHANGES(ONE_MORE, NUMBER));
+	assert_model_is_the_federations(CHANGES(ROBUST("median")));
+	assert_model_is_the_federations(CHANGES(ROBUST("trimmed_mean")));
+	assert_model_is_the_federations(CHANGES(ROBUST("krum")));
+	assert_model_is_the_federations(CHANGES(ROBUST("krum, server: {byzantine: 0, keep: 3}")));
+}
+
+static void assert_workers_change_no_bit(const char *const (*changes)[2], size_t count, uint64_t seed)
+{
+	struct small_run one, many;
+
+	small_run_play(&one, changes, count, seed, &(struct engine_options){.threads = 1});
+	small_run_play(&many, changes, count, seed, &(struct engine_options){.threads = 4});
+	struct hash a = small_run_model(&one), b = small_run_model(&many);
+	assert_memory_equal(a.b, b.b, HASH_SIZE);
+	small_run_end(&one);
+	small_run_end(&many);
 }
 
 static void test_workers_change_no_bit(void **state)
 {
-	struct small_run one, many;
-
 	(void)state;
 	for (uint64_t seed = 0; seed < 2; seed++) {
-		small_run_play(&one, CHANGES(ONE_MORE), seed, &(struct engine_options){.threads = 1});
-		small_run_play(&many, CHANGES(ONE_MORE), seed, &(struct engine_options){.threads = 4});
-		struct hash a = small_run_model(&one), b = small_run_model(&many);
-		assert_memory_equal(a.b, b.b, HASH_SIZE);
-		small_run_end(&one);
-		small_run_end(&many);
+		assert_workers_change_no_bit(CHANGES(ONE_MORE), seed);
+		assert_workers_change_no_bit(CHANGES(ROBUST("trimmed_mean")), seed);
+		assert_workers_change_no_bit(CHANGES(ROBUST("krum")), seed);
 	}
 }
 
@@ -300,6 +318,7 @@ static void test_moments_stay_through_failed_attempts(void **state)
 		"strategy: fedadam, server: {learning_rate: 0.05}, rounds: 8",
 		"strategy: fedavgm, server: {momentum: 0.9}, rounds: 8",
 		"strategy: fedyogi, server: {learning_rate: 0.05}, rounds: 8",
+		"strategy: median, rounds: 8", /* no moments, but the contributions of an attempt are kept */
 	};
 
 	(void)state;

@@ -240,13 +240,9 @@ static void refuses_model_and_training(void **state)
 		{"rounds: 30", "rounds: 0", "13:11: training.rounds: 0 is below 1"},
 		{"rounds: 30", "rounds: 100001", "13:11: training.rounds: 100001 is above 100000"},
 		{"rounds: 30", "rounds: 3e1", "13:11: training.rounds: \"3e1\" is not an integer"},
-		{"rounds: 30", "rounds: 30\n  strategy: krum",
-	         "14:13: training.strategy: \"krum\" is not built yet in this version; write fedavg, fedavgm, "
-	         "fedprox, fedadagrad, "
-	         "fedadam or fedyogi"},
 		{"rounds: 30", "rounds: 30\n  strategy: fedavgg",
 	         "14:13: training.strategy: \"fedavgg\" is not one of fedavg, fedavgm, fedprox, fedadagrad, fedadam, "
-	         "fedyogi; did you mean \"fedavg\"?"},
+	         "fedyogi, median, trimmed_mean, krum; did you mean \"fedavg\"?"},
 		{"rounds: 30", LOCAL("epochs: 1, steps: 2"),
 	         "14:29: training.local.steps: stands beside epochs; write one of them"},
 		{"rounds: 30", LOCAL("momentum: 0.9"),
@@ -320,8 +316,19 @@ static void refuses_model_and_training(void **state)
 		{"rounds: 30", "rounds: 30\n  strategy: fedyogi\n  server: {beta2: 1}",
 	         "15:19: training.server.beta2: 1 is above 0.999999999"},
 		{"rounds: 30", "rounds: 30\n  server: {trim: 0.1}",
-	         "14:18: training.server.trim: belongs to a strategy that is not built yet in this version; leave "
-	         "it out"},
+	         "14:18: training.server.trim: belongs to strategy: trimmed_mean; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: median\n  server: {byzantine: 1}",
+	         "15:23: training.server.byzantine: belongs to strategy: krum; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: trimmed_mean\n  server: {keep: 1}",
+	         "15:18: training.server.keep: belongs to strategy: krum; leave it out"},
+		{"rounds: 30", "rounds: 30\n  strategy: trimmed_mean\n  server: {trim: 0.5}",
+	         "15:18: training.server.trim: 0.5 is above 0.499"},
+		{"rounds: 30", "rounds: 30\n  strategy: trimmed_mean\n  server: {trim: 0}",
+	         "15:18: training.server.trim: 0 is below 0.001"},
+		{"rounds: 30", "rounds: 30\n  strategy: krum\n  server: {byzantine: 1.5}",
+	         "15:23: training.server.byzantine: \"1.5\" is not an integer"},
+		{"rounds: 30", "rounds: 30\n  strategy: krum\n  server: {keep: 0}",
+	         "15:18: training.server.keep: 0 is below 1"},
 		{"rounds: 30", "rounds: 30\n  weights: {by: equal, cap: 10}",
 	         "14:29: training.weights.cap: belongs to by: patients; leave it out"},
 		{"rounds: 30", "rounds: 30\n  weights: {cap: 10000001}",
@@ -343,6 +350,29 @@ static void refuses_federation(void **state)
 	         "1:1: masking: \"required\" is not built yet in this version; write masking: off"},
 		{"masking: off", "masking: required",
 	         "14:10: masking: \"required\" is not built yet in this version; write masking: off"},
+		{"rounds: 30\nmasking: off", "rounds: 30\n  strategy: median\nmasking: required",
+	         "15:10: masking: strategy median looks at single updates, which masking: required hides; write "
+	         "masking: "
+	         "groups of G, or masking: off"},
+		{"rounds: 30\nmasking: off\n", "rounds: 30\n  strategy: trimmed_mean\n",
+	         "1:1: masking: strategy trimmed_mean looks at single updates, which masking: required hides; write "
+	         "masking: groups of G, or masking: off"},
+		{"rounds: 30\nmasking: off\n", "rounds: 30\n  strategy: krum\nsites: {min: 5}\n",
+	         "1:1: masking: strategy krum looks at single updates, which masking: required hides; write masking: "
+	         "groups of G, or masking: off"},
+		{"rounds: 30\n", "rounds: 30\n  strategy: krum\nsites: {min: 4}\n",
+	         "15:8: sites: strategy krum needs 5 updates and a round of 4 sites may end with 4: raise sites.min, "
+	         "invite more hospitals, or lower training.server.byzantine or keep"},
+		{"rounds: 30\n", "rounds: 30\n  strategy: krum\n  server: {byzantine: 2, keep: 4}\nsites: {min: 7}\n",
+	         "16:8: sites: strategy krum needs 8 updates and a round of 7 sites may end with 7: raise sites.min, "
+	         "invite more hospitals, or lower training.server.byzantine or keep"},
+		{"rounds: 30\n", "rounds: 30\n  strategy: trimmed_mean\n  server: {trim: 0.3}\n",
+	         "1:1: sites: strategy trimmed_mean needs 4 updates and a round of 3 sites may end with 3: raise "
+	         "sites.min, "
+	         "invite more hospitals, or raise training.server.trim"},
+		{"rounds: 30\n", "rounds: 30\n  strategy: krum\nsites: {members: [a, b, c, d, e], max_dropouts: 1}\n",
+	         "15:18: sites.members: strategy krum needs 5 updates and a round of 5 sites may end with 4: raise "
+	         "sites.min, invite more hospitals, or lower training.server.byzantine or keep"},
 		{"masking: off", "masking: groups of 8",
 	         "14:10: masking: \"groups of 8\" is not built yet in this version; write masking: off"},
 		{"masking: off", "masking: groups of 1",

@@ -188,6 +188,12 @@ static void test_what_is_trained(void **state)
 	expect_words("takes 0.1 of each label's certainty (label smoothing)");
 	expect_words("makes the next model (strategy fedprox)");
 	drop_page();
+	write_page("training: {strategy: median, rounds: 9}");
+	expect_words(
+		"The coordinator compares the hospitals' changes one by one, leaves out those that lie far from the "
+		"others, and makes the next model of the rest (strategy median).");
+	assert_null(strstr(flat, "weighted mean"));
+	drop_page();
 	write_page(
 		"training: {rounds: 9, local: {epochs: 2, optimizer: nesterov, l1: 0.001, schedule: {kind: cosine}}}");
 	expect_words(

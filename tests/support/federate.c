@@ -13,21 +13,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One round: every site's contribution into the sum. */
-static void collect(struct aggregate *sum, struct contributor *sites, const struct round_plan *plan, struct bytes model)
+/* Every site's contribution to one round. */
+struct collected {
+	struct buf octets[FEDERATE_SITES_MAX];
+	struct summands summands;
+};
+
+static enum err read_one(void *context, uint32_t summand, uint32_t first, uint32_t words, int64_t *out,
+                         struct diag *why)
+{
+	const struct collected *c = context;
+
+	(void)why;
+	for (uint32_t k = 0; k < words; k++)
+		out[k] = (int32_t)load_u32(c->octets[summand].ptr + 4 * ((size_t)first + k));
+	return OK;
+}
+
+/* ... into the sum. */
+static void collect(struct aggregate *sum, struct collected *c, struct contributor *sites,
+                    const struct round_plan *plan, struct bytes model)
 {
 	struct diag why = {{0}};
-	struct buf octets;
 
-	buf_init(&octets, MODEL_FILE_MAX);
+	c->summands = (struct summands){plan->site_count, read_one, c};
+	sum->summands = &c->summands;
 	for (uint32_t i = 0; i < plan->site_count; i++) {
 		struct contribution_report report;
 
-		if (contribution_compute(&sites[i], &octets, &report, plan, model, NULL, &why) != OK)
+		buf_init(&c->octets[i], MODEL_FILE_MAX);
+		if (contribution_compute(&sites[i], &c->octets[i], &report, plan, model, NULL, &why) != OK)
 			fail_msg("%s", why.text);
-		aggregate_add(sum, buf_bytes(&octets));
+		aggregate_add(sum, buf_bytes(&c->octets[i]));
 	}
-	buf_free(&octets);
 }
 
 /* *moments belong to out->model, before and after. */
@@ -35,6 +53,7 @@ static void run_round(struct federated *out, float **moments, const struct study
                       const struct round_plan *plan)
 {
 	struct aggregate sum = {0};
+	struct collected each;
 	struct outcome outcome;
 	struct layout layout;
 	struct diag why = {{0}};
@@ -42,7 +61,7 @@ static void run_round(struct federated *out, float **moments, const struct study
 	if (round_plan_layout(&layout, study, plan->asks, plan->site_count, &why) != OK)
 		fail_msg("%s", why.text);
 	aggregate_begin(&sum, &layout);
-	collect(&sum, sites, plan, buf_bytes(&out->model));
+	collect(&sum, &each, sites, plan, buf_bytes(&out->model));
 	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), *moments, &why) != OK)
 		fail_msg("%s", why.text);
 	if (outcome.evaluated) {
@@ -65,6 +84,8 @@ static void run_round(struct federated *out, float **moments, const struct study
 	}
 	outcome_free(&outcome);
 	aggregate_free(&sum);
+	for (uint32_t i = 0; i < plan->site_count; i++)
+		buf_free(&each.octets[i]);
 }
 
 void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
