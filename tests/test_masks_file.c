@@ -411,7 +411,7 @@ static size_t changed(const uint8_t *before, const uint8_t *after)
 static void leave_the_synced_slot_alone(int earlier)
 {
 	uint8_t *lost, *before, *after;
-	size_t at;
+	size_t synced = (size_t)(earlier % 2) * MASKS_SLOT, copy = MASKS_SLOT - synced, at;
 	int fd;
 
 	reopen();
@@ -425,7 +425,7 @@ static void leave_the_synced_slot_alone(int earlier)
 	put(NEW, true);
 	after = image();
 	at = changed(before, after);
-	memcpy(before + at, lost + at, MASKS_SLOT);
+	memcpy(before + copy, lost + copy, MASKS_SLOT);
 	memcpy(before + at, after + at, 60);
 	fd = open(tempdir_path(&f.dir, FILE_NAME), O_WRONLY);
 	assert_int_equal(syscall(SYS_pwrite64, fd, before, 2 * MASKS_SLOT, 0), 2 * MASKS_SLOT);
