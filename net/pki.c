@@ -168,6 +168,25 @@ enum err pki_signing_key(uint8_t out[32], const EVP_PKEY *key, struct diag *why)
 	return diag_set(why, ERR_DATA, "the key is %s, an Ed25519 key is needed", EVP_PKEY_get0_type_name(key));
 }
 
+enum err pki_signing_secret(struct secret *out, const char *path, struct diag *why)
+{
+	enum { SEED = 32, PUBLIC = 32 };
+	EVP_PKEY *key = NULL;
+	size_t length = SEED;
+	enum err e = pki_key_read(&key, path, why);
+
+	if (e)
+		return e;
+	secret_new(out, SEED + PUBLIC);
+	e = pki_signing_key(out->ptr + SEED, key, why);
+	if (!e)
+		CHECK(EVP_PKEY_get_raw_private_key(key, out->ptr, &length) == 1 && length == SEED);
+	else
+		secret_free(out);
+	EVP_PKEY_free(key); /* wipes its own copy */
+	return e ? diag_prefix(why, e, "%s", path) : OK;
+}
+
 enum err pki_uris(struct pki_uris *out, const GENERAL_NAMES *names, struct diag *why)
 {
 	*out = (struct pki_uris){0};

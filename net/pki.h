@@ -51,6 +51,11 @@ enum err pki_tls_key(uint8_t out[PKI_TLS_KEY_SIZE], const struct evp_pkey_st *ke
 /* The 32 bytes of an Ed25519 public key; ERR_DATA for another kind. */
 enum err pki_signing_key(uint8_t out[32], const struct evp_pkey_st *key, struct diag *why) MUST_USE;
 
+/* The private half of an Ed25519 key file, seed || public key (libsodium's form, 64 octets), in locked memory. ERR_DATA for another
+ * kind; those of pki_key_read. */
+struct secret;
+enum err pki_signing_secret(struct secret *out, const char *path, struct diag *why) MUST_USE;
+
 /* All URIs among subject alternative names (NULL: none). ERR_DATA for one with a NUL inside, too long, or too many. */
 enum err pki_uris(struct pki_uris *out, const struct stack_st_GENERAL_NAME *names, struct diag *why) MUST_USE;
 
