@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "ledger.db"
-#define VERSION 1
+#define VERSION 2
 
 /* In one transaction, or a crash in the middle would leave tables that the next start cannot make. */
 static const char schema_text[] =
@@ -35,6 +35,12 @@ static const char schema_text[] =
 	"CREATE TABLE numbers (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT;"
 	"PRAGMA user_version = 1;"
 	"COMMIT;";
+
+/* 2: what left under masks. */
+static const char masked_text[] = "BEGIN;"
+				  "ALTER TABLE releases ADD COLUMN masked BLOB;"
+				  "PRAGMA user_version = 2;"
+				  "COMMIT;";
 
 /* ---- small helpers */
 
@@ -125,7 +131,9 @@ static enum err migrate(struct ledger *l, const char *path, struct diag *why)
 		             "%s was written by a newer version of Cohort (format %d, this one knows %d): install that "
 		             "version",
 		             path, version, VERSION);
-	return e == OK && version == 0 ? run(l, schema_text, why) : e;
+	if (e == OK && version == 0)
+		e = run(l, schema_text, why);
+	return e == OK && version < VERSION ? run(l, masked_text, why) : e;
 }
 
 static enum err open_database(struct ledger *l, const char *path, struct diag *why)
@@ -191,12 +199,16 @@ bool ledger_failed(struct ledger *l, struct diag *why)
 
 /* ---- releases */
 
-static enum err vector_path(const struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round)
+#define PLAIN "vector"
+#define MASKED "masked"
+
+static enum err octets_path(const struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round,
+                            const char *kind)
 {
 	char hex[HASH_HEX_SIZE];
 
 	hash_hex(hex, study_hash);
-	return snprintf(path, PATH_SIZE, "%s/%s-%llu.vector", l->outbound, hex, (unsigned long long)round) < PATH_SIZE
+	return snprintf(path, PATH_SIZE, "%s/%s-%llu.%s", l->outbound, hex, (unsigned long long)round, kind) < PATH_SIZE
 	               ? OK
 	               : ERR_CONFIG;
 }
@@ -238,7 +250,7 @@ enum err ledger_commit(struct ledger *l, const char *study, const struct release
                        struct bytes vector, struct diag *why)
 {
 	char path[PATH_SIZE];
-	enum err e = vector_path(l, path, &record->study_hash, record->round);
+	enum err e = octets_path(l, path, &record->study_hash, record->round, PLAIN);
 
 	CHECK(vector.len == record->octets);
 	if (has_release(l, &record->study_hash, record->round)) /* its file is final, too */
@@ -285,12 +297,18 @@ bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct relea
 
 bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round)
 {
-	return vector_path(l, path, study_hash, round) == OK && access(path, R_OK) == 0;
+	return octets_path(l, path, study_hash, round, PLAIN) == OK && access(path, R_OK) == 0;
 }
 
-void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t round)
+bool ledger_masked(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round)
 {
-	char hex[HASH_HEX_SIZE], path[PATH_SIZE];
+	return octets_path(l, path, study_hash, round, MASKED) == OK && access(path, R_OK) == 0;
+}
+
+/* Removes the files of one kind of all rounds up to `round`. */
+static void discard(struct ledger *l, const struct hash *study_hash, uint64_t round, const char *kind)
+{
+	char hex[HASH_HEX_SIZE], path[PATH_SIZE], its_kind[8];
 	DIR *folder = opendir(l->outbound);
 	struct dirent *entry;
 
@@ -299,11 +317,21 @@ void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t ro
 		unsigned long long its;
 
 		if (strncmp(entry->d_name, hex, HASH_HEX_SIZE - 1) != 0 ||
-		    sscanf(entry->d_name + HASH_HEX_SIZE - 1, "-%llu.vector", &its) != 1)
+		    sscanf(entry->d_name + HASH_HEX_SIZE - 1, "-%llu.%7s", &its, its_kind) != 2)
 			continue;
-		if (its <= round && vector_path(l, path, study_hash, its) == OK)
+		if (its <= round && strcmp(its_kind, kind) == 0 && octets_path(l, path, study_hash, its, kind) == OK)
 			unlink(path);
 	}
 	if (folder != NULL)
 		closedir(folder);
+}
+
+void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t round)
+{
+	discard(l, study_hash, round, PLAIN);
+}
+
+void ledger_discard_masked(struct ledger *l, const struct hash *study_hash)
+{
+	discard(l, study_hash, UINT64_MAX, MASKED);
 }

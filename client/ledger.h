@@ -8,6 +8,7 @@
  *                             table numbers    the highest roster version seen
  *   STATE/outbound/HASH-ROUND.vector           the octets of a release, fsynced before the row is committed; kept until the
  *                                              round is over
+ *   STATE/outbound/HASH-ROUND.masked           the same under the masks of one attempt, which is what leaves; until the attempt is over
  *
  * WAL with synchronous=FULL: a commit that was reported survives a power cut. A failed fsync is fatal to the process: after one,
  * the next could report success for pages that are lost. So the ledger remembers it and commits nothing any more (ERR_IO).
@@ -45,11 +46,20 @@ bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct relea
 /* Where the octets of a release are. False: they were discarded (or never were). */
 bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);
 
+/* Where the masked octets of a release are, of whichever attempt made them last; they are made there, not synced. False: there are
+ * none (`path` is set all the same). */
+bool ledger_masked(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);
+
+/* Deletes all masked octets of a study: its attempt is over. */
+void ledger_discard_masked(struct ledger *l, const struct hash *study_hash);
+
 /* Deletes the octets of all rounds up to `round`; the rows stay. */
 void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t round);
 
 /* Notes for people; losing one in a crash harms nobody. */
-void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how);
+void ledger_note_sent(
+	struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how,
+	const struct hash *masked); /* `masked`: SHA-256 of what left instead of v; NULL in a clear round */
 void ledger_note_closed(struct ledger *l, const struct message *closed);
 void ledger_note_figures(struct ledger *l, const struct release_record *record, const struct contribution_report *own);
 void ledger_note_ending(struct ledger *l, const struct message *finished);
@@ -66,6 +76,7 @@ struct ledger_line {
 	int64_t released_s; /* seconds since 1970 */
 	const char *sent; /* "accepted", "late", "rejected", or "" */
 	uint32_t attempt; /* the one sent to; 0: none yet */
+	struct hash masked; /* SHA-256 of the masked octets sent to it; zero: none, or a clear round */
 	const char *outcome; /* "done", "failed", "abandoned", or "" while open */
 	uint32_t participants; /* of a done round */
 	bool kept; /* the octets are still on disk */

@@ -27,17 +27,20 @@ static void bind_real(sqlite3_stmt *s, int at, double v)
 
 /* ---- notes */
 
-void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how)
+void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how,
+                      const struct hash *masked)
 {
 	static const char *const names[] = {
 		[SENT_ACCEPTED] = "accepted", [SENT_LATE] = "late", [SENT_REJECTED] = "rejected"};
-	sqlite3_stmt *s =
-		ledger_prepare(l, "UPDATE releases SET sent = ?, attempt = ? WHERE study_hash = ? AND round = ?");
+	sqlite3_stmt *s = ledger_prepare(
+		l, "UPDATE releases SET sent = ?, attempt = ?, masked = ? WHERE study_hash = ? AND round = ?");
 
 	ledger_bind_text(s, 1, names[how]);
 	sqlite3_bind_int64(s, 2, attempt);
-	ledger_bind_hash(s, 3, study_hash);
-	sqlite3_bind_int64(s, 4, (sqlite3_int64)round);
+	if (masked != NULL)
+		ledger_bind_hash(s, 3, masked);
+	ledger_bind_hash(s, 4, study_hash);
+	sqlite3_bind_int64(s, 5, (sqlite3_int64)round);
 	note(l, s);
 }
 
@@ -167,19 +170,20 @@ static void read_line(struct ledger *l, struct ledger_line *line, sqlite3_stmt *
 	line->attempt = (uint32_t)sqlite3_column_int64(s, at + 4);
 	line->outcome = ledger_column_text(s, at + 5);
 	line->participants = (uint32_t)sqlite3_column_int64(s, at + 6);
+	ledger_column_hash(&line->masked, s, at + 7);
 	line->kept = ledger_vector(l, path, &line->record.study_hash, line->record.round);
-	read_own(line, s, at + 7);
+	read_own(line, s, at + 8);
 }
 
 void ledger_each(struct ledger *l, const char *study, void (*tell)(void *context, const struct ledger_line *line),
                  void *context)
 {
-	sqlite3_stmt *s =
-		ledger_prepare(l, "SELECT " LEDGER_RECORD_COLUMNS
-	                          ", r.study, r.allowed, r.released_s, r.sent, r.attempt, r.outcome, r.participants,"
-	                          " f.training_rows, f.weight, f.training_loss, f.saturated, f.validation, f.test"
-	                          " FROM releases r LEFT JOIN figures f USING (study_hash, round)"
-	                          " WHERE ?1 IS NULL OR r.study = ?1 ORDER BY r.rowid");
+	sqlite3_stmt *s = ledger_prepare(
+		l, "SELECT " LEDGER_RECORD_COLUMNS
+		   ", r.study, r.allowed, r.released_s, r.sent, r.attempt, r.outcome, r.participants, r.masked,"
+		   " f.training_rows, f.weight, f.training_loss, f.saturated, f.validation, f.test"
+		   " FROM releases r LEFT JOIN figures f USING (study_hash, round)"
+		   " WHERE ?1 IS NULL OR r.study = ?1 ORDER BY r.rowid");
 
 	if (study != NULL)
 		ledger_bind_text(s, 1, study);

@@ -54,6 +54,7 @@ static void persist(struct member *m, uint64_t work)
 /* The worker's next job; one that was not taken yet is for nothing any more. What it needs is copied when all is drained. */
 static void give_job(struct member *m, const struct session_action *a)
 {
+	member_job_free(&m->next);
 	m->next.action = *a;
 	m->has_next = m->next_is_bare = true;
 	if (m->refusing) /* what it says of an older attempt is not worth waiting for */
@@ -73,6 +74,7 @@ static void complete_job(struct member *m)
 		CHECK(session_content(m->session) != NULL);
 		m->next.content = *session_content(m->session);
 	}
+	member_complete_masks(m, &m->next);
 	pthread_cond_signal(&m->job_is_there);
 }
 
@@ -99,6 +101,10 @@ static void carry_out(struct member *m, const struct session_action *a)
 	case SESSION_FETCH:
 	case SESSION_COMPUTE:
 	case SESSION_SEND:
+	case SESSION_ROSTER:
+	case SESSION_MASK:
+	case SESSION_SAY:
+	case SESSION_LISTEN:
 		give_job(m, a);
 		break;
 	case SESSION_PERSIST:
@@ -106,6 +112,7 @@ static void carry_out(struct member *m, const struct session_action *a)
 		break;
 	case SESSION_CANCEL:
 		m->has_next = m->next_is_bare = false;
+		member_job_free(&m->next); /* it may hold masks */
 		stop_worker(m);
 		break;
 	case SESSION_DISCARD:
@@ -115,13 +122,11 @@ static void carry_out(struct member *m, const struct session_action *a)
 		end(m);
 		give_job(m, a);
 		break;
-	case SESSION_ROSTER: /* contracts that mask are not accepted yet */
 	case SESSION_PERSIST_MASKS:
-	case SESSION_MASK:
-	case SESSION_SAY:
-	case SESSION_LISTEN:
+		member_persist_masks(m);
+		break;
 	case SESSION_LEAVE:
-		CHECK(false);
+		member_say_leaving(m, a->alarm);
 		break;
 	}
 }
@@ -148,6 +153,8 @@ static enum err load(struct member *m, struct diag *why)
 		e = request_open(&m->polls, &request, why);
 	if (e == OK)
 		e = request_open(&m->works, &request, why);
+	if (e == OK && member_is_masked(m))
+		e = member_open_masks(m, why);
 	if (e != OK)
 		return e;
 	extract_init(&m->extract, client, &m->study, &m->config.approval.fingerprint);
@@ -213,7 +220,8 @@ void member_stop(struct member *m)
 	request_close(m->polls);
 	request_close(m->works);
 	session_free(m->session);
-	round_plan_free(&m->next.plan);
+	member_job_free(&m->next);
+	member_close_masks(m);
 	if (m->contributing)
 		contributor_free(&m->contributor);
 	extract_free(&m->extract);

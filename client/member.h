@@ -2,10 +2,10 @@
  * A member: this hospital's part in one approved study while the agent runs. Two threads around one session:
  *
  *   poller    holds the inbox open; feeds what comes to the session
- *   worker    fetches the model, computes the contribution, sends it; feeds the answers
+ *   worker    fetches the model, computes the contribution, masks it, sends it, talks the phases of a masked attempt; feeds the answers
  *
  * Both hold the member's mutex while they feed and drain the session, and never while they wait for the network or compute. A
- * PERSIST is carried out where it is drained, under the mutex, so nothing overtakes it. CANCEL stops the worker's request or
+ * PERSIST, of the contribution or of the masks' record, is carried out where it is drained, under the mutex, so nothing overtakes it. CANCEL stops the worker's request or
  * training; its answer carries an old number and is ignored.
  */
 #ifndef COHORT_CLIENT_MEMBER_H
@@ -32,7 +32,7 @@ struct member_config {
 };
 
 /* Loads the approved contract and the credentials and starts the threads. ERR_NOT_FOUND when the contract is not in the state
- * folder; those of request_open. */
+ * folder; those of request_open; of a contract that masks those of signer_open and masks_file_open. */
 enum err member_start(struct member **out, const struct member_config *config, struct diag *why) MUST_USE;
 
 struct member_view {

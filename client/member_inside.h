@@ -1,6 +1,6 @@
 /*
- * What the threads of a member share: client/member.c (birth, end, draining), client/member_poll.c and client/member_work.c. No other
- * file includes this.
+ * What the threads of a member share: client/member.c (birth, end, draining), client/member_poll.c, client/member_work.c, and
+ * client/member_masks.c (what only masked rounds need of each). No other file includes this.
  *
  *   session --drain--> next --take--> the worker's own copy --do--> answer --feed--> session
  *
@@ -11,15 +11,38 @@
 #define COHORT_CLIENT_MEMBER_INSIDE_H
 
 #include "client/extract.h"
+#include "client/masks_file.h"
 #include "client/member.h"
+#include "client/signer.h"
 #include "client/wire.h"
 
 #include <pthread.h>
 
 struct member_job {
-	struct session_action action; /* FETCH, COMPUTE, SEND, REFUSE or END */
+	struct session_action action; /* what the worker does: all but POLL, both PERSIST, CANCEL, DISCARD and LEAVE */
 	struct round_plan plan;
-	struct release_record content; /* SEND */
+	struct release_record content; /* SEND: what is sent; MASK: v */
+
+	/* under masks */
+	bool masked; /* SEND: y with `signature`, and not v */
+	uint8_t signature[KEYS_SIGNATURE_SIZE];
+	struct secret masks; /* MASK: `mask_count` of struct mask */
+	uint32_t mask_count, words, bits; /* MASK */
+	uint32_t sites; /* LISTEN: of the attempt */
+	struct buf said; /* SAY */
+};
+
+/* What a job gave. */
+struct member_answer {
+	enum refusal refusal;
+	struct hash content; /* COMPUTE: of v; MASK: of y */
+	enum sent sent;
+	enum masks_reply reply;
+	struct buf heard; /* LISTEN */
+	struct roster roster; /* ROSTER */
+	bool cancelled;
+	bool trouble; /* a person should read `why` */
+	struct diag why; /* of tries that failed, too, before one that did not */
 };
 
 struct member {
@@ -33,6 +56,9 @@ struct member {
 	struct extract extract;
 	struct contributor contributor;
 	bool contributing; /* contributor is set up for the extract's rows */
+
+	struct signer signer; /* under masks; called by the session, so with the mutex */
+	struct masks_file *masks; /* NULL: the contract does not mask. With the mutex */
 
 	pthread_mutex_t mutex; /* of all below, but for `cancel` */
 	pthread_cond_t job_is_there;
@@ -55,7 +81,31 @@ void member_drain(struct member *m);
 /* The process must end; both threads go home. Under the mutex. */
 void member_give_up(struct member *m, enum err e, const char *why);
 
+/* Whether the roster may be believed: its version, and our own entry, whose number is given. Says an alarm. */
+enum err member_judge_roster(struct member *m, const struct roster *roster, uint32_t *number,
+                             struct diag *why) MUST_USE;
+
 void *member_poll_main(void *member); /* the threads */
 void *member_work_main(void *member);
+
+/* ---- member_masks.c */
+static inline bool member_is_masked(const struct member *m)
+{
+	return m->study.sites.masking != MASKING_OFF;
+}
+
+/* The signing key and the file of the masks' record: before the threads begin. */
+enum err member_open_masks(struct member *m, struct diag *why) MUST_USE;
+void member_close_masks(struct member *m);
+
+void member_persist_masks(struct member *m); /* under the mutex, as the next three */
+void member_say_leaving(const struct member *m, bool alarm);
+void member_complete_masks(struct member *m, struct member_job *job); /* copies what the job needs */
+void member_feed_masks(struct member *m, const struct session_action *job, const struct member_answer *a);
+
+/* The worker's, without it; false: no job of a masked round's own. */
+bool member_do_masks(struct member *m, const struct member_job *job, struct member_answer *out);
+void member_job_free(struct member_job *job); /* wipes; accepts a zeroed one */
+void member_answer_free(struct member_answer *a);
 
 #endif

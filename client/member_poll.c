@@ -23,7 +23,7 @@ static int64_t clock_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static enum err judge_roster(struct member *m, const struct roster *roster, uint32_t *number, struct diag *why)
+enum err member_judge_roster(struct member *m, const struct roster *roster, uint32_t *number, struct diag *why)
 {
 	const struct identity *self = request_self(m->polls);
 	const struct roster_site *entry = roster_find(roster, self->name);
@@ -44,40 +44,39 @@ static enum err judge_roster(struct member *m, const struct roster *roster, uint
 	return ledger_saw_roster(m->config.ledger, roster->version, why);
 }
 
-/* Our number in the roster, which a coordinator cannot choose: the authority signs it. */
-static enum err find_ourselves(struct member *m, uint32_t *number, struct diag *why)
+static void begin_session(struct member *m, uint32_t number, const struct roster *roster)
 {
-	struct roster roster = {0};
-	enum err e = wire_roster(m->polls, m->config.client->tls.authority, &roster, why);
-
-	if (e == OK)
-		e = judge_roster(m, &roster, number, why);
-	roster_free(&roster);
-	return e;
-}
-
-static void begin_session(struct member *m, uint32_t number)
-{
-	struct session_config config = {.study = &m->study, .policy = &m->config.client->policy, .self = number};
+	struct session_config config = {.study = &m->study,
+	                                .policy = &m->config.client->policy,
+	                                .self = number,
+	                                .roster = roster,
+	                                .signer = signer_callback(&m->signer),
+	                                .entropy = entropy_system()};
 	struct release_record newest;
 
 	m->session = session_new(&config);
 	if (ledger_newest(m->config.ledger, &m->study.hash, &newest))
 		session_restore(m->session, &newest);
+	if (m->masks != NULL)
+		session_restore_masks(m->session, masks_file_record(m->masks));
 	member_drain(m);
 }
 
-/* One turn, entered and left with the mutex. */
+/* One turn, entered and left with the mutex. Our number is the roster's, which a coordinator cannot choose: the authority signs it. */
 static enum err begin(struct member *m, struct diag *why)
 {
+	struct roster roster = {0};
 	uint32_t number = 0;
 	enum err e;
 
 	pthread_mutex_unlock(&m->mutex);
-	e = find_ourselves(m, &number, why);
+	e = wire_roster(m->polls, m->config.client->tls.authority, &roster, why);
+	if (e == OK)
+		e = member_judge_roster(m, &roster, &number, why);
 	pthread_mutex_lock(&m->mutex);
 	if (e == OK && !m->stopping)
-		begin_session(m, number);
+		begin_session(m, number, &roster);
+	roster_free(&roster);
 	return e;
 }
 

@@ -10,16 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a job gave. */
-struct answer {
-	enum refusal refusal;
-	struct hash content;
-	enum sent sent;
-	bool cancelled;
-	bool trouble; /* a person should read `why` */
-	struct diag why; /* of tries that failed, too, before one that did not */
-};
-
 /* ---- the model */
 
 static enum err bring_model(struct member *m, const struct hash *model, uint64_t octets, struct diag *why)
@@ -35,7 +25,7 @@ static enum err bring_model(struct member *m, const struct hash *model, uint64_t
 	return e;
 }
 
-static enum refusal fetch(struct member *m, const struct round_plan *plan, struct answer *out)
+static enum refusal fetch(struct member *m, const struct round_plan *plan, struct member_answer *out)
 {
 	switch (bring_model(m, &plan->model, plan->model_octets, &out->why)) {
 	case OK:
@@ -89,7 +79,7 @@ static enum refusal ready_rows(struct member *m, struct diag *why)
 	return no;
 }
 
-static enum refusal compute(struct member *m, const struct round_plan *plan, struct answer *out)
+static enum refusal compute(struct member *m, const struct round_plan *plan, struct member_answer *out)
 {
 	struct buf model = {0};
 	enum refusal no = ready_rows(m, &out->why);
@@ -121,28 +111,31 @@ static enum refusal compute(struct member *m, const struct round_plan *plan, str
 	}
 }
 
-static void send_contribution(struct member *m, const struct member_job *job, struct answer *out)
+static void send_contribution(struct member *m, const struct member_job *job, struct member_answer *out)
 {
 	const struct release_record *r = &job->content;
+	struct ledger *ledger = m->config.ledger;
 	char path[PATH_SIZE];
 	enum err e;
 
 	out->sent = SENT_REJECTED;
-	if (!ledger_vector(m->config.ledger, path, &r->study_hash, r->round)) {
+	if (!(job->masked ? ledger_masked : ledger_vector)(ledger, path, &r->study_hash, r->round)) {
 		diag_set(&out->why, ERR_REFUSED, "round %llu was closed and its contribution deleted",
 		         (unsigned long long)r->round);
 		out->trouble = true;
 		return;
 	}
-	e = wire_send(m->works, m->study.name, job->plan.round, job->plan.attempt, r, path, &out->sent, &out->why);
+	e = wire_send(m->works, m->study.name, job->plan.round, job->plan.attempt, r,
+	              job->masked ? job->signature : NULL, path, &out->sent, &out->why);
 	out->cancelled = e == ERR_CANCELLED;
 	out->trouble = e != OK || out->sent == SENT_REJECTED;
 	if (e == OK)
-		ledger_note_sent(m->config.ledger, &r->study_hash, r->round, job->plan.attempt, out->sent);
+		ledger_note_sent(ledger, &r->study_hash, r->round, job->plan.attempt, out->sent,
+		                 job->masked ? &r->content : NULL);
 }
 
 /* The study's model, for this hospital's own use. */
-static void bring_last_model(struct member *m, struct answer *out)
+static void bring_last_model(struct member *m, struct member_answer *out)
 {
 	struct hash model;
 	uint64_t octets;
@@ -158,7 +151,7 @@ static void bring_last_model(struct member *m, struct answer *out)
 	out->trouble = e != OK;
 }
 
-static void refuse(struct member *m, const struct member_job *job, struct answer *out)
+static void refuse(struct member *m, const struct member_job *job, struct member_answer *out)
 {
 	const struct round_plan *plan = &job->plan;
 	enum err e = wire_refuse(m->works, &m->study, plan->round, plan->attempt, job->action.refusal, &out->why);
@@ -169,10 +162,12 @@ static void refuse(struct member *m, const struct member_job *job, struct answer
 
 /* ---- one job */
 
-static void do_job(struct member *m, const struct member_job *job, struct answer *out)
+static void do_job(struct member *m, const struct member_job *job, struct member_answer *out)
 {
 	const struct round_plan *plan = &job->plan;
 
+	if (member_do_masks(m, job, out))
+		return;
 	switch (job->action.kind) {
 	case SESSION_FETCH:
 		out->refusal = fetch(m, plan, out);
@@ -193,7 +188,7 @@ static void do_job(struct member *m, const struct member_job *job, struct answer
 }
 
 /* Under the mutex. */
-static void feed_answer(struct member *m, const struct session_action *job, const struct answer *a)
+static void feed_answer(struct member *m, const struct session_action *job, const struct member_answer *a)
 {
 	if (a->cancelled)
 		return;
@@ -207,6 +202,8 @@ static void feed_answer(struct member *m, const struct session_action *job, cons
 		session_sent(m->session, job->work, a->sent);
 	else if (job->kind == SESSION_END)
 		m->over = true;
+	else
+		member_feed_masks(m, job, a);
 	member_drain(m);
 }
 
@@ -214,7 +211,7 @@ static void feed_answer(struct member *m, const struct session_action *job, cons
 static void take_job(struct member *m)
 {
 	struct member_job job = m->next; /* its plan is ours from here on */
-	struct answer answer = {0};
+	struct member_answer answer = {0};
 
 	memset(&m->next, 0, sizeof m->next);
 	m->has_next = false;
@@ -226,9 +223,12 @@ static void take_job(struct member *m)
 	do_job(m, &job, &answer);
 	pthread_mutex_lock(&m->mutex);
 	m->refusing = false;
+	if (job.action.kind == SESSION_MASK && atomic_load(&m->cancel)) /* too late to notice: nobody wants it */
+		ledger_discard_masked(m->config.ledger, &m->study.hash);
 	if (!m->stopping)
 		feed_answer(m, &job.action, &answer);
-	round_plan_free(&job.plan);
+	member_job_free(&job);
+	member_answer_free(&answer);
 }
 
 void *member_work_main(void *member)

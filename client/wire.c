@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TARGET_SIZE 512 /* the longest path with two names, two numbers and two hashes takes 330 */
 #define STUDIES_MAX (1u << 20) /* a thousand studies in a list */
 #define POLL_SLACK_S 15 /* beyond the wait itself: a slow line, a busy coordinator */
+#define AT_ONCE_MS 500 /* a question that is held and answered sooner was not held: asking again at once would spin */
 #define ONE_CALL_MS                                                                                                    \
 	10000 /* list, contract, roster, answers: a coordinator that restarts is back, a person still waits */
 
@@ -218,11 +220,12 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 }
 
 enum err wire_send(struct requester *r, const char *study, uint64_t round, uint32_t attempt,
-                   const struct release_record *record, const char *path, enum sent *how, struct diag *why)
+                   const struct release_record *record, const uint8_t *signature, const char *path, enum sent *how,
+                   struct diag *why)
 {
 	struct upload u = {.path = path, .octets = record->octets};
 	struct entropy entropy = entropy_system();
-	char hex[HASH_HEX_SIZE];
+	char hex[HASH_HEX_SIZE], signed_by[2 * KEYS_SIGNATURE_SIZE + 1] = "";
 	unsigned setbacks = 0;
 	bool over = false;
 	enum err e = OK;
@@ -230,7 +233,10 @@ enum err wire_send(struct requester *r, const char *study, uint64_t round, uint3
 	hash_hex(hex, &record->content);
 	snprintf(u.prefix, sizeof u.prefix, "/v1/studies/%s/rounds/%llu/attempts/%u/contribution?offset=", study,
 	         (unsigned long long)round, attempt);
-	snprintf(u.suffix, sizeof u.suffix, "&octets=%llu&sha256=%s", (unsigned long long)record->octets, hex);
+	if (signature != NULL)
+		hex_encode(signed_by, bytes_of(signature, KEYS_SIGNATURE_SIZE));
+	snprintf(u.suffix, sizeof u.suffix, "&octets=%llu&sha256=%s%s%s", (unsigned long long)record->octets, hex,
+	         signature != NULL ? "&signature=" : "", signed_by);
 	while (e == OK && !over) {
 		uint64_t before = u.offset;
 
@@ -239,6 +245,80 @@ enum err wire_send(struct requester *r, const char *study, uint64_t round, uint3
 			e = request_sleep(r, request_backoff_ms(setbacks++, -1, &entropy));
 	}
 	return e;
+}
+
+/* ---- a masked attempt */
+
+static void phase_target(char out[TARGET_SIZE], const char *study, uint64_t round, uint32_t attempt,
+                         enum secagg_phase phase)
+{
+	snprintf(out, TARGET_SIZE, "/v1/studies/%s/rounds/%llu/attempts/%u/%s", study, (unsigned long long)round,
+	         attempt, secagg_phase_name(phase));
+}
+
+/* Of a status that says no; the words go into `why`. */
+static enum masks_reply reply_of(unsigned status, const struct buf *body, const char *doing, struct diag *why)
+{
+	if (status == 410)
+		return MASKS_OVER;
+	(void)!status_error(status, body, doing, why);
+	return status == 403 ? MASKS_DROPPED : MASKS_REJECTED;
+}
+
+enum err wire_say(struct requester *r, const char *study, uint64_t round, uint32_t attempt, enum secagg_phase phase,
+                  struct bytes octets, enum masks_reply *reply, struct diag *why)
+{
+	char target[TARGET_SIZE];
+	struct request q = {
+		.method = "POST", .target = target, .content_type = "application/octet-stream", .body = octets};
+	struct response response = {0};
+	struct buf body;
+	enum err e;
+
+	phase_target(target, study, round, attempt, phase);
+	buf_init(&body, MESSAGE_MAX);
+	e = request_persist(r, &q, &response, &body, WIRE_FOREVER_MS, why);
+	if (e == OK && response.status == 204)
+		*reply = MASKS_YES;
+	else if (e == OK)
+		*reply = reply_of(response.status, &body, secagg_phase_name(phase), why);
+	buf_free(&body);
+	return e;
+}
+
+static int64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+enum err wire_listen(struct requester *r, const char *study, uint64_t round, uint32_t attempt, enum secagg_phase phase,
+                     uint32_t sites, unsigned wait_s, struct buf *octets, enum masks_reply *reply, struct diag *why)
+{
+	char target[TARGET_SIZE + 16], path[TARGET_SIZE];
+	struct request q = {.method = "GET", .target = target, .timeout_ms = (int64_t)(wait_s + POLL_SLACK_S) * 1000};
+	struct response response = {0};
+	size_t most = secagg_message_max(sites, phase);
+	int64_t asked_ms = clock_ms();
+	enum err e;
+
+	phase_target(path, study, round, attempt, phase);
+	snprintf(target, sizeof target, "%s?wait=%u", path, wait_s);
+	buf_init(octets, most > MESSAGE_MAX ? most : MESSAGE_MAX); /* words of an error, too */
+	e = request_persist(r, &q, &response, octets, WIRE_FOREVER_MS, why);
+	if (e != OK)
+		return e;
+	if (response.status == 200)
+		*reply = MASKS_YES;
+	else if (response.status == 204)
+		*reply = MASKS_NOTHING;
+	else
+		*reply = reply_of(response.status, octets, secagg_phase_name(phase), why);
+	if (*reply == MASKS_NOTHING && wait_s > 0 && clock_ms() - asked_ms < AT_ONCE_MS)
+		return request_sleep(r, AT_ONCE_MS);
+	return OK;
 }
 
 /* ---- messages of ours */

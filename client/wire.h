@@ -32,9 +32,22 @@ enum err wire_model(struct requester *r, const struct hash *model, uint64_t octe
                     int64_t give_up_ms, struct diag *why) MUST_USE;
 
 /* Sends the final vector in `path` as the contribution to (round, attempt), part after part, until it is accepted, late or rejected;
- * tries again until cancelled. */
+ * tries again until cancelled. `signature`: of a masked one, KEYS_SIGNATURE_SIZE octets; NULL in a clear round. */
 enum err wire_send(struct requester *r, const char *study, uint64_t round, uint32_t attempt,
-                   const struct release_record *record, const char *path, enum sent *how, struct diag *why) MUST_USE;
+                   const struct release_record *record, const uint8_t *signature, const char *path, enum sent *how,
+                   struct diag *why) MUST_USE;
+
+/* The messages of a masked attempt. Both try again until cancelled. `why`: the coordinator's words with REJECTED and DROPPED. */
+
+/* POSTs our message of a phase. Never NOTHING. */
+enum err wire_say(struct requester *r, const char *study, uint64_t round, uint32_t attempt, enum secagg_phase phase,
+                  struct bytes octets, enum masks_reply *reply, struct diag *why) MUST_USE;
+
+/* GETs the coordinator's, held for at most wait_s. `octets` is initialised here, with secagg_message_max of `sites` as its bound, and
+ * freed by the caller in any case. A coordinator that answers "nothing yet" at once is made to wait. ERR_LIMIT when it says more. */
+enum err wire_listen(struct requester *r, const char *study, uint64_t round, uint32_t attempt, enum secagg_phase phase,
+                     uint32_t sites, unsigned wait_s, struct buf *octets, enum masks_reply *reply,
+                     struct diag *why) MUST_USE;
 
 enum err wire_refuse(struct requester *r, const struct study *study, uint64_t round, uint32_t attempt,
                      enum refusal refusal, struct diag *why) MUST_USE;

@@ -245,6 +245,40 @@ static void test_discarding(void **state)
 	tempdir_remove(&t);
 }
 
+/* What left under masks: octets in a file beside v's, and their hash in the row, of the attempt that they were sent to last. */
+static void test_masked_octets(void **state)
+{
+	struct release_record r = example(3), other = example(3);
+	char path[PATH_SIZE], plain[PATH_SIZE];
+	struct ledger *l;
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	l = open_ledger(&t);
+	commit_good(l, 3);
+	commit_good(l, 12);
+	memset(&other.study_hash, 1, sizeof other.study_hash);
+	for (int i = 0; i < 3; i++) {
+		const struct release_record *its = i < 2 ? &r : &other;
+
+		assert_false(ledger_masked(l, path, &its->study_hash, i == 1 ? 12 : 3));
+		assert_int_equal(file_replace(path, bytes_text("y"), 0600, NULL), OK);
+		assert_true(ledger_masked(l, path, &its->study_hash, i == 1 ? 12 : 3));
+	}
+	assert_true(ledger_vector(l, plain, &r.study_hash, 3));
+	assert_string_not_equal(path, plain);
+	ledger_discard(l, &r.study_hash, UINT64_MAX);
+	assert_false(ledger_vector(l, plain, &r.study_hash, 3));
+	assert_true(ledger_masked(l, path, &r.study_hash, 3));
+	ledger_discard_masked(l, &r.study_hash);
+	assert_false(ledger_masked(l, path, &r.study_hash, 3));
+	assert_false(ledger_masked(l, path, &r.study_hash, 12));
+	assert_true(ledger_masked(l, path, &other.study_hash, 3));
+	ledger_close(l);
+	tempdir_remove(&t);
+}
+
 struct seen {
 	int count;
 	uint64_t rounds[8];
@@ -307,7 +341,9 @@ static void test_lines_and_notes(void **state)
 	assert_false(s.last.has_own);
 	assert_true(s.last.kept);
 
-	ledger_note_sent(l, &r.study_hash, 3, 2, SENT_LATE);
+	assert_true(hash_is_zero(&s.last.masked));
+	ledger_note_sent(l, &r.study_hash, 3, 1, SENT_ACCEPTED, &r.content);
+	ledger_note_sent(l, &r.study_hash, 3, 2, SENT_LATE, &r.plan_hash);
 	closed.plan.study_hash = r.study_hash;
 	closed.plan.round = 3;
 	ledger_note_closed(l, &closed);
@@ -319,6 +355,7 @@ static void test_lines_and_notes(void **state)
 	ledger_each(l, "heart", see, &s);
 	assert_int_equal(s.count, 2);
 	assert_string_equal(s.sent, "late");
+	assert_true(hash_equal(&s.last.masked, &r.plan_hash));
 	assert_int_equal(s.last.attempt, 2);
 	assert_string_equal(s.outcome, "done");
 	assert_int_equal(s.last.participants, 4);
@@ -383,11 +420,35 @@ static void test_a_newer_version(void **state)
 	(void)state;
 	tempdir_make(&t);
 	ledger_close(open_ledger(&t));
-	execute(&t, "PRAGMA user_version = 2");
+	execute(&t, "PRAGMA user_version = 3");
 	assert_int_equal(ledger_open(&l, tempdir_path(&t, NULL), &why), ERR_CONFIG);
 	assert_non_null(
-		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 2, this one knows 1)"));
+		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 3, this one knows 2)"));
 	assert_null(l);
+	tempdir_remove(&t);
+}
+
+/* A ledger of before masks: its rows are read, and new ones are written. */
+static void test_the_first_format(void **state)
+{
+	struct release_record r = example(3);
+	struct seen s = {0};
+	struct ledger *l;
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	l = open_ledger(&t);
+	commit_good(l, 3);
+	ledger_close(l);
+	execute(&t, "ALTER TABLE releases DROP COLUMN masked; PRAGMA user_version = 1");
+	l = open_ledger(&t);
+	commit_good(l, 4);
+	ledger_note_sent(l, &r.study_hash, 4, 1, SENT_ACCEPTED, &r.plan_hash);
+	ledger_each(l, NULL, see, &s);
+	assert_int_equal(s.count, 2);
+	assert_true(hash_equal(&s.last.masked, &r.plan_hash));
+	ledger_close(l);
 	tempdir_remove(&t);
 }
 
@@ -490,7 +551,7 @@ static void fail_every_call(int errnum, enum err expected)
 			assert_true(ledger_failed(l, &why));
 			assert_int_equal(commit(l, 3, NULL), ERR_IO);
 			assert_int_equal(ledger_saw_roster(l, 9, NULL), ERR_IO);
-			ledger_note_sent(l, &r.study_hash, 1, 1, SENT_ACCEPTED); /* harmless */
+			ledger_note_sent(l, &r.study_hash, 1, 1, SENT_ACCEPTED, NULL); /* harmless */
 		} else if (e != OK) { /* nothing was released and the process may go on */
 			assert_false(ledger_failed(l, NULL));
 		}
@@ -571,6 +632,8 @@ int main(void)
 		cmocka_unit_test(test_what_was_committed_is_there_again),
 		cmocka_unit_test(test_a_round_is_committed_once),
 		cmocka_unit_test(test_discarding),
+		cmocka_unit_test(test_masked_octets),
+		cmocka_unit_test(test_the_first_format),
 		cmocka_unit_test(test_lines_and_notes),
 		cmocka_unit_test(test_endings_and_the_roster),
 		cmocka_unit_test(test_a_newer_version),
