@@ -69,7 +69,13 @@ static int setup(void **state)
 	rng_seeded(&r, 3, "staged");
 	layout_begin(&layout, SITES);
 	assert_int_equal(layout_add(&layout, SEGMENT_UPDATE, CODING_NARROW, WORDS, 8, NULL), OK);
-	f.staging = staging_open(tempdir_path(&f.dir, NULL), "heart", 1, &plan, &layout, &f.grants);
+	f.staging = staging_open(&(struct staging_config){.folder = tempdir_path(&f.dir, NULL),
+	                                                  .study = "heart",
+	                                                  .revision = 1,
+	                                                  .plan = &plan,
+	                                                  .octets = layout_octets(&layout),
+	                                                  .layout = &layout,
+	                                                  .grants = &f.grants});
 	f.round = round_open(&config, 0);
 	for (uint32_t i = 0; i < SITES; i++) {
 		struct round_site row = {.number = sites[i], .state = states[i]};
