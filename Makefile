@@ -207,7 +207,7 @@ $(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archiv
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
-$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
+$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
 

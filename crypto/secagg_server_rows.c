@@ -49,7 +49,8 @@ void secagg_server_persisted(struct secagg_server *s, uint64_t row)
 	while (done < s->row_count && s->rows[done].number <= row && s->state != SECAGG_SERVER_FAILED)
 		row_durable(s, &s->rows[done++]);
 	s->row_count -= done;
-	memmove(s->rows, s->rows + done, s->row_count * sizeof *s->rows);
+	if (s->row_count > 0)
+		memmove(s->rows, s->rows + done, s->row_count * sizeof *s->rows);
 	secagg_server_settle(s);
 }
 

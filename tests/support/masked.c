@@ -268,7 +268,7 @@ static void add_up(struct masked *w)
 			pack_add(w->sum, w->sites[i].y, w->words, w->plan.bits);
 }
 
-static void unmask(struct masked *w)
+void masked_unmask(struct masked *w)
 {
 	uint32_t slices = secagg_server_slices(w->server);
 
@@ -308,7 +308,7 @@ static void obey(struct masked *w, const struct secagg_server_action *a)
 	} else if (a->kind == SECAGG_SERVER_SEND) {
 		send_to_all(w, a->phase);
 	} else if (a->kind == SECAGG_SERVER_UNMASK) {
-		unmask(w);
+		masked_unmask(w);
 	} else if (a->kind == SECAGG_SERVER_ACKNOWLEDGE) {
 		for (uint32_t i = 0; i < w->n; i++)
 			if (w->sites[i].number == a->site && w->sites[i].client != NULL)

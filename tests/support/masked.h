@@ -85,6 +85,7 @@ void masked_step(struct masked *w); /* until nothing more happens */
 void masked_restart_server(struct masked *w);
 bool masked_revive(
 	struct masked *w); /* restarts whatever died; a site that cannot go on falls silent. False: nothing had */
+void masked_unmask(struct masked *w); /* every slice, in EXPECT_UNMASKED */
 bool masked_exact(const struct masked *w); /* DONE, and the low k bits of the sum are those of the survivors' vectors */
 
 /* An attempt from its beginning: sites opened, server opened. */
