@@ -65,7 +65,8 @@ void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms)
 	campaign_act(c, CAMPAIGN_WAKE, 0);
 	if (campaign_is_over(c)) {
 		c->state = campaign_end_state(c);
-	} else if (c->record.retry) {
+	} else if (c->record.retry || c->pause) {
+		c->pause = false;
 		c->state = CAMPAIGN_EXPECT_RETRY;
 		c->retry_at_ms = now_ms + c->config.pause_ms;
 	} else {
@@ -189,9 +190,11 @@ enum upload_verdict campaign_upload(struct campaign *c, uint32_t site, uint64_t 
 
 	if (!campaign_is_open(c, round, attempt))
 		return campaign_wants(c, site, round, attempt, octets, content);
-	verdict = round_upload(c->round, site, octets, content, now_ms);
+	if (round_masked(c->round)) /* nothing comes in clear */
+		return UPLOAD_MALFORMED;
+	verdict = campaign_told(c, round_upload(c->round, site, octets, content, now_ms));
 	campaign_drain_round(c, now_ms);
-	return verdict == UPLOAD_LATE ? UPLOAD_PENDING : verdict; /* its end is not on disk yet */
+	return verdict;
 }
 
 /* ---- answers to actions, and time */
@@ -257,6 +260,7 @@ void campaign_free(struct campaign *c)
 	campaign_record_free(&c->record);
 	round_plan_free(&c->closed_plan);
 	round_free(c->round);
+	campaign_free_masks(c);
 	queue_free(&c->actions);
 	members_free(&c->members);
 	free(c);
@@ -278,6 +282,8 @@ enum err campaign_restore(struct campaign **out, const struct campaign_config *c
 		*out = NULL;
 		return e;
 	}
+	if (c->record.open && campaign_masks(c))
+		c->lost = !campaign_make_masks(c, &c->record.round.plan, true);
 	if (c->record.open)
 		campaign_enter_round(c, now_ms);
 	*out = c;
@@ -297,7 +303,11 @@ void campaign_restore_site(struct campaign *c, const struct round_site *row)
 
 void campaign_resume(struct campaign *c, int64_t now_ms)
 {
-	if (c->state == CAMPAIGN_EXPECT_ROUND) {
+	if (c->lost) {
+		campaign_end_lost(c, now_ms);
+	} else if (c->state == CAMPAIGN_EXPECT_ROUND) {
+		if (round_masked(c->round))
+			round_resume(c->round, now_ms);
 		campaign_drop_leavers(c, now_ms);
 	} else if (campaign_is_over(c)) {
 		c->state = campaign_end_state(c);

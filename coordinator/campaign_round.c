@@ -71,26 +71,48 @@ static bool same_sites(const struct campaign *c, const uint32_t *approved, uint3
 	return found == p->site_count;
 }
 
-/* Makes the record's plan the next attempt's. */
-static void next_attempt(struct campaign *c, const uint32_t *approved, uint32_t count)
+/* Whether the failed attempt may be tried again: all attempts of a round have the same plan. */
+static bool may_retry(const struct campaign *c, const uint32_t *approved, uint32_t count)
+{
+	const struct campaign_record *r = &c->record;
+	bool same = c->study->sites.masking == MASKING_GROUPS || same_sites(c, approved, count);
+
+	return r->retry && r->round.plan.attempt < ATTEMPTS_MAX && same && campaign_same_roster(c);
+}
+
+/* Under groups those of the first round again. */
+static void invite(struct campaign *c, struct round_plan *p, const uint32_t *approved, uint32_t count)
+{
+	if (c->study->sites.masking == MASKING_GROUPS && p->site_count > 0)
+		return;
+	free(p->sites);
+	p->site_count = campaign_invited(c, count);
+	p->sites = campaign_sample(approved, count, p->site_count, &c->config.sample_seed, p->round);
+}
+
+/* The next attempt's plan, of the last one's. */
+static void plan_attempt(struct campaign *c, struct round_plan *p, const uint32_t *approved, uint32_t count)
 {
 	struct campaign_record *r = &c->record;
-	struct round_plan *p = &r->round.plan;
 
-	if (r->retry && p->attempt < ATTEMPTS_MAX && same_sites(c, approved, count)) {
+	if (may_retry(c, approved, count)) {
 		p->attempt++;
-	} else {
-		free(p->sites);
-		p->round++;
-		p->site_count = campaign_invited(c, count);
-		p->sites = campaign_sample(approved, count, p->site_count, &c->config.sample_seed, p->round);
-		p->attempt = 1;
-		p->step = r->step;
-		p->asks = round_plan_asks(c->study, r->step);
-		p->study_hash = c->study->hash;
-		p->model = r->model.sha256;
-		p->model_octets = r->model.octets;
+		return;
 	}
+	p->round++;
+	invite(c, p, approved, count);
+	p->attempt = 1;
+	p->step = r->step;
+	p->asks = round_plan_asks(c->study, r->step);
+	p->study_hash = c->study->hash;
+	p->model = r->model.sha256;
+	p->model_octets = r->model.octets;
+}
+
+static void announce(struct campaign *c)
+{
+	struct campaign_record *r = &c->record;
+
 	r->round.type = MESSAGE_ROUND;
 	r->round.seq = ++r->seq;
 	snprintf(r->round.study, sizeof r->round.study, "%s", c->study->name);
@@ -98,27 +120,38 @@ static void next_attempt(struct campaign *c, const uint32_t *approved, uint32_t 
 	r->retry = false;
 }
 
-static bool may_open(const struct campaign *c, uint32_t invited, struct diag *why)
+static bool may_open(struct campaign *c, uint32_t invited, struct diag *why)
 {
 	return c->record.phase == PHASE_RUNNING && !c->record.paused &&
-	       plan_check(&c->study->sites, invited, why) == OK && study_check_robust(c->study, invited, why) == OK;
+	       plan_check(&c->study->sites, invited, why) == OK && study_check_robust(c->study, invited, why) == OK &&
+	       campaign_groups_approve(c, &c->refused);
 }
 
 /* Plans the next attempt if enough sites approve. A layout that n sites could overflow ends the study. */
 bool campaign_plan_next(struct campaign *c)
 {
 	struct diag why = {{0}};
+	struct round_plan next = {0};
 	uint32_t count;
 	const uint32_t *approved = members_approved(&c->members, &count);
 	uint32_t invited = campaign_invited(c, count);
 
+	c->refused = (struct diag){{0}};
 	if (count == 0 || !may_open(c, invited, &why))
 		return false;
 	if (round_plan_layout(&c->layout, c->study, round_plan_asks(c->study, c->record.step), invited, &why) != OK) {
 		campaign_fail(c, why.text);
 		return false;
 	}
-	next_attempt(c, approved, count);
+	round_plan_copy(&next, &c->record.round.plan);
+	plan_attempt(c, &next, approved, count);
+	if (campaign_masks(c) && !campaign_make_masks(c, &next, false)) {
+		round_plan_free(&next);
+		return false;
+	}
+	round_plan_free(&c->record.round.plan);
+	c->record.round.plan = next;
+	announce(c);
 	return true;
 }
 
@@ -144,7 +177,13 @@ void campaign_enter_round(struct campaign *c, int64_t now_ms)
 		.deadline_ms = c->config.deadline_ms,
 	};
 
+	struct secagg_plan *masks = mem_array(c->plan_count + (size_t)1, sizeof *masks);
+
+	if (c->plan_count > 0)
+		campaign_put_masks(c, &config, masks);
 	c->round = round_open(&config, now_ms);
+	free(masks);
+	campaign_free_masks(c);
 	c->started_ms = now_ms;
 	c->state = CAMPAIGN_EXPECT_ROUND;
 	campaign_act(c, CAMPAIGN_BEGIN, 0);
@@ -198,6 +237,7 @@ void campaign_close(struct campaign *c, enum round_outcome outcome, const struct
 		.plan = &c->closed_plan,
 		.outcome = outcome,
 		.round = c->round,
+		.why = c->no_sum.text,
 		.started_ms = c->started_ms,
 		.ended_ms = now_ms,
 	};
@@ -221,11 +261,34 @@ void campaign_close(struct campaign *c, enum round_outcome outcome, const struct
 	c->record.open = false;
 }
 
-static void round_failed(struct campaign *c, int64_t now_ms)
+void campaign_end_without_sum(struct campaign *c, const char *why, bool opened, int64_t now_ms)
 {
-	campaign_close(c, OUTCOME_FAILED, NULL, now_ms);
-	c->record.retry = true;
+	bool statistics = c->record.round.plan.asks & ASK_STATISTICS;
+	struct diag words;
+
+	diag_set(&c->no_sum, ERR_PROTOCOL, "%s", why);
+	campaign_close(c, opened ? OUTCOME_ABANDONED : OUTCOME_FAILED, NULL, now_ms);
+	c->record.retry = !opened;
+	c->pause = opened;
+	if (opened && statistics) {
+		diag_set(&words, ERR_PROTOCOL,
+		         "the sum of the statistics is lost (%s), and hospitals answer statistics once: start a new "
+		         "revision of the study",
+		         why);
+		campaign_fail(c, words.text);
+	}
 	campaign_await(c, CAMPAIGN_EXPECT_CLOSED);
+}
+
+static void round_closed(struct campaign *c, int64_t now_ms)
+{
+	diag_set(&c->no_sum, OK, "%s", round_why(c->round));
+	if (!round_succeeded(c->round)) {
+		campaign_end_without_sum(c, round_why(c->round), round_opened(c->round), now_ms);
+		return;
+	}
+	c->state = CAMPAIGN_EXPECT_OUTCOME;
+	campaign_act(c, CAMPAIGN_COMPUTE, 0);
 }
 
 static void act_on_group(struct campaign *c, const struct round_action *a)
@@ -256,12 +319,7 @@ void campaign_drain_round(struct campaign *c, int64_t now_ms)
 			act_on_group(c, &a);
 			break;
 		case ROUND_CLOSE:
-			if (round_contributions(c->round) < round_quorum(c->round)) {
-				round_failed(c, now_ms);
-			} else {
-				c->state = CAMPAIGN_EXPECT_OUTCOME;
-				campaign_act(c, CAMPAIGN_COMPUTE, 0);
-			}
+			round_closed(c, now_ms);
 			break;
 		}
 	}

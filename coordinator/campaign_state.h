@@ -1,6 +1,6 @@
 /*
  * The inside of a campaign, shared by campaign.c (events), campaign_round.c (opening and
- * closing rounds), campaign_sample.c (whom to invite), campaign_judge.c (the best model) and campaign_view.c (looking, and the inbox), and by nobody else.
+ * closing rounds), campaign_sample.c (whom to invite), campaign_masks.c (masked rounds), campaign_judge.c (the best model) and campaign_view.c (looking, and the inbox), and by nobody else.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_STATE_H
 #define COHORT_COORDINATOR_CAMPAIGN_STATE_H
@@ -9,6 +9,7 @@
 #include "coordinator/campaign.h"
 #include "coordinator/campaign_record.h"
 #include "coordinator/members.h"
+#include "protocol/masked_plan.h"
 
 struct campaign {
 	struct campaign_config config;
@@ -24,7 +25,22 @@ struct campaign {
 	int64_t started_ms, retry_at_ms;
 	uint64_t token, awaited_token; /* newest handed out; the one that the state waits for */
 	struct queue actions;
+	struct diag refused; /* why the last round could not be planned, beyond what plan_check says; "" */
+	struct diag no_sum; /* why the last masked round, or a group of it, gave no sum; "" */
+	bool pause; /* before the next round number: the last one was abandoned */
+
+	/* masked studies */
+	struct masked_plan *plans; /* of the planned attempt, until it is entered; owned */
+	uint32_t plan_count;
+	char federation[NAME_SIZE]; /* on the roster that they were made with */
+	bool lost,
+		lost_opened; /* a restored attempt whose roster is not in force any more; U3 of a group stands in its rows */
 };
+
+static inline bool campaign_masks(const struct campaign *c)
+{
+	return c->study->sites.masking != MASKING_OFF;
+}
 
 static inline bool campaign_is_over(const struct campaign *c)
 {
@@ -49,11 +65,14 @@ void campaign_await(struct campaign *c, enum campaign_state state);
 void campaign_finish(struct campaign *c, enum campaign_phase phase);
 void campaign_fail(struct campaign *c, const char *why);
 
-/* How many sites the next round would invite when so many approve. */
+/* How many sites the next round would invite when so many approve. Groups are made once. */
 static inline uint32_t campaign_invited(const struct campaign *c, uint32_t approved)
 {
 	uint32_t most = c->config.sites_per_round;
 	bool trains = round_plan_asks(c->study, c->record.step) & ASK_TRAIN;
+
+	if (c->study->sites.masking == MASKING_GROUPS)
+		return c->record.round.seq != 0 ? c->record.round.plan.site_count : approved;
 
 	return trains && most != 0 && most < approved ? most : approved;
 }
@@ -81,6 +100,40 @@ bool campaign_judge(struct campaign *c, const struct outcome *o);
 
 /* Writes the closed message and the report of the open attempt; the round itself is kept until both are durable. */
 void campaign_close(struct campaign *c, enum round_outcome outcome, const struct outcome *result, int64_t now_ms);
+
+/* The round has closed without a sum: FAILED and to be tried again, or, when shares may have been given for it, ABANDONED. */
+void campaign_end_without_sum(struct campaign *c, const char *why, bool opened, int64_t now_ms);
+
+/* ---- campaign_masks.c */
+
+/* Makes the masked plans of `p` with the roster in force, whose hash enters it; false, and `refused` says why, when it cannot be.
+ * With `again` the roster must be the one that `p` names. */
+bool campaign_make_masks(struct campaign *c, struct round_plan *p, bool again);
+void campaign_free_masks(struct campaign *c);
+void campaign_put_masks(struct campaign *c, struct round_config *config, struct secagg_plan *masks); /* [plan_count] */
+
+/* Is the roster in force the one of the last plan? True for clear studies. */
+bool campaign_same_roster(const struct campaign *c);
+
+/* Under groups: enough sites approve in more than half of those that there are. */
+bool campaign_groups_approve(const struct campaign *c, struct diag *why);
+
+/* Ends a restored attempt whose roster is gone. */
+void campaign_end_lost(struct campaign *c, int64_t now_ms);
+
+/* ---- campaign_view.c */
+
+/* The verdict on what comes for an attempt that is not open, and for one that is closed but not durably. */
+enum upload_verdict campaign_past(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt);
+bool campaign_is_closing(const struct campaign *c, uint64_t round, uint32_t attempt);
+
+/* Late is told once the end of a round is on disk; of a phase, it is. */
+static inline enum upload_verdict campaign_told(const struct campaign *c, enum upload_verdict verdict)
+{
+	bool ends = !round_masked(c->round) || round_state(c->round) == ROUND_CLOSED;
+
+	return verdict == UPLOAD_LATE && ends ? UPLOAD_PENDING : verdict;
+}
 
 /* Passes the round's actions on; when it has closed, asks for the outcome or closes it as failed. */
 void campaign_drain_round(struct campaign *c, int64_t now_ms);

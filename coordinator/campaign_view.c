@@ -19,19 +19,19 @@ static bool has_contributed(const struct message *closed, uint32_t site, uint64_
 }
 
 /* Its end is not on disk yet: a crash would open it again, so nobody is told that it is over. */
-static bool is_closing(const struct campaign *c, uint64_t round, uint32_t attempt)
+bool campaign_is_closing(const struct campaign *c, uint64_t round, uint32_t attempt)
 {
 	return c->reporting && c->closed_plan.round == round && c->closed_plan.attempt == attempt;
 }
 
 /* An attempt that is not open: was there ever one of this number, and is this site in its sum? */
-static enum upload_verdict past_verdict(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt)
+enum upload_verdict campaign_past(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt)
 {
 	const struct round_plan *p = &c->record.round.plan;
 
 	if (has_contributed(&c->record.closed, site, round, attempt))
 		return UPLOAD_ACCEPTED; /* its acknowledgement was lost */
-	if (is_closing(c, round, attempt))
+	if (campaign_is_closing(c, round, attempt))
 		return UPLOAD_PENDING;
 	if (round < p->round || (round == p->round && attempt < p->attempt))
 		return UPLOAD_LATE;
@@ -43,12 +43,9 @@ static enum upload_verdict past_verdict(const struct campaign *c, uint32_t site,
 enum upload_verdict campaign_wants(const struct campaign *c, uint32_t site, uint64_t round, uint32_t attempt,
                                    uint64_t octets, const struct hash *content)
 {
-	enum upload_verdict verdict;
-
 	if (!campaign_is_open(c, round, attempt))
-		return past_verdict(c, site, round, attempt);
-	verdict = round_wants(c->round, site, octets, content);
-	return verdict == UPLOAD_LATE ? UPLOAD_PENDING : verdict; /* as is_closing says */
+		return campaign_past(c, site, round, attempt);
+	return campaign_told(c, round_wants(c->round, site, octets, content));
 }
 
 /* ---- the inbox */
@@ -134,6 +131,25 @@ static void waiting_for_sites(const struct campaign *c, char *out, size_t size)
 	else if (plan_check(&c->study->sites, campaign_invited(c, approved), &why) != OK ||
 	         study_check_robust(c->study, campaign_invited(c, approved), &why) != OK)
 		snprintf(out, size, "%s", why.text);
+	else
+		snprintf(out, size, "%s", c->refused.text);
+}
+
+static void waiting_for_round(const struct campaign *c, char *out, size_t size)
+{
+	if (round_masked(c->round))
+		round_waits_for(c->round, out, size);
+	else
+		snprintf(out, size, "contributions: %u of %u hospitals, at least %u", round_contributions(c->round),
+		         round_site_count(c->round), round_quorum(c->round));
+}
+
+static void waiting_for_retry(const struct campaign *c, char *out, size_t size)
+{
+	if (c->no_sum.text[0] == '\0')
+		snprintf(out, size, "the next attempt: too few hospitals contributed to the last");
+	else
+		snprintf(out, size, "another %s: %s", c->record.retry ? "attempt" : "round", c->no_sum.text);
 }
 
 void campaign_waiting_for(const struct campaign *c, char *out, size_t size)
@@ -147,11 +163,10 @@ void campaign_waiting_for(const struct campaign *c, char *out, size_t size)
 		waiting_for_sites(c, out, size);
 		break;
 	case CAMPAIGN_EXPECT_ROUND:
-		snprintf(out, size, "contributions: %u of %u hospitals, at least %u", round_contributions(c->round),
-		         round_site_count(c->round), round_quorum(c->round));
+		waiting_for_round(c, out, size);
 		break;
 	case CAMPAIGN_EXPECT_RETRY:
-		snprintf(out, size, "the next attempt: too few hospitals contributed to the last");
+		waiting_for_retry(c, out, size);
 		break;
 	default:
 		break;

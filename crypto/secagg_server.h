@@ -99,6 +99,14 @@ void secagg_server_persisted(struct secagg_server *s, uint64_t row); /* rows up 
 
 bool secagg_server_next(struct secagg_server *s, struct secagg_server_action *out);
 
+/* Whether what is told in a phase from SHARES on may be told now, and whether this site has a part in it. */
+enum secagg_part {
+	SECAGG_PART_LATER, /* the phase has not begun, or its set is not durable; the site is in all before it */
+	SECAGG_PART_IN,
+	SECAGG_PART_OUT /* it is not in the set of this phase, or of an earlier one that has begun */
+};
+enum secagg_part secagg_server_part(const struct secagg_server *s, enum secagg_phase phase, uint32_t site);
+
 /* What this site is to be told in this phase, in place of what `out` held; empty when it has no part in it. */
 void secagg_server_say(const struct secagg_server *s, enum secagg_phase phase, uint32_t site, struct buf *out);
 
@@ -121,6 +129,8 @@ enum secagg_server_state secagg_server_state(const struct secagg_server *s);
 const struct secagg_row *secagg_server_row(const struct secagg_server *s, uint64_t number); /* until it is durable */
 const char *secagg_server_why(const struct secagg_server *s); /* why it failed, "" otherwise */
 const struct hash *secagg_server_sid(const struct secagg_server *s); /* zero before U1 */
+
+enum secagg_phase secagg_server_takes(const struct secagg_server *s); /* whose messages; SECAGG_PHASE_COUNT: none now */
 
 /* How far a site came: the number of phases whose message counts, 0 .. SECAGG_PHASE_COUNT. */
 uint32_t secagg_server_reached(const struct secagg_server *s, uint32_t site);

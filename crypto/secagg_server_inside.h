@@ -62,7 +62,6 @@ void secagg_server_act(struct secagg_server *s, enum secagg_server_action_kind k
 void secagg_server_end(struct secagg_server *s, enum secagg_server_state state); /* DONE or FAILED */
 void secagg_server_forget_answers(struct secagg_server *s); /* wiped */
 
-enum secagg_phase secagg_server_takes(const struct secagg_server *s); /* SECAGG_PHASE_COUNT: no messages now */
 bool secagg_server_takes_part(const struct secagg_server *s, uint32_t index, enum secagg_phase phase);
 bool secagg_server_has_sent(const struct server_site *site, enum secagg_phase phase); /* durable or not */
 void secagg_server_settle(struct secagg_server *s); /* ends phases in which nobody is awaited */

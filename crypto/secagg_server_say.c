@@ -56,31 +56,42 @@ static void say_signatures(const struct secagg_server *s, struct buf *out)
 	}
 }
 
-/* The set that a phase speaks to, once it may be told: after the disk has it. */
-static bool may_hear(const struct secagg_server *s, enum secagg_phase phase, uint32_t rank)
+/* The phase has begun: the set that it speaks to is known, and the disk has it. */
+static bool has_begun(const struct secagg_server *s, enum secagg_phase phase)
 {
-	switch (phase) {
-	case SECAGG_SHARES:
-		return s->state >= SECAGG_SERVER_EXPECT_SHARES;
-	case SECAGG_INPUT:
-		return s->state >= SECAGG_SERVER_EXPECT_INPUTS && s->u2 != NULL && bitmap_has(s->u2, rank);
-	case SECAGG_SURVIVORS:
-		return s->state >= SECAGG_SERVER_EXPECT_SIGNATURES && s->u3 != NULL && bitmap_has(s->u3, rank);
-	case SECAGG_OPENING:
-		return s->state >= SECAGG_SERVER_EXPECT_ANSWERS && s->u3 != NULL && bitmap_has(s->u3, rank);
-	default:
-		return false;
+	static const enum secagg_server_state begins[SECAGG_PHASE_COUNT] = {
+		[SECAGG_SHARES] = SECAGG_SERVER_EXPECT_SHARES,
+		[SECAGG_INPUT] = SECAGG_SERVER_EXPECT_INPUTS,
+		[SECAGG_SURVIVORS] = SECAGG_SERVER_EXPECT_SIGNATURES,
+		[SECAGG_OPENING] = SECAGG_SERVER_EXPECT_ANSWERS,
+	};
+
+	return s->state >= begins[phase] && s->state != SECAGG_SERVER_FAILED;
+}
+
+enum secagg_part secagg_server_part(const struct secagg_server *s, enum secagg_phase phase, uint32_t site)
+{
+	uint32_t index = secagg_invited(&s->plan, site);
+
+	CHECK(phase >= SECAGG_SHARES && phase < SECAGG_PHASE_COUNT);
+	if (index == UINT32_MAX)
+		return SECAGG_PART_OUT;
+	for (enum secagg_phase p = SECAGG_SHARES; p <= phase; p++) {
+		if (!has_begun(s, p))
+			return SECAGG_PART_LATER;
+		if (!secagg_server_takes_part(s, index, p))
+			return SECAGG_PART_OUT;
 	}
+	return SECAGG_PART_IN;
 }
 
 void secagg_server_say(const struct secagg_server *s, enum secagg_phase phase, uint32_t site, struct buf *out)
 {
-	uint32_t rank = s->members.count == 0 ? UINT32_MAX : secagg_members_rank(&s->members, site);
-
 	buf_free(out);
 	buf_init(out, secagg_message_max(s->plan.n, phase));
-	if (rank == UINT32_MAX || s->state == SECAGG_SERVER_FAILED || !may_hear(s, phase, rank))
+	if (phase == SECAGG_KEYS || secagg_server_part(s, phase, site) != SECAGG_PART_IN)
 		return;
+	uint32_t rank = secagg_members_rank(&s->members, site);
 	if (phase == SECAGG_SHARES)
 		say_keys(s, out);
 	else if (phase == SECAGG_INPUT)
