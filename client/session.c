@@ -6,7 +6,7 @@
 
 void session_act(struct session *s, enum session_action_kind kind)
 {
-	queue_push(&s->actions, &(struct session_action){.kind = kind, .work = s->work});
+	queue_push(&s->actions, &(struct session_action){.kind = kind, .work = s->work, .phase = s->phase});
 }
 
 void session_begin_work(struct session *s, enum session_state state, enum session_action_kind kind)

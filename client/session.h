@@ -28,12 +28,14 @@
  * What leaves goes through release.h. After a restart, session_restore tells of the newest release; if that round is
  * still open the stored contribution is sent again and nothing is computed.
  *
- * Under masks (the contract's `masking` is not off) the round message names a roster; another one than ours is fetched first.
- * Then all is judged that can be judged (policy, known hospitals, plan, earlier attempts), and v is brought onto the disk as in
- * a clear round; it stays the round's, in whatever attempt. Then the attempt (crypto/secagg_client.h):
+ * Under masks (the contract's `masking` is not off) the round message names a roster; another one than ours is
+ * fetched first. Then all is judged that can be judged (policy, known hospitals, plan, earlier attempts), and v is
+ * brought onto the disk as in a clear round; it stays the round's, in whatever attempt. Then the attempt
+ * (crypto/secagg_client.h):
  *
  *   PERSIST_MASKS > SAY keys > LISTEN shares > PERSIST_MASKS > SAY shares > LISTEN input > MASK > PERSIST_MASKS > SEND y
- *   > LISTEN survivors > PERSIST_MASKS > SAY survivors > LISTEN opening > PERSIST_MASKS > SAY opening > `closed` > PERSIST_MASKS
+ *   > LISTEN survivors > PERSIST_MASKS > SAY survivors > LISTEN opening > PERSIST_MASKS > SAY opening
+ *   > `closed` > PERSIST_MASKS
  *
  *   phase       LISTEN: the coordinator's message               SAY: ours                       then
  *   keys        -                                               our keys, signed                LISTEN shares
@@ -42,14 +44,16 @@
  *   survivors   U3: who is in the sum                           our signature on U3             LISTEN opening
  *   opening     their signatures                                a share of each other's secret  `closed`, in the inbox
  *
- * The coordinator keeps no signature and no answer over a restart of its own, so both are said again: the signature when listening
- * for the opening has brought nothing, the answer when a poll has and the round is still open.
+ * The coordinator keeps no signature and no answer over a restart of its own. So a signature is said again when
+ * listening for the opening has brought nothing; and an answer when a poll has brought nothing that ends the round:
+ * SAY survivors > LISTEN opening > SAY opening, the octets of before.
  *
- * Leaving: before its keys are on the disk a site that cannot go on says so (REFUSE). From there on it is silent (LEAVE, for our
- * own log and eyes): a message that does not hold, a second one that differs, an answer that it is not wanted, a full disk. What it
- * would have said next is never said, its secrets are wiped (PERSIST_MASKS), the next attempt is another matter. After a
- * restart session_restore_masks gives the record back. When the same attempt comes again, a site that had its masked vector on
- * record goes on (y is made again and must be the same); one that had not leaves.
+ * Leaving: before its keys are on the disk a site that cannot go on says so (REFUSE). From there on it is silent
+ * (LEAVE, for our own log and eyes): a message that does not hold, a second one that differs, an answer that it is
+ * not wanted, a full disk. What it would have said next is never said, its secrets are wiped (PERSIST_MASKS), the
+ * next attempt is another matter. After a restart session_restore_masks gives the record back. When the same attempt
+ * comes again, a site that had its masked vector on record goes on (y is made again and must be the same); one that
+ * had not leaves.
  */
 #ifndef COHORT_CLIENT_SESSION_H
 #define COHORT_CLIENT_SESSION_H

@@ -74,9 +74,18 @@ static void pump(struct session *s)
 	}
 }
 
+static bool has_answered(const struct session *s)
+{
+	return s->client != NULL && secagg_client_state(s->client) == SECAGG_CLIENT_ANSWERED;
+}
+
+/* The answer goes again by way of the signature: a coordinator that has forgotten both wants that first. */
 void session_masks_begin(struct session *s)
 {
-	pump(s);
+	if (has_answered(s))
+		say(s, SECAGG_SURVIVORS);
+	else
+		pump(s);
 }
 
 void session_masks_drop(struct session *s)
@@ -233,6 +242,8 @@ void session_heard(struct session *s, uint64_t work, enum masks_reply reply, str
 		listen(s, s->phase);
 	} else if (reply != MASKS_YES) {
 		shown_out(s, reply);
+	} else if (has_answered(s)) {
+		say(s, SECAGG_OPENING); /* with whatever signatures: there is one answer */
 	} else {
 		e = secagg_client_message(s->client, s->phase, octets, &s->why);
 		if (e == OK)
@@ -258,9 +269,8 @@ void session_masks_sent(struct session *s, enum sent how)
 
 void session_masks_again(struct session *s)
 {
-	if (s->state == SESSION_EXPECT_CLOSED && s->client != NULL &&
-	    secagg_client_state(s->client) == SECAGG_CLIENT_ANSWERED)
-		say(s, SECAGG_OPENING);
+	if (s->state == SESSION_EXPECT_CLOSED && has_answered(s))
+		say(s, SECAGG_SURVIVORS);
 }
 
 /* ---- looking */

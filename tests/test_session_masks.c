@@ -1,0 +1,346 @@
+/*
+ * The session core under masks, four hospitals against the real server core: whole rounds, repeats, deaths at every write, and
+ * attempts that follow each other.
+ */
+#include "tests/support/masked_sessions.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+	struct masked_sessions w;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	masked_sessions_init(&f.w, 7);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	masked_sessions_free(&((struct fixture *)*state)->w);
+	return 0;
+}
+
+static bool is_resumable(const struct masked_hospital *h, bool *opened)
+{
+	struct secagg_record_summary summary;
+
+	assert_int_equal(secagg_record_read(&summary, buf_bytes(&h->record), NULL), OK);
+	*opened = summary.opened;
+	return summary.resumable;
+}
+
+static void expect_states(struct masked_sessions *w, enum session_state state)
+{
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
+		assert_int_equal(session_state(w->hospitals[i].session), state);
+}
+
+static void expect_no_trouble(const struct masked_sessions *w)
+{
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
+		if (w->hospitals[i].refusals + w->hospitals[i].leaves > 0)
+			fail_msg("%u: %s", i, w->hospitals[i].why.text);
+}
+
+/* ---- rounds that end well */
+
+static void test_whole_rounds(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	for (uint32_t step = 0; step < 4; step++) {
+		bool opened;
+		masked_sessions_open(w, step + 1, 1, step);
+		masked_sessions_run(w);
+		assert_true(masked_sessions_exact(w));
+		expect_states(w, SESSION_EXPECT_CLOSED);
+		assert_true(is_resumable(&w->hospitals[0], &opened));
+		for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+			for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
+				assert_int_equal(w->hospitals[i].says[p], 1);
+			assert_int_equal(w->hospitals[i].rosters, 1); /* the first round's; then it is at hand */
+		}
+		masked_sessions_close(w, OUTCOME_DONE);
+		expect_states(w, SESSION_EXPECT_ROUND);
+		assert_false(is_resumable(&w->hospitals[0], &opened)); /* no key is left on the disk */
+		assert_true(opened);
+		assert_null(session_content(w->hospitals[0].session));
+	}
+	expect_no_trouble(w);
+}
+
+/* Every poll and every request of every hospital brings nothing, again and again, while the others are slow. */
+static void test_repeats_are_the_same_octets(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	w->hospitals[3].silent = true;
+	masked_sessions_open(w, 1, 1, 0);
+	for (int p = 0; p < SECAGG_PHASE_COUNT; p++) {
+		for (int i = 0; i < 3; i++) {
+			masked_sessions_step(w);
+			masked_sessions_tick(w);
+			for (uint32_t k = 0; k < MASKED_HOSPITALS; k++)
+				masked_sessions_tell(w, &w->hospitals[k]); /* the round again */
+		}
+		if (p < SECAGG_SURVIVORS)
+			secagg_server_close(w->server);
+	}
+	masked_sessions_run(w);
+	assert_true(masked_sessions_exact(w));
+	expect_no_trouble(w);
+	for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
+		assert_true(w->hospitals[0].says[p] >= 1); /* note_said compares each with the first */
+	assert_true(w->hospitals[0].says[SECAGG_OPENING] > 1);
+}
+
+/* Signatures and answers are in no coordinator's rows: its restart at any moment costs time, and nothing else. */
+static void test_the_coordinator_forgets_signatures_and_answers(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	masked_sessions_open(w, 1, 1, 0);
+	masked_sessions_lasts(w, SECAGG_OPENING);
+	w->hospitals[0].lasts = SECAGG_SURVIVORS; /* so the others' signatures do not reach the threshold yet */
+	w->hospitals[1].lasts = SECAGG_SURVIVORS;
+	masked_sessions_step(w);
+	assert_int_equal(w->hospitals[3].says[SECAGG_SURVIVORS], 1);
+	masked_sessions_restart_server(w); /* forgets two signatures */
+	masked_sessions_lasts(w, SECAGG_PHASE_COUNT);
+	masked_sessions_step(w);
+	assert_int_equal(secagg_server_state(w->server), SECAGG_SERVER_EXPECT_SIGNATURES);
+	masked_sessions_tick(w);
+	masked_sessions_step(w);
+	assert_int_equal(w->hospitals[3].says[SECAGG_SURVIVORS], 2);
+	assert_true(masked_sessions_exact(w));
+	masked_sessions_restart_server(w); /* before it could write the end down: all signatures and answers are lost */
+	free(w->sum);
+	w->sum = NULL;
+	masked_sessions_step(w);
+	assert_int_equal(secagg_server_state(w->server), SECAGG_SERVER_EXPECT_SIGNATURES);
+	masked_sessions_tick(w);
+	masked_sessions_step(w);
+	assert_true(masked_sessions_exact(w));
+	expect_no_trouble(w);
+	assert_int_equal(w->hospitals[0].says[SECAGG_OPENING], 2);
+}
+
+/* Hospital or coordinator, before the write or after it: the sum is exact, or too few are left and another attempt gives it. */
+static void test_deaths_at_every_write(void **state)
+{
+	uint32_t writes = UINT32_MAX;
+
+	(void)state;
+	for (int before = 0; before < 2; before++)
+		for (uint32_t k = 1; k <= writes; k++) {
+			struct masked_sessions w;
+			masked_sessions_init(&w, 1000 + k);
+			w.kill_at = k;
+			w.kill_before = before;
+			masked_sessions_open(&w, 1, 1, 0);
+			masked_sessions_run(&w);
+			if (!masked_sessions_exact(&w))
+				fail_msg("write %u, before %d: %s", k, before, secagg_server_why(w.server));
+			masked_sessions_close(&w, OUTCOME_DONE);
+			for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
+				if (w.hospitals[i].session == NULL)
+					masked_sessions_start(&w, &w.hospitals[i]);
+			masked_sessions_close(&w, OUTCOME_DONE);
+			for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+				bool opened;
+				assert_int_equal(w.hospitals[i].alarms, 0);
+				assert_int_equal(w.hospitals[i].refusals, 0);
+				if (w.hospitals[i].record.len > 0 && is_resumable(&w.hospitals[i], &opened))
+					fail_msg("write %u, before %d: hospital %u keeps its keys", k, before, i);
+			}
+			writes = w.writes;
+			masked_sessions_free(&w);
+		}
+	assert_true(writes > 40);
+}
+
+/* ---- one attempt after the other */
+
+static void expect_other_octets(const struct masked_hospital *h, enum secagg_phase phase, const struct buf *before)
+{
+	assert_true(h->said[phase].len > 0 && before->len == h->said[phase].len);
+	assert_false(bytes_equal(buf_bytes(&h->said[phase]), buf_bytes(before)));
+}
+
+static void keep(struct buf *out, const struct buf *octets)
+{
+	buf_init(out, octets->len);
+	buf_put(out, buf_bytes(octets));
+}
+
+/* The first attempt fails in phase `last`; the second has other keys, the same v and another y. */
+static void another_attempt_after(uint32_t last)
+{
+	struct masked_sessions w;
+	struct buf keys, y;
+	struct hash v;
+	uint32_t computed;
+
+	masked_sessions_init(&w, 50 + last);
+	masked_sessions_lasts(&w, last);
+	masked_sessions_open(&w, 1, 1, 0);
+	masked_sessions_step(&w);
+	keep(&keys, &w.hospitals[1].said[SECAGG_KEYS]);
+	keep(&y, &w.hospitals[1].y);
+	v = w.hospitals[1].newest.content;
+	computed = w.hospitals[1].computed;
+	masked_sessions_lasts(&w, SECAGG_PHASE_COUNT);
+	masked_sessions_open(&w, 1, 2, 0); /* without a word on the end of the first */
+	assert_null(session_content(w.hospitals[1].session)); /* y of the first attempt is not sent in the second */
+	masked_sessions_run(&w);
+	assert_true(masked_sessions_exact(&w));
+	assert_true(hash_equal(&w.hospitals[1].newest.content, &v));
+	assert_int_equal(w.hospitals[1].computed, computed);
+	if (last > SECAGG_KEYS)
+		expect_other_octets(&w.hospitals[1], SECAGG_KEYS, &keys);
+	if (last > SECAGG_SHARES) {
+		assert_int_equal(w.hospitals[1].y.len, y.len);
+		assert_false(bytes_equal(buf_bytes(&w.hospitals[1].y), buf_bytes(&y)));
+	}
+	expect_no_trouble(&w);
+	buf_free(&keys);
+	buf_free(&y);
+	masked_sessions_free(&w);
+}
+
+static void test_another_attempt_masks_the_same_vector_anew(void **state)
+{
+	(void)state;
+	for (uint32_t last = SECAGG_KEYS; last < SECAGG_OPENING; last++)
+		another_attempt_after(last);
+}
+
+/* A second sum of the same vectors over other survivors would tell the sites apart. */
+static void test_an_opened_round_is_not_opened_again(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	masked_sessions_open(w, 2, 1, 1);
+	masked_sessions_run(w);
+	masked_sessions_open(w, 2, 2, 1);
+	masked_sessions_step(w);
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+		assert_int_equal(w->hospitals[i].refusals, 1);
+		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
+		assert_int_equal(w->hospitals[i].said[SECAGG_KEYS].len, 0);
+		assert_non_null(strstr(w->hospitals[i].why.text, "was opened in attempt 1"));
+	}
+}
+
+static void test_statistics_are_opened_once_per_study(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	uint32_t computed;
+
+	masked_sessions_open(w, 1, 1, 0);
+	masked_sessions_run(w);
+	masked_sessions_close(w, OUTCOME_DONE);
+	masked_sessions_open(w, 2, 1, 1); /* a training round in between forgets nothing */
+	masked_sessions_run(w);
+	masked_sessions_close(w, OUTCOME_DONE);
+	computed = w->hospitals[0].computed;
+	masked_sessions_open(w, 3, 1, 0);
+	masked_sessions_step(w);
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+		assert_int_equal(w->hospitals[i].refusals, 1);
+		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
+		assert_non_null(strstr(w->hospitals[i].why.text, "a new one needs a new revision"));
+	}
+	assert_int_equal(w->hospitals[0].computed, computed); /* refused before anything was computed */
+	masked_sessions_restart(w, &w->hospitals[0]);
+	masked_sessions_step(w);
+	assert_int_equal(w->hospitals[0].refusals, 2); /* nor after a restart */
+}
+
+static void test_one_round_has_one_roster(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	masked_sessions_lasts(w, SECAGG_INPUT);
+	masked_sessions_open(w, 1, 1, 0);
+	masked_sessions_step(w);
+	masked_sessions_lasts(w, SECAGG_PHASE_COUNT);
+	masked_sessions_renew_roster(w);
+	masked_sessions_open(w, 1, 2, 0);
+	masked_sessions_step(w);
+	assert_int_equal(w->hospitals[0].rosters, 2);
+	assert_int_equal(w->hospitals[0].refusal, REFUSAL_PLAN);
+	assert_non_null(strstr(w->hospitals[0].why.text, "another plan"));
+	masked_sessions_open(w, 2, 1, 0); /* another round with it is another matter */
+	masked_sessions_run(w);
+	assert_true(masked_sessions_exact(w));
+}
+
+/* The roster of the message cannot be had: the newest is another one. */
+static void test_a_roster_that_is_gone(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	masked_sessions_open(w, 1, 1, 0);
+	masked_sessions_renew_roster(w);
+	masked_sessions_step(w);
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
+		assert_int_equal(w->hospitals[i].computed, 0);
+		assert_non_null(strstr(w->hospitals[i].why.text, "is for another roster than roster 2"));
+	}
+}
+
+/* v was made of one model; its hash goes into every key, so another one in the next attempt is refused, also by a site that
+ * had no record of the first. */
+static void test_one_round_has_one_model(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_hospital *h = &w->hospitals[0];
+	struct message m = {.type = MESSAGE_ROUND};
+
+	w->kill_at = 2; /* the first hospital to write: after v, before the record of its keys */
+	w->kill_before = w->kill_only_hospitals = true;
+	masked_sessions_open(w, 2, 1, 1);
+	masked_sessions_step(w);
+	assert_true(h->session == NULL && h->has_newest && h->record.len == 0);
+	w->plan.attempt = 2;
+	w->plan.model.b[0] ^= 1;
+	masked_sessions_restart(w, h);
+	(void)m;
+	masked_sessions_step(w);
+	assert_int_equal(h->refusal, REFUSAL_PLAN);
+	assert_int_equal(h->said[SECAGG_KEYS].len, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_whole_rounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_repeats_are_the_same_octets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_coordinator_forgets_signatures_and_answers, setup, teardown),
+		cmocka_unit_test(test_deaths_at_every_write),
+		cmocka_unit_test(test_another_attempt_masks_the_same_vector_anew),
+		cmocka_unit_test_setup_teardown(test_an_opened_round_is_not_opened_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_statistics_are_opened_once_per_study, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_round_has_one_roster, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_roster_that_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_round_has_one_model, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("session_masks", tests, NULL, NULL);
+}
