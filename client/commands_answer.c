@@ -79,7 +79,7 @@ static void print_approval(const struct study *s, const struct client_config *c,
 		return;
 	}
 	buf_init(&text, WORDS_MAX);
-	words_contract(&text, s, &c->policy, (int64_t)time(NULL));
+	desk_words(&text, s, c);
 	fputs(buf_text(&text), stdout);
 	buf_free(&text);
 	printf("\nApproved on %s.\n", a->when);

@@ -2,6 +2,7 @@
 #include "client/commands.h"
 #include "client/contract.h"
 #include "client/desk.h"
+#include "client/roster_file.h"
 #include "client/screen.h"
 #include "client/state.h"
 #include "client/wire.h"
@@ -125,6 +126,20 @@ static void tell_fetched(const struct study *s, bool as_json)
 	screen_next("Then decide:    cohort-client approve %s --hash %s", s->name, hex);
 }
 
+/* Who the federation's hospitals are, for what `show` and `approve` say of their number. */
+static enum err fetch_roster(struct requester *r, const struct client_config *c, struct diag *why)
+{
+	struct roster roster = {0};
+	struct buf file = {0};
+	enum err e = wire_roster(r, c->tls.authority, &roster, &file, why);
+
+	if (e == OK)
+		e = roster_file_store(c->state, buf_bytes(&file), why);
+	roster_free(&roster);
+	buf_free(&file);
+	return e;
+}
+
 int commands_fetch(const struct command_line *line, struct diag *why)
 {
 	struct client_config config = {0};
@@ -143,6 +158,8 @@ int commands_fetch(const struct command_line *line, struct diag *why)
 		e = state_make(config.state, why);
 	if (e == OK)
 		e = contract_store(config.state, &s, why);
+	if (e == OK)
+		e = fetch_roster(r, &config, why);
 	if (e == OK)
 		tell_fetched(&s, command_flag(line, "json"));
 	study_free(&s);
@@ -164,7 +181,7 @@ static void show_words(const struct study *s, const struct client_config *c)
 	struct buf text;
 
 	buf_init(&text, WORDS_MAX);
-	words_contract(&text, s, &c->policy, (int64_t)time(NULL));
+	desk_words(&text, s, c);
 	fputs(buf_text(&text), stdout);
 	buf_free(&text);
 }

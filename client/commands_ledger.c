@@ -16,6 +16,7 @@ static void print_release(struct screen_table *t, const struct json *r)
 	screen_table_cell(t, "%s", records_asks_text(asks, records_asks(r)));
 	screen_table_cell(t, "%lld", (long long)records_integer(r, "octets"));
 	screen_table_cell(t, "%.12s", records_text(r, "sha256"));
+	screen_table_cell(t, "%.12s", records_text(r, "masked_sha256"));
 	screen_table_cell(t, "%s", records_text(r, "sent"));
 	screen_table_cell(t, "%s", records_text(r, "outcome"));
 	if (participants > 0)
@@ -26,8 +27,8 @@ static void print_release(struct screen_table *t, const struct json *r)
 
 static void print_ledger(const struct json *releases)
 {
-	static const char *const titles[] = {"RELEASED", "STUDY",  ">ROUND", ">STEP",   "WHAT",
-	                                     ">OCTETS",  "SHA256", "SENT",   "OUTCOME", ">SITES"};
+	static const char *const titles[] = {"RELEASED", "STUDY",  ">ROUND", ">STEP",   "WHAT",  ">OCTETS",
+	                                     "SHA256",   "MASKED", "SENT",   "OUTCOME", ">SITES"};
 	struct screen_table t;
 
 	screen_table_begin(&t, titles, sizeof titles / sizeof *titles);

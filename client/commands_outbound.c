@@ -22,8 +22,35 @@ static struct json *segment_of(const struct segment *s)
 	return node;
 }
 
-/* The layout of what left, computed from the contract as the round did; empty when the contract is gone. */
-static struct json *segments_of(const struct client_config *c, const struct json *release)
+/* What leaves of a masked round, in the order of its phases; octets where every attempt has the same. */
+static const struct {
+	const char *phase, *what;
+} masked_messages[] = {
+	{"keys", "public keys of this attempt, signed"},
+	{"shares", "shares of this hospital's secrets of this attempt, sealed for the others"},
+	{"input", "the numbers below under masks, and a signature on them"},
+	{"survivors", "a signature on who is in the sum"},
+	{"opening", "shares of the others' secrets that take the masks off this one sum"},
+};
+
+static struct json *messages_of(const struct study *s)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; s->sites.masking != MASKING_OFF && i < sizeof masked_messages / sizeof *masked_messages;
+	     i++) {
+		struct json *node = json_new_object();
+
+		json_set_string(node, "phase", masked_messages[i].phase);
+		json_set_string(node, "what", masked_messages[i].what);
+		json_add(list, node);
+	}
+	return list;
+}
+
+/* The layout of what left, computed from the contract as the round did, and of a masked round its messages; empty when the contract is
+ * gone. */
+static void add_layout(struct json *node, const struct client_config *c, const struct json *release)
 {
 	struct json *list = json_new_array();
 	struct study s = {0};
@@ -36,8 +63,9 @@ static struct json *segments_of(const struct client_config *c, const struct json
 	            OK)
 		for (uint32_t i = 0; i < layout.count; i++)
 			json_add(list, segment_of(&layout.segments[i]));
+	json_set(node, "masked_messages", messages_of(&s));
+	json_set(node, "segments", list);
 	study_free(&s);
-	return list;
 }
 
 /* A release without "own", which never left. */
@@ -49,7 +77,7 @@ static struct json *outbound_of(const struct client_config *c, const struct json
 	for (const char *key = json_key_after(release, NULL, &value); key; key = json_key_after(release, key, &value))
 		if (strcmp(key, "own") != 0)
 			json_set(node, key, json_clone(value));
-	json_set(node, "segments", segments_of(c, release));
+	add_layout(node, c, release);
 	return node;
 }
 
@@ -70,6 +98,19 @@ static void print_segments(const struct json *segments)
 	screen_table_end(&t);
 }
 
+static void print_masked(const struct json *r)
+{
+	const struct json *messages = json_get(r, "masked_messages");
+
+	printf("  These octets never leave. What leaves is masked: the coordinator reads only the sum.\n");
+	for (size_t i = 0; i < json_count(messages); i++)
+		printf("    %-9s  %s\n", records_text(json_at(messages, i), "phase"),
+		       records_text(json_at(messages, i), "what"));
+	if (json_kind(json_get(r, "masked_sha256")) == JSON_IS_STRING)
+		printf("  under masks, to attempt %lld: SHA-256 %s\n", (long long)records_integer(r, "attempt"),
+		       records_text(r, "masked_sha256"));
+}
+
 static void print_outbound(const struct json *r)
 {
 	char asks[RECORDS_ASKS_SIZE];
@@ -80,6 +121,8 @@ static void print_outbound(const struct json *r)
 	       records_text(r, "outcome"));
 	printf("  %lld octets, SHA-256 %s%s\n", (long long)records_integer(r, "octets"), records_text(r, "sha256"),
 	       json_as_bool(json_get(r, "kept")) ? ", kept in outbound/ until the round is over" : "");
+	if (json_count(json_get(r, "masked_messages")) > 0)
+		print_masked(r);
 	printf("  permitted by %s\n", records_text(r, "allowed"));
 	print_segments(json_get(r, "segments"));
 	printf("\n");

@@ -5,7 +5,9 @@
 #include "client/approval.h"
 #include "client/contract.h"
 #include "client/records.h"
+#include "client/roster_file.h"
 #include "client/state.h"
+#include "client/words.h"
 #include "net/local.h"
 
 #include <stdio.h>
@@ -69,6 +71,19 @@ enum err desk_contract(struct study *out, const struct client_config *c, const c
 		study_free(out);
 	}
 	return e;
+}
+
+void desk_words(struct buf *out, const struct study *s, const struct client_config *c)
+{
+	struct roster roster;
+	bool has_roster = roster_file_load(&roster, c->state, c->tls.authority, NULL) == OK;
+	const struct words_place place = {.policy = &c->policy,
+	                                  .roster = has_roster ? &roster : NULL,
+	                                  .site = c->site,
+	                                  .now_s = (int64_t)time(NULL)};
+
+	words_contract(out, s, &place);
+	roster_free(&roster);
 }
 
 /* ---- the daemon */

@@ -22,6 +22,9 @@ enum err desk_connect(struct requester **out, const struct client_config *c, str
 enum err desk_contract(struct study *out, const struct client_config *c, const char *study, const char *hash,
                        struct diag *why) MUST_USE;
 
+/* The contract in words (client/words.h), with what this hospital knows of the federation. */
+void desk_words(struct buf *out, const struct study *s, const struct client_config *c);
+
 /* What the ledger holds (client/records.h); `study` NULL: of all. Nothing is created; a hospital without a ledger has none. ERR_AGAIN
  * when another process has the state folder and does not answer. */
 enum err desk_records(struct json **out, const struct client_config *c, const char *study, struct diag *why) MUST_USE;

@@ -137,7 +137,7 @@ static enum err fetch_roster(struct member *m, struct roster *out, struct diag *
 	enum err e;
 
 	for (unsigned failures = 0;; failures++) {
-		e = wire_roster(m->works, m->config.client->tls.authority, out, why);
+		e = wire_roster(m->works, m->config.client->tls.authority, out, NULL, why);
 		if (e != ERR_UNREACHABLE && e != ERR_AGAIN)
 			return e;
 		e = request_sleep(m->works, request_backoff_ms(failures, -1, &entropy));

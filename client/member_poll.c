@@ -70,7 +70,7 @@ static enum err begin(struct member *m, struct diag *why)
 	enum err e;
 
 	pthread_mutex_unlock(&m->mutex);
-	e = wire_roster(m->polls, m->config.client->tls.authority, &roster, why);
+	e = wire_roster(m->polls, m->config.client->tls.authority, &roster, NULL, why);
 	if (e == OK)
 		e = member_judge_roster(m, &roster, &number, why);
 	pthread_mutex_lock(&m->mutex);

@@ -227,6 +227,11 @@ void policy_rules(struct buf *out, const struct policy *p, const struct study *s
 	if (s->evaluation != EVALUATION_NONE)
 		buf_printf(out, "; evaluation: %s", s->evaluation == EVALUATION_MASKED ? "masked" : "noised");
 	buf_printf(out, "; min_sites: %u of %u invited", p->min_sites, sites);
+	if (s->sites.masking == MASKING_OFF)
+		return;
+	buf_printf(out, "; masked, in sums of at least %u", plan_quorum(&s->sites, sites));
+	if (p->known != NULL)
+		buf_printf(out, "; min_known: %u", p->min_known);
 }
 
 enum refusal policy_judge_data(const struct policy *p, uint64_t training_rows, uint64_t rarest, struct diag *why)

@@ -66,6 +66,10 @@ static void add_release(void *context, const struct ledger_line *line)
 	json_set_integer(node, "sites", r->sites);
 	json_set_integer(node, "octets", (int64_t)r->octets);
 	json_set_hash(node, "sha256", &r->content);
+	if (hash_is_zero(&line->masked))
+		json_set(node, "masked_sha256", json_new_null());
+	else
+		json_set_hash(node, "masked_sha256", &line->masked);
 	json_set_hash(node, "plan_hash", &r->plan_hash);
 	set_moment(node, "released", line->released_s);
 	json_set_string(node, "allowed", line->allowed);

@@ -1,12 +1,13 @@
 /*
  * What the ledger holds, as JSON: the one form in which the daemon tells it to commands and commands print it.
  *
- *   {"releases": [{"study", "study_hash", "round", "step", "asks", "sites", "octets", "sha256", "plan_hash", "released", "allowed",
- *                  "sent", "attempt", "outcome", "participants", "kept",
+ *   {"releases": [{"study", "study_hash", "round", "step", "asks", "sites", "octets", "sha256", "masked_sha256", "plan_hash", "released",
+ *                  "allowed", "sent", "attempt", "outcome", "participants", "kept",
  *                  "own": {"training_rows", "weight", "training_loss", "saturated", "validation", "test"} or null}],
  *    "endings": [{"study", "study_hash", "complete", "model", "model_octets"}]}
  *
- * sent, attempt, outcome and participants are null until they are known. "own" stays at the hospital.
+ * sha256 and octets are of the contribution; under masks it never leaves, and masked_sha256 names what left in its place, to `attempt`.
+ * sent, attempt, outcome and participants are null until they are known, masked_sha256 in a clear round. "own" stays at the hospital.
  */
 #ifndef COHORT_CLIENT_RECORDS_H
 #define COHORT_CLIENT_RECORDS_H

@@ -1,7 +1,7 @@
 #include "client/wire.h"
 
-#include "base/file.h"
 #include "base/json.h"
+#include "client/roster_file.h"
 #include "protocol/inbox.h"
 
 #include <stdio.h>
@@ -93,23 +93,17 @@ enum err wire_contract(struct requester *r, const char *study, struct study *out
 	return e;
 }
 
-enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct diag *why)
+enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct buf *file, struct diag *why)
 {
-	struct buf body = {0}, pem = {0};
-	struct roster_parts parts;
-	enum err e = file_read(&pem, authority, MESSAGE_MAX, why);
+	struct buf body;
+	enum err e = get(r, "/v1/roster", ROSTER_MAX, &body, "fetching the roster", why);
 
 	if (e == OK)
-		e = get(r, "/v1/roster", ROSTER_MAX, &body, "fetching the roster", why);
-	if (e == OK)
-		e = roster_split(&parts, buf_bytes(&body), why);
-	if (e == OK)
-		e = identity_verify(buf_bytes(&pem), ROSTER_TAG, parts.body,
-		                    bytes_of(parts.signature, parts.signature_len), why);
-	if (e == OK)
-		e = roster_parse(out, parts.body, why);
-	buf_free(&body);
-	buf_free(&pem);
+		e = roster_file_read(out, buf_bytes(&body), authority, why);
+	if (e == OK && file != NULL)
+		*file = body;
+	else
+		buf_free(&body);
 	return e;
 }
 

@@ -16,8 +16,10 @@ enum err wire_studies(struct requester *r, struct json **out, struct diag *why) 
 /* The current contract of a study. ERR_NOT_FOUND when there is none for this site. */
 enum err wire_contract(struct requester *r, const char *study, struct study *out, struct diag *why) MUST_USE;
 
-/* The roster, its signature verified against `authority` (a PEM file). The caller compares its version with what it has seen. */
-enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct diag *why) MUST_USE;
+/* The roster, its signature verified against `authority` (a PEM file). The caller compares its version with what it has seen. `file`
+ * (NULL: not wanted) gets the octets as they came, for buf_free. */
+enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct buf *file,
+                     struct diag *why) MUST_USE;
 
 /* The inbox after `after`, held for at most wait_s. The caller frees each message and the array. `missed`: see session_polled.
  * ERR_CONFLICT: another session of this site is newer, or the contract approved is not the current one (`why` says which);

@@ -1,4 +1,4 @@
-#include "client/words.h"
+#include "client/words_inside.h"
 
 #include "protocol/round_plan.h"
 #include "protocol/study_robust.h"
@@ -13,7 +13,7 @@
 
 /* ---- layout */
 
-static void head(struct buf *out, const char *title)
+void words_head(struct buf *out, const char *title)
 {
 	buf_printf(out, "\n%s\n", title);
 }
@@ -45,9 +45,7 @@ static void put_wrapped(struct buf *out, const char *text)
 	buf_put_text(out, "\n");
 }
 
-static void say(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void say(struct buf *out, const char *fmt, ...)
+void words_say(struct buf *out, const char *fmt, ...)
 {
 	struct buf text;
 	struct diag line;
@@ -66,14 +64,14 @@ static void say(struct buf *out, const char *fmt, ...)
 
 static void put_purpose(struct buf *out, const struct study *s)
 {
-	head(out, "Purpose");
+	words_head(out, "Purpose");
 	put_wrapped(out, s->purpose);
 	if (s->contact[0] != '\0')
-		say(out, "Contact: %s", s->contact);
+		words_say(out, "Contact: %s", s->contact);
 	if (s->ethics[0] != '\0')
-		say(out, "Ethics: %s", s->ethics);
+		words_say(out, "Ethics: %s", s->ethics);
 	if (s->results[0] != '\0')
-		say(out, "Results: %s", s->results);
+		words_say(out, "Results: %s", s->results);
 }
 
 static void put_members(struct buf *out, const struct study *s)
@@ -81,7 +79,7 @@ static void put_members(struct buf *out, const struct study *s)
 	struct buf names;
 
 	if (s->members == NULL) {
-		say(out, "Every hospital that the federation's authority has enrolled may take part.");
+		words_say(out, "Every hospital that the federation's authority has enrolled may take part.");
 		return;
 	}
 	buf_init(&names, WORDS_MAX);
@@ -97,48 +95,52 @@ static void put_sites(struct buf *out, const struct study *s)
 {
 	const struct sites_rule *r = &s->sites;
 
-	head(out, "Who takes part");
+	words_head(out, "Who takes part");
 	put_members(out, s);
-	say(out, "A round begins with at least %u hospitals, and every published sum is over at least %u of them.",
-	    r->min, plan_quorum(r, r->min));
-	say(out,
-	    "Of the hospitals invited to a round %u%s may drop out; if more do, the round fails and is tried again.",
-	    r->max_dropouts, r->dropouts_percent ? " %" : "");
-	say(out, "For example, with %u hospitals invited a sum is over at least %u.", EXAMPLE_SITES,
-	    plan_quorum(r, EXAMPLE_SITES));
+	if (r->masking != MASKING_OFF) /* words_masks says the numbers */
+		return;
+	words_say(out,
+	          "A round begins with at least %u hospitals, and every published sum is over at least %u of them.",
+	          r->min, plan_quorum(r, r->min));
+	words_say(out,
+	          "Of the hospitals invited to a round %u%s may drop out; if more do, the round fails and is tried "
+	          "again.",
+	          r->max_dropouts, r->dropouts_percent ? " %" : "");
+	words_say(out, "For example, with %u hospitals invited a sum is over at least %u.", EXAMPLE_SITES,
+	          plan_quorum(r, EXAMPLE_SITES));
 }
 
 static void put_columns(struct buf *out, const struct schema *s)
 {
-	head(out, "What is read");
-	say(out, "These columns of the source `%s`, and no other:", s->source);
+	words_head(out, "What is read");
+	words_say(out, "These columns of the source `%s`, and no other:", s->source);
 	for (uint32_t i = 0; i < s->feature_count; i++) {
 		const struct feature *f = &s->features[i];
 
 		if (f->type == COLUMN_NUMERIC)
-			say(out, "%s (number, %g to %g%s%s)", f->name, f->min, f->max, f->unit[0] != '\0' ? " " : "",
-			    f->unit);
+			words_say(out, "%s (number, %g to %g%s%s)", f->name, f->min, f->max,
+			          f->unit[0] != '\0' ? " " : "", f->unit);
 		else if (f->type == COLUMN_BINARY)
-			say(out, "%s (%s or %s)", f->name, f->negative, f->positive);
+			words_say(out, "%s (%s or %s)", f->name, f->negative, f->positive);
 		else
-			say(out, "%s (%u levels)", f->name, f->levels.count);
+			words_say(out, "%s (%u levels)", f->name, f->levels.count);
 	}
 	if (s->label.type == COLUMN_NUMERIC)
-		say(out, "%s (the label, a number, %g to %g%s%s)", s->label.name, s->label.min, s->label.max,
-		    s->label.unit[0] != '\0' ? " " : "", s->label.unit);
+		words_say(out, "%s (the label, a number, %g to %g%s%s)", s->label.name, s->label.min, s->label.max,
+		          s->label.unit[0] != '\0' ? " " : "", s->label.unit);
 	else
-		say(out, "%s (the label, %s)", s->label.name,
-		    s->label.type == COLUMN_BINARY ? "two classes" : "several classes");
+		words_say(out, "%s (the label, %s)", s->label.name,
+		          s->label.type == COLUMN_BINARY ? "two classes" : "several classes");
 	if (s->patient_id != NULL)
-		say(out, "%s (the patient's number: it keeps a patient's rows together and goes nowhere)",
-		    s->patient_id);
+		words_say(out, "%s (the patient's number: it keeps a patient's rows together and goes nowhere)",
+		          s->patient_id);
 	if (s->split.column != NULL)
-		say(out, "%s (which rows are for training and which for testing)", s->split.column);
+		words_say(out, "%s (which rows are for training and which for testing)", s->split.column);
 	else
-		say(out,
-		    "By chance, but always the same, %g %% of the patients are kept for testing and %g %% for "
-		    "validation.",
-		    100 * s->split.test_fraction, 100 * s->split.validation_fraction);
+		words_say(out,
+		          "By chance, but always the same, %g %% of the patients are kept for testing and %g %% for "
+		          "validation.",
+		          100 * s->split.test_fraction, 100 * s->split.validation_fraction);
 }
 
 static void put_model(struct buf *out, const struct model_spec *m)
@@ -161,11 +163,11 @@ static void put_model(struct buf *out, const struct model_spec *m)
 static void put_schedule(struct buf *out, const struct rate_schedule *r)
 {
 	if (r->warmup > 0)
-		say(out, "The learning rate rises to it over the first %u rounds.", r->warmup);
+		words_say(out, "The learning rate rises to it over the first %u rounds.", r->warmup);
 	if (r->kind == SCHEDULE_STEP)
-		say(out, "The learning rate is multiplied by %g every %u rounds.", r->factor, r->every);
+		words_say(out, "The learning rate is multiplied by %g every %u rounds.", r->factor, r->every);
 	if (r->kind == SCHEDULE_COSINE)
-		say(out, "The learning rate falls as a cosine towards %g of it.", r->floor);
+		words_say(out, "The learning rate falls as a cosine towards %g of it.", r->floor);
 }
 
 static void put_training(struct buf *out, const struct study *s)
@@ -179,30 +181,32 @@ static void put_training(struct buf *out, const struct study *s)
 	bool epochs = l->epochs > 0;
 	uint32_t count = epochs ? l->epochs : l->steps;
 
-	head(out, "What is trained");
+	words_head(out, "What is trained");
 	put_model(out, &s->model);
-	say(out, "In each round: %u %s of %u rows%s, by %s with learning rate %g.", count,
-	    epochs ? (count == 1 ? "pass over the training rows in batches"
-	                         : "passes over the training rows in batches")
-	           : (count == 1 ? "batch" : "batches"),
-	    l->batch, epochs ? "" : " of the training rows", optimizers[l->optimizer], l->learning_rate);
+	words_say(out, "In each round: %u %s of %u rows%s, by %s with learning rate %g.", count,
+	          epochs ? (count == 1 ? "pass over the training rows in batches"
+	                               : "passes over the training rows in batches")
+	                 : (count == 1 ? "batch" : "batches"),
+	          l->batch, epochs ? "" : " of the training rows", optimizers[l->optimizer], l->learning_rate);
 	put_schedule(out, &l->schedule);
 	if (l->weight_decay > 0 || l->l1 > 0)
-		say(out, "Large parameters cost: weight decay (L2) %g, L1 %g.", l->weight_decay, l->l1);
+		words_say(out, "Large parameters cost: weight decay (L2) %g, L1 %g.", l->weight_decay, l->l1);
 	if (l->label_smoothing > 0)
-		say(out, "The training loss takes %g of each label's certainty (label smoothing).", l->label_smoothing);
+		words_say(out, "The training loss takes %g of each label's certainty (label smoothing).",
+		          l->label_smoothing);
 	if (l->proximal > 0)
-		say(out, "Training is held near the round's model (FedProx, mu %g).", l->proximal);
+		words_say(out, "Training is held near the round's model (FedProx, mu %g).", l->proximal);
 }
 
-/* Octets of the contribution that asks this; with as many sites as it takes, for they do not change the length. */
+/* Octets of the contribution that asks this, under masks with its check words; with as many sites as it takes, for they do not
+ * change the length. */
 static size_t octets_of(const struct study *s, unsigned asks)
 {
 	struct layout layout;
 
 	if (round_plan_layout(&layout, s, asks, s->sites.min, NULL) != OK)
 		return 0;
-	return layout_octets(&layout);
+	return layout_octets(&layout) + (s->sites.masking != MASKING_OFF ? 4 * MASKED_CHECK_WORDS : 0);
 }
 
 static void put_evaluation(struct buf *out, const struct study *s)
@@ -212,7 +216,7 @@ static void put_evaluation(struct buf *out, const struct study *s)
 	char when[64];
 
 	if (s->evaluation == EVALUATION_NONE) {
-		say(out, "Evaluation: nothing leaves.");
+		words_say(out, "Evaluation: nothing leaves.");
 		return;
 	}
 	if (s->evaluate_every == 0)
@@ -221,75 +225,86 @@ static void put_evaluation(struct buf *out, const struct study *s)
 		snprintf(when, sizeof when, "After each training round");
 	else
 		snprintf(when, sizeof when, "After every %u training rounds, and at the end", s->evaluate_every);
-	say(out,
-	    "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: "
-	    "the sum of their losses, and %zu %s.",
-	    when, octets_of(s, ASK_EVALUATE), sums,
-	    numeric ? "sums over patients (how many, their label and its square, the model's error, its square)"
-	            : "counts of patients (by class and by the model's answer)");
+	words_say(out,
+	          "%s (evaluate, %zu octets): how well the model does on this hospital's validation and test patients: "
+	          "the sum of their losses, and %zu %s.",
+	          when, octets_of(s, ASK_EVALUATE), sums,
+	          numeric ? "sums over patients (how many, their label and its square, the model's error, its square)"
+	                  : "counts of patients (by class and by the model's answer)");
 }
 
 static void put_strategy(struct buf *out, const struct study *s)
 {
 	if (study_is_robust(s))
-		say(out,
-		    "The coordinator compares the %s changes one by one, leaves out those that lie far from the "
-		    "others, "
-		    "and makes the next model of the rest (strategy %s).",
-		    s->sites.masking == MASKING_GROUPS ? "groups'" : "hospitals'", study_strategy_name(s->strategy));
+		words_say(out,
+		          "The coordinator compares the %s changes one by one, leaves out those that lie far from the "
+		          "others, "
+		          "and makes the next model of the rest (strategy %s).",
+		          s->sites.masking == MASKING_GROUPS ? "groups'" : "hospitals'",
+		          study_strategy_name(s->strategy));
 	else
-		say(out,
-		    "From the weighted mean of all hospitals' changes the coordinator makes the next model (strategy "
-		    "%s).",
-		    study_strategy_name(s->strategy));
+		words_say(out,
+		          "From the weighted mean of all hospitals' changes the coordinator makes the next model "
+		          "(strategy "
+		          "%s).",
+		          study_strategy_name(s->strategy));
 }
 
 static void put_leaving(struct buf *out, const struct study *s)
 {
-	head(out, "What leaves this hospital");
-	say(out,
-	    "Once (statistics, %zu octets): %u counts and sums over the training patients: for each number how often "
-	    "it is present, its sum and its sum of squares; for each category how many have it; %s.",
-	    octets_of(s, ASK_STATISTICS), schema_statistics_length(&s->schema),
-	    s->schema.label.type == COLUMN_NUMERIC ? "the same of the label" : "how many patients of each class");
-	say(out,
-	    "In each of %u training rounds (train, %zu octets): by how much this hospital's training changed the "
-	    "model's %zu parameters, times the hospital's weight, and the weight (%s).",
-	    s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
-	    s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
+	words_head(out, "What leaves this hospital");
+	words_say(out,
+	          "Once (statistics, %zu octets): %u counts and sums over the training patients: for each number how "
+	          "often "
+	          "it is present, its sum and its sum of squares; for each category how many have it; %s.",
+	          octets_of(s, ASK_STATISTICS), schema_statistics_length(&s->schema),
+	          s->schema.label.type == COLUMN_NUMERIC ? "the same of the label" : "how many patients of each class");
+	words_say(out,
+	          "In each of %u training rounds (train, %zu octets): by how much this hospital's training changed the "
+	          "model's %zu parameters, times the hospital's weight, and the weight (%s).",
+	          s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
+	          s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
 	put_strategy(out, s);
 	put_evaluation(out, s);
 	if (s->patience > 0)
-		say(out,
-		    "Training ends before that when %u evaluation%s in a row found no better %s on the validation "
-		    "patients of all hospitals.",
-		    s->patience, s->patience == 1 ? "" : "s", study_select_name(s->select));
-	say(out,
-	    "Control messages: that a round was joined, or refused for a reason from a closed list, without numbers.");
-	say(out, "No row of a patient leaves, no name and no number of one. No round is answered after %s.",
-	    s->expires[0] != '\0' ? s->expires : "the study's end");
+		words_say(
+			out,
+			"Training ends before that when %u evaluation%s in a row found no better %s on the validation "
+			"patients of all hospitals.",
+			s->patience, s->patience == 1 ? "" : "s", study_select_name(s->select));
+	if (s->sites.masking != MASKING_OFF)
+		words_masks_leaving(out);
+	words_say(out, "Control messages: that a round was joined, or refused for a reason from a closed list, without "
+	               "numbers.");
+	words_say(out, "No row of a patient leaves, no name and no number of one. No round is answered after %s.",
+	          s->expires[0] != '\0' ? s->expires : "the study's end");
 }
 
 static void put_protection(struct buf *out, const struct study *s)
 {
-	head(out, "How it is protected");
-	if (s->sites.masking == MASKING_OFF)
-		say(out,
-		    "masking: off: WARNING: the coordinator can read this hospital's contribution alone, not only the "
-		    "sum over all hospitals. Against everyone else it is protected by TLS with certificates on both "
-		    "sides.");
+	words_head(out, "How it is protected");
+	if (s->sites.masking != MASKING_OFF)
+		words_masks_protection(out, s);
+	else
+		words_say(out, "masking: off: WARNING: the coordinator can read this hospital's contribution alone, "
+		               "not only the "
+		               "sum over all hospitals. Against everyone else it is protected by TLS with certificates "
+		               "on both "
+		               "sides.");
 	if (s->privacy.mechanism == PRIVACY_NONE)
-		say(out, "privacy: none: WARNING: no noise is added. What is published, the model included, can tell "
-		         "something about single patients to someone who knows a lot already.");
+		words_say(out,
+		          "privacy: none: WARNING: no noise is added. What is published, the model included, can tell "
+		          "something about single patients to someone who knows a lot already.");
 	if (s->evaluation == EVALUATION_MASKED)
-		say(out, "evaluation: masked: figures are exact sums over the hospitals%s.",
-		    s->sites.masking == MASKING_OFF
-		            ? "; with masking off the coordinator reads this hospital's counts alone, too"
-		            : "");
-	say(out,
-	    "The coordinator shows no count below %u to people; that is no protection against the coordinator itself.",
-	    s->sites.cell_min);
-	say(out, "A hospital with more than %.0f training patients must refuse.", s->weight_cap);
+		words_say(out, "evaluation: masked: figures are exact sums over the hospitals%s.",
+		          s->sites.masking == MASKING_OFF
+		                  ? "; with masking off the coordinator reads this hospital's counts alone, too"
+		                  : "");
+	words_say(out,
+	          "The coordinator shows no count below %u to people; that is no protection against the coordinator "
+	          "itself.",
+	          s->sites.cell_min);
+	words_say(out, "A hospital with more than %.0f training patients must refuse.", s->weight_cap);
 }
 
 static void put_policy(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s)
@@ -297,24 +312,25 @@ static void put_policy(struct buf *out, const struct study *s, const struct poli
 	struct diag why = {{0}};
 	enum refusal no = policy_judge_study(p, s, now_s, &why);
 
-	head(out, "What this hospital's policy says");
+	words_head(out, "What this hospital's policy says");
 	if (no == REFUSAL_NONE)
-		say(out, "It permits the study.");
+		words_say(out, "It permits the study.");
 	else
-		say(out, "It REFUSES the study (%s): %s.", refusal_name(no), why.text);
+		words_say(out, "It REFUSES the study (%s): %s.", refusal_name(no), why.text);
 	if (s->schema.label.type == COLUMN_NUMERIC && p->min_rows > 0)
-		say(out, "It wants at least %u training rows here; that is judged at approval.", p->min_rows);
+		words_say(out, "It wants at least %u training rows here; that is judged at approval.", p->min_rows);
 	else if (s->schema.label.type != COLUMN_NUMERIC && (p->min_rows > 0 || p->min_positives > 0))
-		say(out,
-		    "It wants at least %u training rows and %u of the rarest class here; that is judged at approval.",
-		    p->min_rows, p->min_positives);
-	say(out, p->ask_on_data_change
-	                 ? "If the extract changes, this hospital stops taking part until a person approves "
-	                   "again."
-	                 : "If the extract changes, the new rows are used without asking again.");
+		words_say(out,
+		          "It wants at least %u training rows and %u of the rarest class here; that is judged at "
+		          "approval.",
+		          p->min_rows, p->min_positives);
+	words_say(out, p->ask_on_data_change
+	                       ? "If the extract changes, this hospital stops taking part until a person approves "
+	                         "again."
+	                       : "If the extract changes, the new rows are used without asking again.");
 }
 
-void words_contract(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s)
+void words_contract(struct buf *out, const struct study *s, const struct words_place *place)
 {
 	char hex[HASH_HEX_SIZE];
 
@@ -323,9 +339,11 @@ void words_contract(struct buf *out, const struct study *s, const struct policy 
 	buf_printf(out, "%*scontract %s\n", INDENT, "", hex);
 	put_purpose(out, s);
 	put_sites(out, s);
+	if (s->sites.masking != MASKING_OFF)
+		words_masks_numbers(out, s, place);
 	put_columns(out, &s->schema);
 	put_training(out, s);
 	put_leaving(out, s);
 	put_protection(out, s);
-	put_policy(out, s, p, now_s);
+	put_policy(out, s, place->policy, place->now_s);
 }

@@ -6,10 +6,19 @@
 #define COHORT_CLIENT_WORDS_H
 
 #include "client/policy.h"
+#include "protocol/roster.h"
 
 #define WORDS_MAX (4u << 20) /* a contract has at most 1 MiB, and each column gets a line */
 
-/* Appends the text. `now_s` (seconds since 1970) judges whether the study has expired. */
-void words_contract(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s);
+/* Where it is read. */
+struct words_place {
+	const struct policy *policy;
+	const struct roster *roster; /* the authority's newest that this hospital has; NULL: none yet */
+	const char *site; /* this hospital's name */
+	int64_t now_s; /* seconds since 1970: has the study expired? */
+};
+
+/* Appends the text. */
+void words_contract(struct buf *out, const struct study *s, const struct words_place *place);
 
 #endif

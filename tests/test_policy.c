@@ -349,6 +349,7 @@ static void test_data_are_judged(void **state)
 
 static void test_rules_in_words(void **state)
 {
+	static const struct known_sites known;
 	struct policy p;
 	struct study s;
 	struct buf text;
@@ -364,6 +365,18 @@ static void test_rules_in_words(void **state)
 	s.evaluation = EVALUATION_NONE;
 	policy_rules(&text, &p, &s, 2);
 	assert_string_equal(buf_text(&text), "masking: off; mechanisms: none; min_sites: 2 of 2 invited");
+	buf_clear(&text);
+	s.sites.masking = MASKING_REQUIRED;
+	policy_rules(&text, &p, &s, 7);
+	assert_string_equal(buf_text(&text),
+	                    "masking: off; mechanisms: none; min_sites: 2 of 7 invited; masked, in sums of at least 6");
+	buf_clear(&text);
+	p.known = &known;
+	p.min_known = 4;
+	policy_rules(&text, &p, &s, 7);
+	assert_string_equal(buf_text(&text),
+	                    "masking: off; mechanisms: none; min_sites: 2 of 7 invited; masked, in sums of at "
+	                    "least 6; min_known: 4");
 	buf_free(&text);
 	study_free(&s);
 }

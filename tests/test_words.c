@@ -18,6 +18,7 @@
 
 static struct study s;
 static struct policy p;
+static struct words_place place = {.policy = &p, .site = "north", .now_s = NOW_S};
 static struct buf page; /* as it is printed */
 static char
 	*flat; /* the same with every run of blanks and line ends as one blank: sentences are broken at the margin */
@@ -28,7 +29,7 @@ static void write_page(const char *line)
 
 	small_study(&s, line);
 	buf_init(&page, WORDS_MAX);
-	words_contract(&page, &s, &p, NOW_S);
+	words_contract(&page, &s, &place);
 	flat = malloc(page.len + 1);
 	for (const char *c = buf_text(&page); *c != '\0'; c++) {
 		bool blank = *c == ' ' || *c == '\n';
@@ -145,7 +146,7 @@ static void test_warnings(void **state)
 	s.sites.masking = MASKING_REQUIRED; /* of a later version */
 	s.privacy.mechanism = PRIVACY_DISTRIBUTED;
 	buf_clear(&page);
-	words_contract(&page, &s, &p, NOW_S);
+	words_contract(&page, &s, &place);
 	assert_null(strstr(buf_text(&page), "WARNING"));
 	drop_page();
 }

@@ -1,0 +1,16 @@
+/* What the parts of the contract's text share: client/words.c (the page) and client/words_masks.c. No other file includes this. */
+#ifndef COHORT_CLIENT_WORDS_INSIDE_H
+#define COHORT_CLIENT_WORDS_INSIDE_H
+
+#include "client/words.h"
+#include "protocol/masked_plan.h"
+
+void words_head(struct buf *out, const char *title);
+void words_say(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a paragraph, broken at the margin */
+
+/* Of a contract that masks. */
+void words_masks_numbers(struct buf *out, const struct study *s, const struct words_place *place);
+void words_masks_leaving(struct buf *out);
+void words_masks_protection(struct buf *out, const struct study *s);
+
+#endif
