@@ -69,6 +69,10 @@
 #define CONTRACT_MAX (1u << 20) /* canonical JSON of a study: as YAML_TEXT_MAX */
 #define PART_MAX (1u << 20) /* one part of an upload: evhttp buffers whole bodies */
 #define GRANT_PART_MAX (64u << 10) /* first part of an upload of several, which asks for a grant and may have to wait */
+#define TOLD_PER_SECOND_MAX                                                                                            \
+	(64u                                                                                                           \
+	 << 20) /* octets that the sites of a study are told of masked attempts: lists for 500 sites at once; those of    \
+	               SITES_MAX, 700 KiB for each, take their turns and not 3 GiB */
 #define INBOX_WAIT_MAX_S 25 /* held polls: below the 30 s after which proxies cut idle connections */
 #define INBOX_BATCH_MAX 64 /* messages in one answer */
 #define UPLOADS_IN_FLIGHT_MAX 16 /* grants at once: bounds staged memory to 16 MiB of parts */

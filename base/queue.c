@@ -40,6 +40,11 @@ void queue_push(struct queue *q, const void *item)
 	q->count++;
 }
 
+const void *queue_first(const struct queue *q)
+{
+	return q->count > 0 ? q->items + q->head * q->item_size : NULL;
+}
+
 bool queue_pop(struct queue *q, void *item)
 {
 	if (q->count == 0)

@@ -18,6 +18,7 @@ struct queue {
 void queue_init(struct queue *q, size_t item_size);
 void queue_free(struct queue *q); /* accepts a zeroed one */
 void queue_push(struct queue *q, const void *item); /* copies it */
+const void *queue_first(const struct queue *q); /* what queue_pop would give next; NULL when empty */
 bool queue_pop(struct queue *q, void *item); /* false, and nothing written, when empty */
 
 #endif

@@ -21,6 +21,14 @@ static const struct route {
 	{HTTP_POST, "v1/studies/*/answer", api_post_answer},
 	{HTTP_POST, "v1/studies/*/rounds/*/attempts/*/refusal", api_post_refusal},
 	{HTTP_PUT, "v1/studies/*/rounds/*/attempts/*/contribution", api_put_contribution},
+	{HTTP_POST, "v1/studies/*/rounds/*/attempts/*/keys", api_post_phase},
+	{HTTP_GET, "v1/studies/*/rounds/*/attempts/*/shares", api_get_phase},
+	{HTTP_POST, "v1/studies/*/rounds/*/attempts/*/shares", api_post_phase},
+	{HTTP_GET, "v1/studies/*/rounds/*/attempts/*/input", api_get_phase},
+	{HTTP_GET, "v1/studies/*/rounds/*/attempts/*/survivors", api_get_phase},
+	{HTTP_POST, "v1/studies/*/rounds/*/attempts/*/survivors", api_post_phase},
+	{HTTP_GET, "v1/studies/*/rounds/*/attempts/*/opening", api_get_phase},
+	{HTTP_POST, "v1/studies/*/rounds/*/attempts/*/opening", api_post_phase},
 	{HTTP_GET, "v1/models/*", api_get_model},
 };
 

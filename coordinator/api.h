@@ -40,6 +40,8 @@ void api_get_model(struct api_request *q);
 /* api_round.c */
 void api_post_refusal(struct api_request *q);
 void api_put_contribution(struct api_request *q);
+void api_post_phase(struct api_request *q); /* the phase of a masked attempt is the path's last segment */
+void api_get_phase(struct api_request *q);
 
 /* The request's session must be its site's active one; a new one takes over. Answers 400 or 409 and returns false otherwise. */
 bool api_session(struct api_request *q, struct session_id *out);

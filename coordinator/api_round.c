@@ -1,4 +1,4 @@
-/* What a site sends in a round: a refusal, or its contribution. */
+/* What a site sends in a round: a refusal, its contribution, and under masks its messages in each phase, and what it is told. */
 #include "coordinator/api.h"
 
 #include "base/parse.h"
@@ -67,10 +67,28 @@ void api_post_refusal(struct api_request *q)
 
 /* ---- contributions */
 
+/* Under masks a vector comes with the site's signature on it, in a clear round without one. */
+static bool read_signature(struct api_request *q, uint8_t signature[KEYS_SIGNATURE_SIZE], struct runner_part *part)
+{
+	const char *hex = server_parameter(q->x, "signature");
+	bool masked = course_masked(q->course);
+
+	if (!masked && hex == NULL)
+		return true;
+	if (masked && hex != NULL && hex_decode(signature, KEYS_SIGNATURE_SIZE, hex)) {
+		part->signature = signature;
+		return true;
+	}
+	answer_error(q->x, 400, 0, "the parameter signature must %s",
+	             masked ? "hold 128 hexadecimal digits" : "be left out: this study is not masked");
+	return false;
+}
+
 void api_put_contribution(struct api_request *q)
 {
 	struct runner_part part = {.site = q->site->number};
 	const char *sha256 = server_parameter(q->x, "sha256");
+	uint8_t signature[KEYS_SIGNATURE_SIZE];
 
 	if (!read_attempt(q, &part.round, &part.attempt))
 		return;
@@ -78,7 +96,43 @@ void api_put_contribution(struct api_request *q)
 		answer_error(q->x, 400, 0, "the parameter sha256 must hold 64 hexadecimal digits");
 		return;
 	}
-	if (api_number(q, "offset", NULL, MESSAGE_INTEGER_MAX, &part.offset) &&
+	if (read_signature(q, signature, &part) && api_number(q, "offset", NULL, MESSAGE_INTEGER_MAX, &part.offset) &&
 	    api_number(q, "octets", NULL, MESSAGE_INTEGER_MAX, &part.total) && api_session(q, &part.session))
 		runner_part(q->course->runner, q->x, &part);
+}
+
+/* ---- phases of a masked attempt */
+
+/* Who, which attempt, which phase; the session is checked last. */
+static bool read_phase(struct api_request *q, struct runner_phase *out)
+{
+	*out = (struct runner_phase){.site = q->site->number, .phase = SECAGG_PHASE_COUNT};
+	for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
+		if (strcmp(secagg_phase_name((enum secagg_phase)p), q->segments[7]) == 0)
+			out->phase = (enum secagg_phase)p;
+	if (!read_attempt(q, &out->round, &out->attempt))
+		return false;
+	if (!course_masked(q->course)) {
+		answer_error(q->x, 404, 0, "study %s is not masked", q->course->study->name);
+		return false;
+	}
+	return api_session(q, &out->session);
+}
+
+void api_post_phase(struct api_request *q)
+{
+	struct runner_phase p;
+
+	if (read_phase(q, &p))
+		runner_message(q->course->runner, q->x, &p);
+}
+
+void api_get_phase(struct api_request *q)
+{
+	const uint64_t none = 0;
+	struct runner_phase p;
+	uint64_t wait_s;
+
+	if (api_number(q, "wait", &none, INBOX_WAIT_MAX_S, &wait_s) && read_phase(q, &p))
+		runner_listen(q->course->runner, q->x, &p, q->office->world.now_ms + (int64_t)wait_s * 1000);
 }

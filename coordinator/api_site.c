@@ -13,7 +13,7 @@ void api_get_roster(struct api_request *q)
 {
 	char tag[HASH_HEX_SIZE];
 
-	hash_hex(tag, &q->office->roster_content);
+	hash_hex(tag, &q->office->listed.content);
 	answer_text(q->x, 200, "text/plain", buf_bytes(&q->office->roster), tag);
 }
 

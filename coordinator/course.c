@@ -19,13 +19,21 @@ char *course_first_model(const struct course_world *world, const struct hash *sh
 	return path;
 }
 
+static const struct roster *roster_in_force(void *world)
+{
+	return ((const struct course_world *)world)->roster;
+}
+
 static struct campaign_config configure(const struct course *c)
 {
 	return (struct campaign_config){
 		.study = c->study,
 		.join_ms = c->world->settings->join_ms,
 		.deadline_ms = c->world->settings->deadline_ms,
+		.phase_ms = c->world->settings->phase_ms,
 		.pause_ms = c->world->settings->pause_ms,
+		.roster = roster_in_force,
+		.world = c->world,
 	};
 }
 
@@ -46,6 +54,7 @@ static enum err begin(struct course **out, struct course_world *world, struct by
 
 	c->world = world;
 	queue_init(&c->sites, sizeof(uint32_t));
+	queue_init(&c->rows, sizeof(struct course_row));
 	if (e != OK) {
 		course_free(c);
 		return e;
@@ -80,6 +89,7 @@ void course_free(struct course *c)
 	campaign_free(c->campaign);
 	moments_free(&c->moments);
 	queue_free(&c->sites);
+	queue_free(&c->rows);
 	study_free(c->study);
 	free(c->study);
 	free(c->first_model);
@@ -96,7 +106,17 @@ static void restore_answer(void *context, uint32_t site, enum site_answer answer
 struct restoring {
 	struct course *course;
 	struct staging *staging; /* NULL: believe */
+	enum err failed; /* of a row of masks; with its words */
+	struct diag *why;
+	struct diag lost; /* a vector that rows of masks need and that is not there */
 };
+
+static bool is_staged(const struct restoring *r, uint32_t site, const struct hash *content)
+{
+	uint32_t slot;
+
+	return r->staging == NULL || (course_slot(r->course, site, &slot) && staging_holds(r->staging, slot, content));
+}
 
 static void restore_row(void *context, const struct round_site *stored)
 {
@@ -104,10 +124,8 @@ static void restore_row(void *context, const struct round_site *stored)
 	struct course *c = r->course;
 	const struct round_plan *plan = campaign_plan(c->campaign);
 	struct round_site row = *stored;
-	uint32_t slot;
 
-	if (row.state == SITE_CONTRIBUTED && r->staging != NULL &&
-	    !(course_slot(c, row.number, &slot) && staging_holds(r->staging, slot, &row.content))) {
+	if (row.state == SITE_CONTRIBUTED && !is_staged(r, row.number, &row.content)) {
 		log_error("study %s round %llu: the contribution of %s is not on the disk any more; it does not count",
 		          c->study->name, (unsigned long long)plan->round,
 		          enrolled_name_of(c->world->enrolled, row.number));
@@ -118,22 +136,44 @@ static void restore_row(void *context, const struct round_site *stored)
 	campaign_restore_site(c->campaign, &row);
 }
 
-static enum err restore_rows(struct course *c, bool verify, struct diag *why)
+/* U3 is made of the rows, so a vector that is lost cannot be left out of the sum: it ends the attempt. */
+static void restore_masked_row(void *context, uint32_t group, const struct secagg_row *row)
+{
+	struct restoring *r = context;
+	struct hash content;
+
+	if (r->failed == OK)
+		r->failed = campaign_restore_row(r->course->campaign, group, row, r->why);
+	if (r->failed != OK || row->phase != SECAGG_INPUT || row->site == 0)
+		return;
+	memcpy(content.b, row->octets.ptr, sizeof content.b);
+	if (!is_staged(r, row->site, &content))
+		(void)diag_set(&r->lost, ERR_IO, "the masked vector of %s is not on the disk any more",
+		               enrolled_name_of(r->course->world->enrolled, row->site));
+}
+
+static enum err restore_rows(struct course *c, bool verify, struct diag *lost, struct diag *why)
 {
 	const struct round_plan *plan = campaign_plan(c->campaign);
-	struct restoring r = {.course = c};
+	struct restoring r = {.course = c, .why = why};
 	enum err e;
 
 	if (!campaign_round_open(c->campaign))
 		return OK;
 	if (verify)
 		r.staging = course_staging(c);
-	e = store_rows(c->world->store, c->id, plan->round, plan->attempt, restore_row, &r, why);
+	e = store_masked_rows(c->world->store, c->id, plan->round, plan->attempt, restore_masked_row, &r, why);
+	if (e == OK)
+		e = r.failed;
+	if (e == OK)
+		e = store_rows(c->world->store, c->id, plan->round, plan->attempt, restore_row, &r, why);
 	staging_release(r.staging);
+	*lost = r.lost;
 	return e;
 }
 
-static enum err restore_campaign(struct course *c, const struct stored_study *row, bool verify, struct diag *why)
+static enum err restore_campaign(struct course *c, const struct stored_study *row, bool verify, struct diag *lost,
+                                 struct diag *why)
 {
 	struct campaign_config config = configure(c);
 	struct json *record = NULL;
@@ -145,7 +185,7 @@ static enum err restore_campaign(struct course *c, const struct stored_study *ro
 	if (e == OK)
 		e = store_answers(c->world->store, c->id, restore_answer, c, why);
 	if (e == OK)
-		e = restore_rows(c, verify, why);
+		e = restore_rows(c, verify, lost, why);
 	if (e == OK)
 		e = moments_restore(&c->moments, c->world->store, c->id, c->study, c->campaign, verify, why);
 	return e;
@@ -155,12 +195,13 @@ enum err course_restore(struct course **out, struct course_world *world, const s
                         struct diag *why)
 {
 	struct course *c;
+	struct diag lost = {{0}};
 	enum err e = begin(&c, world, row->canonical, why);
 
 	if (e != OK)
 		return diag_prefix(why, e, "%s: a stored contract", world->settings->database);
 	c->id = row->id;
-	e = restore_campaign(c, row, verify, why);
+	e = restore_campaign(c, row, verify, &lost, why);
 	if (e != OK) {
 		e = diag_prefix(why, e, "%s: study %s", world->settings->database, c->study->name);
 		course_free(c);
@@ -168,6 +209,10 @@ enum err course_restore(struct course **out, struct course_world *world, const s
 	}
 	for (uint32_t i = 0; i < world->enrolled->count; i++)
 		course_check_site(c, &world->enrolled->items[i]);
+	if (lost.text[0] != '\0') {
+		log_error("study %s: %s; the attempt fails", c->study->name, lost.text);
+		campaign_unreadable(c->campaign, lost.text, world->now_ms);
+	}
 	campaign_resume(c->campaign, world->now_ms);
 	*out = c;
 	return OK;
@@ -235,6 +280,21 @@ void course_persist_site(struct course *c, uint32_t site)
 	queue_push(&c->sites, &site);
 }
 
+void course_persist_row(struct course *c, uint32_t group, uint64_t row)
+{
+	const struct round_plan *plan = campaign_plan(c->campaign);
+	const struct round *round = campaign_round(c->campaign);
+	const struct secagg_row *r =
+		campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND ? round_row(round, group, row) : NULL;
+
+	if (r == NULL)
+		return;
+	store_masked_row(c->world->store, c->id, plan->round, plan->attempt, group, r);
+	c->sites_round = plan->round;
+	c->sites_attempt = plan->attempt;
+	queue_push(&c->rows, &(struct course_row){group, row});
+}
+
 /* Rows of an attempt that has ended meanwhile have no one to tell. */
 static bool is_current(const struct course *c)
 {
@@ -246,13 +306,17 @@ static bool is_current(const struct course *c)
 
 bool course_committed(struct course *c)
 {
-	bool told = c->sites.count > 0 || c->token != 0;
+	bool told = c->sites.count > 0 || c->rows.count > 0 || c->token != 0;
 	uint64_t token = c->token;
+	struct course_row row;
 	uint32_t site;
 
 	while (queue_pop(&c->sites, &site))
 		if (is_current(c))
 			campaign_site_persisted(c->campaign, site, true, c->world->now_ms);
+	while (queue_pop(&c->rows, &row))
+		if (is_current(c))
+			campaign_row_persisted(c->campaign, row.group, row.row, c->world->now_ms);
 	c->token = 0;
 	if (token != 0) {
 		c->models_changed = true;
@@ -268,6 +332,8 @@ void course_drain(struct course *c)
 	while (campaign_next(c->campaign, &a)) {
 		if (a.kind == CAMPAIGN_PERSIST_SITE)
 			course_persist_site(c, a.site);
+		else if (a.kind == CAMPAIGN_PERSIST_ROW)
+			course_persist_row(c, a.group, a.row);
 		else
 			course_persist(c, &a);
 	}

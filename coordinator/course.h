@@ -2,7 +2,8 @@
  * The course of one study: its contract, its campaign, and their rows in the store. What a campaign asks to be persisted is
  * written here, for the daemon and for commands alike; sums, uploads and held polls are the runner's, which only the daemon has.
  *
- *     campaign_next -> course_persist -> (store_commit) -> course_committed -> campaign_persisted, campaign_site_persisted
+ *     campaign_next -> course_persist -> (store_commit) -> course_committed -> campaign_persisted, campaign_site_persisted,
+ *                                                                              campaign_row_persisted
  */
 #ifndef COHORT_COORDINATOR_COURSE_H
 #define COHORT_COORDINATOR_COURSE_H
@@ -21,9 +22,15 @@ struct course_world {
 	const struct settings *settings;
 	struct store *store;
 	struct enrolled *enrolled;
+	const struct roster *roster; /* in force: the keys of masked rounds; NULL: none yet */
 	struct staging_grants grants;
 	int64_t now_ms; /* the campaign's clock; both are set once per turn */
 	int64_t wall_ms; /* Unix time, for rows */
+};
+
+struct course_row {
+	uint32_t group;
+	uint64_t row;
 };
 
 struct course {
@@ -37,7 +44,8 @@ struct course {
 	struct runner *runner; /* NULL without a daemon */
 	uint64_t token; /* of a record that is stored, not committed; 0: none */
 	struct queue sites; /* numbers whose rows are stored, not committed */
-	uint64_t sites_round; /* the attempt that those are of */
+	struct queue rows; /* struct course_row: the same of masked attempts */
+	uint64_t sites_round; /* the attempt that both are of */
 	uint32_t sites_attempt;
 	unsigned busy; /* jobs of the runner that use the study */
 	bool models_changed; /* a record was committed: model files may have lost their last reference */
@@ -56,6 +64,9 @@ void course_free(struct course *c); /* accepts NULL; not while a runner has it *
 void course_persist(struct course *c, const struct campaign_action *a);
 /* Writes the row of `site` in the open attempt; for PERSIST_SITE, once its upload (if it has one) is synced. */
 void course_persist_site(struct course *c, uint32_t site);
+/* Writes a row of the open masked attempt; for PERSIST_ROW, in the order of the actions, once the vector that it is of is synced. One
+ * of an attempt that has ended meanwhile is left out. */
+void course_persist_row(struct course *c, uint32_t group, uint64_t row);
 /* All that was written is committed: tells the campaign. True when it was told anything. */
 bool course_committed(struct course *c);
 

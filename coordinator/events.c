@@ -201,7 +201,15 @@ static void describe_figures(struct buf *out, const struct round_report *report)
 		buf_printf(out, ", rmse %.4g", m->rmse);
 }
 
-/* "; st-mary absent, charite refused": those that are not in the sum. */
+/* Why a site is not in the sum, beside its state; "" when the state says it all. */
+static const char *reason_of(const struct round_site *site)
+{
+	if (site->state == SITE_REFUSED)
+		return refusal_name(site->refusal);
+	return site->state == SITE_DROPPED ? drop_reason_name(site->dropped) : "";
+}
+
+/* "; without st-mary (absent), charite (dropped in phase shares)": those that are not in the sum. */
 static void describe_missing(struct buf *out, const struct course_world *w, const struct round *round)
 {
 	const char *comma = "; without ";
@@ -211,9 +219,16 @@ static void describe_missing(struct buf *out, const struct course_world *w, cons
 
 		if (site->state == SITE_CONTRIBUTED)
 			continue;
-		buf_printf(out, "%s%s (%s)", comma, name_of(w, site->number), site_state_name(site->state));
+		buf_printf(out, "%s%s (%s%s%s)", comma, name_of(w, site->number), site_state_name(site->state),
+		           reason_of(site)[0] != '\0' ? " " : "", reason_of(site));
 		comma = ", ";
 	}
+}
+
+/* Of a masked attempt: why it, or a group of it, gave no sum. */
+static const char *why_of(const struct round_report *report)
+{
+	return report->why != NULL ? report->why : "";
 }
 
 static void log_round(const struct course_world *w, const struct study *study, const struct round_report *report)
@@ -227,16 +242,38 @@ static void log_round(const struct course_world *w, const struct study *study, c
 		snprintf(attempt, sizeof attempt, " attempt %" PRIu32, plan->attempt);
 	if (report->outcome != OUTCOME_DONE)
 		snprintf(quorum, sizeof quorum, " %s,", outcome_name(report->outcome));
-	if (report->outcome == OUTCOME_FAILED)
+	if (report->outcome == OUTCOME_FAILED && !round_masked(report->round))
 		snprintf(quorum, sizeof quorum, " failed (%" PRIu32 " are needed),", round_quorum(report->round));
 	buf_init(&words, DIAG_MAX);
 	describe_figures(&words, report);
 	buf_printf(&words, ", %.1f s", (double)(report->ended_ms - report->started_ms) / 1000.0);
 	describe_missing(&words, w, report->round);
+	if (why_of(report)[0] != '\0')
+		buf_printf(&words, "; %s", why_of(report));
 	log_info("study %s round %" PRIu64 "%s (%s):%s %" PRIu32 " of %" PRIu32 " hospitals%s", study->name,
 	         plan->round, attempt, purpose, quorum, round_contributions(report->round),
 	         round_site_count(report->round), buf_text(&words));
 	buf_free(&words);
+}
+
+/* [{"site", "state", "reason"}] of those that are not in the sum. */
+static struct json *missing_of(const struct course_world *w, const struct round *round)
+{
+	struct json *list = json_new_array();
+
+	for (uint32_t i = 0; i < round_site_count(round); i++) {
+		const struct round_site *site = round_site_at(round, i);
+		struct json *node;
+
+		if (site->state == SITE_CONTRIBUTED)
+			continue;
+		node = json_new_object();
+		json_set_string(node, "site", name_of(w, site->number));
+		json_set_string(node, "state", site_state_name(site->state));
+		json_set_string(node, "reason", reason_of(site));
+		json_add(list, node);
+	}
+	return list;
 }
 
 void events_round_closed(const struct course_world *w, const struct study *study, const struct round_report *report)
@@ -250,5 +287,7 @@ void events_round_closed(const struct course_world *w, const struct study *study
 		if (round_site_at(report->round, i)->state == SITE_CONTRIBUTED)
 			json_add(participants, json_new_integer(round_site_at(report->round, i)->number));
 	json_set(body, "participants", participants);
+	json_set(body, "missing", missing_of(w, report->round));
+	json_set_string(body, "why", why_of(report));
 	record(w, study->name, "round closed", body);
 }

@@ -98,9 +98,9 @@ enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, ui
 	enum err e = masked_plan_judge_sum(check, survivors, why);
 	if (e != OK)
 		return e;
-	aggregate_begin(out, &m->layout);
+	CHECK(out->layout.words == m->layout.words && survivors <= out->layout.sites - out->added);
 	for (uint32_t i = 0; i < m->layout.words; i++)
-		out->sums[i] = pack_signed(m->sums[i], m->bits);
-	out->added = survivors;
+		out->sums[i] += pack_signed(m->sums[i], m->bits);
+	out->added += survivors;
 	return OK;
 }

@@ -51,12 +51,23 @@ static void tell(struct office *o, struct enrolled_site *site)
 		course_check_site(o->courses[k], site);
 }
 
-static void take_over(struct office *o, struct buf *file, const struct roster *r, bool known)
+/* Masked studies that wait for a roster look again, once who left is known. */
+static void tell_studies(struct office *o)
+{
+	for (uint32_t k = 0; k < o->count; k++)
+		campaign_roster_changed(o->courses[k]->campaign, o->world.now_ms);
+}
+
+/* Takes file and roster from the caller. */
+static void take_over(struct office *o, struct buf *file, struct roster *r, bool known)
 {
 	buf_free(&o->roster);
 	o->roster = *file;
 	memset(file, 0, sizeof *file);
-	o->roster_content = r->content;
+	roster_free(&o->listed);
+	o->listed = *r;
+	memset(r, 0, sizeof *r);
+	o->world.roster = &o->listed;
 	for (uint32_t i = 0; i < o->enrolled.count; i++) {
 		struct enrolled_site *site = &o->enrolled.items[i];
 
@@ -66,9 +77,10 @@ static void take_over(struct office *o, struct buf *file, const struct roster *r
 			store_site(o->store, site->number, site->name, site->serial, site->last_seen_ms);
 		tell(o, site);
 	}
+	tell_studies(o);
 	if (known)
 		return;
-	store_roster_version(o->store, r->version);
+	store_roster_version(o->store, o->listed.version);
 	events_roster(&o->world);
 }
 
@@ -325,6 +337,7 @@ void office_close(struct office *o)
 	free(o->courses);
 	free(o->kept);
 	buf_free(&o->roster);
+	roster_free(&o->listed);
 	enrolled_free(&o->enrolled);
 	store_close(o->store);
 	lock_release(o->lock);

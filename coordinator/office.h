@@ -15,7 +15,7 @@ struct office {
 	struct store *store;
 	struct enrolled enrolled;
 	struct buf roster; /* the file in force, as the authority signed it */
-	struct hash roster_content; /* SHA-256 of its body */
+	struct roster listed; /* what it says */
 	struct course **courses; /* by name; one per study, its newest revision */
 	uint32_t count;
 	struct hash *kept; /* models of revisions that were replaced; not deleted, nor offered */

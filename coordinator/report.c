@@ -16,11 +16,17 @@ static const struct metrics *shown(const struct stored_round *r)
 
 /* ---- status */
 
+/* In an open masked attempt: the phase whose message this site has not sent yet; "" when it has sent them all. */
+static const char *phase_at(const struct round_site *site)
+{
+	return site->reached < SECAGG_PHASE_COUNT ? secagg_phase_name((enum secagg_phase)site->reached) : "";
+}
+
 static void set_site_state(struct json *node, const struct course *c, const struct enrolled_site *site)
 {
 	const struct round *round = campaign_round(c->campaign);
 	const struct round_site *row = round != NULL ? round_site(round, site->number) : NULL;
-	const char *state = "invited", *reason = "";
+	const char *state = "invited", *reason = "", *phase = "";
 	enum site_answer answer;
 
 	if (campaign_site_answer(c->campaign, site->number, &answer))
@@ -31,6 +37,8 @@ static void set_site_state(struct json *node, const struct course *c, const stru
 			reason = refusal_name(row->refusal);
 		else if (row->state == SITE_DROPPED)
 			reason = drop_reason_name(row->dropped);
+		else if (round_masked(round) && row->state > SITE_EXPECT_JOIN)
+			phase = phase_at(row);
 	}
 	if (site->revoked) {
 		state = "revoked";
@@ -38,6 +46,7 @@ static void set_site_state(struct json *node, const struct course *c, const stru
 	}
 	json_set_string(node, "state", state);
 	json_set_string(node, "reason", reason);
+	json_set_string(node, "phase", phase);
 }
 
 static struct json *last_seen(const struct enrolled_site *site)
@@ -196,7 +205,7 @@ static void add_site(void *context, const struct stored_participant *p)
 	json_set_string(node, "site", enrolled_name_of(&r->office->enrolled, p->site));
 	json_set_integer(node, "number", p->site);
 	json_set_string(node, "state", absent || joined ? "dropped" : p->state);
-	json_set_string(node, "phase", absent ? "join" : joined ? "contribution" : "");
+	json_set_string(node, "phase", p->phase[0] != '\0' ? p->phase : absent ? "join" : joined ? "contribution" : "");
 	json_set_string(node, "reason",
 	                absent   ? "not seen in this round"
 	                : joined ? "sent no contribution in time"
@@ -208,7 +217,22 @@ static void add_site(void *context, const struct stored_participant *p)
 	r->octets += p->octets;
 }
 
-/* Sites of the open attempt that have no row yet. */
+/* A site of the open attempt that has no row yet. */
+static void add_open_site(struct rounds_report *r, const struct round_site *site, bool masked)
+{
+	struct json *node = json_new_object();
+	bool invited = site->state == SITE_EXPECT_JOIN, counts = site->state >= SITE_EXPECT_ADDED;
+
+	json_set_string(node, "site", enrolled_name_of(&r->office->enrolled, site->number));
+	json_set_integer(node, "number", site->number);
+	json_set_string(node, "state", invited ? "invited" : counts ? "contributed" : "joined");
+	json_set_string(node, "phase", invited ? "join" : masked ? phase_at(site) : "contribution");
+	json_set_string(node, "reason", "");
+	json_set_integer(node, "bytes", 0);
+	json_set_integer(node, "ms", 0);
+	json_add(r->sites, node);
+}
+
 static void add_open_sites(struct rounds_report *r, const struct stored_round *row)
 {
 	const struct round *round = campaign_round(r->course->campaign);
@@ -218,19 +242,10 @@ static void add_open_sites(struct rounds_report *r, const struct stored_round *r
 		return;
 	for (uint32_t i = 0; i < round_site_count(round); i++) {
 		const struct round_site *site = round_site_at(round, i);
-		struct json *node;
+		bool masked = round_masked(round), gone = site->state >= SITE_REFUSED;
 
-		if (site->state > SITE_EXPECT_PERSISTED)
-			continue;
-		node = json_new_object();
-		json_set_string(node, "site", enrolled_name_of(&r->office->enrolled, site->number));
-		json_set_integer(node, "number", site->number);
-		json_set_string(node, "state", site->state == SITE_EXPECT_JOIN ? "invited" : "joined");
-		json_set_string(node, "phase", site->state == SITE_EXPECT_JOIN ? "join" : "contribution");
-		json_set_string(node, "reason", "");
-		json_set_integer(node, "bytes", 0);
-		json_set_integer(node, "ms", 0);
-		json_add(r->sites, node);
+		if (masked ? !gone : site->state <= SITE_EXPECT_PERSISTED)
+			add_open_site(r, site, masked);
 	}
 }
 

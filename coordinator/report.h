@@ -10,7 +10,7 @@
 #define REPORT_PAGE 64 /* rounds or events in one answer: with SITES_MAX sites a round has 500 KiB */
 
 /* {"studies": [{"study", "revision", "study_hash", "state", "waiting_for", "failure", "round", "attempt", "step", "rounds",
- *   "expires", "sites": [{"site", "number", "state", "reason", "last_seen_ms"}], "metrics": {...} or null, "privacy": {...},
+ *   "expires", "sites": [{"site", "number", "state", "reason", "phase", "last_seen_ms"}], "metrics": {...} or null, "privacy": {...},
  *   "model_sha256", "best_sha256", "best_step"}]} */
 enum err report_status(struct json **out, struct office *o, struct diag *why) MUST_USE;
 

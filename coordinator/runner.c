@@ -14,6 +14,7 @@ struct runner *runner_new(struct course *course, struct office *office, struct p
 	r->study_id = course->id;
 	queue_init(&r->to_sync, sizeof(uint32_t));
 	queue_init(&r->to_add, sizeof(uint32_t));
+	queue_init(&r->rows, sizeof(struct row_waiting));
 	course->runner = r;
 	return r;
 }
@@ -25,8 +26,10 @@ void runner_free(struct runner *r)
 	CHECK(!r->syncing && !r->adding && !r->computing && r->waiting == NULL);
 	r->course->runner = NULL;
 	staging_release(r->staging);
+	runner_end_masked(r);
 	queue_free(&r->to_sync);
 	queue_free(&r->to_add);
+	queue_free(&r->rows);
 	aggregate_free(&r->sum);
 	free(r);
 }
@@ -36,21 +39,25 @@ void runner_free(struct runner *r)
 /* The attempt is over: nothing of it is wanted any more, and what jobs still do with it is in vain. */
 static void end_attempt(struct runner *r)
 {
+	struct row_waiting row;
 	uint32_t site;
 
 	if (r->staging != NULL)
 		staging_end(r->staging, campaign_state(r->course->campaign) < CAMPAIGN_FINISHED);
 	staging_release(r->staging);
 	r->staging = NULL;
-	while (queue_pop(&r->to_sync, &site) || queue_pop(&r->to_add, &site))
+	while (queue_pop(&r->to_sync, &site) || queue_pop(&r->to_add, &site) || queue_pop(&r->rows, &row))
 		;
+	runner_end_masked(r);
 }
 
 static void begin_attempt(struct runner *r)
 {
 	end_attempt(r);
 	r->staging = course_staging(r->course);
-	if (r->adding)
+	if (course_masked(r->course))
+		runner_begin_masked(r);
+	else if (r->adding)
 		r->begin_again = true;
 	else
 		aggregate_begin(&r->sum, campaign_layout(r->course->campaign));
@@ -66,6 +73,17 @@ static void persist_site(struct runner *r, uint32_t site)
 		queue_push(&r->to_sync, &site);
 	else
 		course_persist_site(r->course, site);
+}
+
+static void persist_row(struct runner *r, uint32_t group, uint64_t number)
+{
+	const struct round *round = campaign_round(r->course->campaign);
+	const struct secagg_row *row = round != NULL ? round_row(round, group, number) : NULL;
+
+	if (row == NULL)
+		return; /* its attempt has just ended */
+	queue_push(&r->rows, &(struct row_waiting){.row = {group, number},
+	                                           .vector = row->phase == SECAGG_INPUT && row->site != 0});
 }
 
 static void execute(struct runner *r, const struct campaign_action *a)
@@ -87,14 +105,20 @@ static void execute(struct runner *r, const struct campaign_action *a)
 	case CAMPAIGN_COMPUTE:
 		r->compute = true;
 		break;
-	case CAMPAIGN_PERSIST_ROW: /* of masked rounds */
+	case CAMPAIGN_PERSIST_ROW:
+		persist_row(r, a->group, a->row);
+		break;
 	case CAMPAIGN_TELL:
+		runner_tell(r);
+		break;
 	case CAMPAIGN_UNMASK:
+		runner_unmask(r, a->group);
 		break;
 	case CAMPAIGN_WAKE:
 		if (!campaign_round_open(r->course->campaign))
 			end_attempt(r);
 		runner_wake(r);
+		runner_tell(r);
 		break;
 	}
 }
@@ -109,6 +133,7 @@ static void follow_replacement(struct runner *r)
 	end_attempt(r);
 	runner_told(r);
 	runner_wake(r);
+	runner_tell(r);
 }
 
 void runner_turn(struct runner *r)
@@ -130,6 +155,7 @@ void runner_second(struct runner *r)
 
 	if (r->staging != NULL)
 		staging_expire(r->staging, r->office->world.now_ms);
+	runner_tell_on(r);
 	if (!course_expired(r->course) || campaign_state(r->course->campaign) >= CAMPAIGN_FINISHED ||
 	    campaign_state(r->course->campaign) == CAMPAIGN_READY)
 		return;

@@ -3,7 +3,9 @@
  * are handled in the pool, so that the loop never waits for a disk or a large vector.
  *
  *     upload complete --> fdatasync (pool; one for all that came meanwhile) --> row written --> commit --> acknowledged
+ *     message, set    --> row written, after those before it; a row that is of a vector after its fdatasync --> commit --> told
  *     CAMPAIGN_ADD    --> staged octets are added to the sum (pool; one job at a time, in slices)
+ *     CAMPAIGN_UNMASK --> masks are taken off the sum (pool; several jobs at a time, in slices)
  *     CAMPAIGN_COMPUTE--> outcome_compute, model file written and synced (pool) --> campaign_computed
  *
  * Closing a round costs three syncs: the model's file, its folder, the commit. A job that fails because of the disk ends the
@@ -39,7 +41,7 @@ struct runner_poll {
 };
 void runner_poll(struct runner *r, struct exchange *x, const struct runner_poll *poll);
 
-/* A part of an upload; answered at once, or when it is durable. */
+/* A part of an upload; answered at once, or when it is durable. `signature`: under masks the site's on its vector, borrowed. */
 struct runner_part {
 	uint32_t site;
 	struct session_id session;
@@ -47,8 +49,21 @@ struct runner_part {
 	uint32_t attempt;
 	uint64_t offset, total;
 	struct hash content;
+	const uint8_t *signature; /* [KEYS_SIGNATURE_SIZE]; NULL in a clear round */
 };
 void runner_part(struct runner *r, struct exchange *x, const struct runner_part *part);
+
+/* A site in a phase of a masked attempt. runner_message: what it says, the body; answered at once, or once that is durable.
+ * runner_listen: what it is told; answered at once when there is something, else held until `until_ms`. */
+struct runner_phase {
+	uint32_t site;
+	struct session_id session;
+	uint64_t round;
+	uint32_t attempt;
+	enum secagg_phase phase;
+};
+void runner_message(struct runner *r, struct exchange *x, const struct runner_phase *p);
+void runner_listen(struct runner *r, struct exchange *x, const struct runner_phase *p, int64_t until_ms);
 
 void runner_supersede(struct runner *r, uint32_t site, const struct session_id *session);
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "coordinator/fatal.h"
 #include "coordinator/staged.h"
+#include "protocol/masked_plan.h"
 #include "protocol/study_robust.h"
 
 #include <stdlib.h>
@@ -18,14 +19,18 @@ struct runner_job {
 	struct runner *runner;
 	struct staging *staging; /* retained */
 	uint32_t *sites, *slots, count;
+	uint32_t rows; /* syncing: of the masked attempt, those that wait for it and those before them */
 	enum err e;
 	struct diag why;
 	/* adding: where it stands */
 	uint32_t at;
-	uint64_t offset;
+	uint64_t offset, octets; /* octets: of one contribution */
+	struct masked_work *masked; /* retained; NULL in a clear round */
+	uint32_t *groups; /* of each site */
 	/* computing */
 	struct round_plan plan;
 	struct staged staged; /* for a strategy that looks at single updates */
+	bool discarded; /* the masked sums are garbage */
 	const float *moments; /* of the plan's model; the course's, which change in compute_done only */
 	struct outcome outcome;
 	char model_path[PATH_SIZE];
@@ -45,10 +50,12 @@ static void finish(struct runner_job *job)
 	job->runner->course->busy--;
 	staging_release(job->staging);
 	staged_close(&job->staged);
+	masked_work_release(job->masked);
 	round_plan_free(&job->plan);
 	outcome_free(&job->outcome);
 	free(job->sites);
 	free(job->slots);
+	free(job->groups);
 	free(job);
 }
 
@@ -58,6 +65,7 @@ static struct runner_job *job_for(struct runner *r, struct queue *sites)
 	struct runner_job *job = mem_alloc(sizeof *job);
 
 	job->staging = staging_retain(r->staging);
+	job->octets = course_octets(r->course);
 	job->sites = mem_array(sites->count, sizeof *job->sites);
 	job->slots = mem_array(sites->count, sizeof *job->slots);
 	while (queue_pop(sites, &job->sites[job->count])) {
@@ -76,42 +84,84 @@ static void run_sync(void *context)
 	job->e = staging_sync(job->staging, &job->why);
 }
 
+/* Rows of the masked attempt that are written: `synced` from the first on, and those behind them up to one whose vector is not
+ * synced yet. */
+static void write_rows(struct runner *r, uint32_t synced)
+{
+	const struct row_waiting *next;
+	struct row_waiting row;
+
+	while ((next = queue_first(&r->rows)) != NULL && (synced > 0 || !next->vector)) {
+		CHECK(queue_pop(&r->rows, &row));
+		course_persist_row(r->course, row.row.group, row.row.row);
+		synced -= synced > 0;
+	}
+}
+
 static void sync_done(void *context)
 {
 	struct runner_job *job = context;
 	struct runner *r = job->runner;
+	bool current = job->staging == r->staging;
 
 	if (job->e != OK)
 		fatal(&job->why);
 	r->syncing = false;
-	for (uint32_t i = 0; i < job->count && job->staging == r->staging; i++)
+	for (uint32_t i = 0; i < job->count && current; i++)
 		course_persist_site(r->course, job->sites[i]); /* dropped meanwhile: it has its row already */
+	if (current)
+		write_rows(r, job->rows);
 	finish(job);
+}
+
+static void start_sync(struct runner *r)
+{
+	struct runner_job *job = job_for(r, &r->to_sync);
+
+	job->rows = (uint32_t)r->rows.count;
+	r->syncing = true;
+	start(r, job, run_sync, sync_done);
 }
 
 /* ---- adding */
 
+_Static_assert(MASKED_WORD_BITS == 32 && STAGING_SLICE % (4 * MASKED_SUM_PIECE) == 0,
+               "a slice of a masked vector is whole pieces of the sum");
+
+static void add_slice(struct runner_job *job, const uint8_t *slice, size_t n)
+{
+	uint32_t first = (uint32_t)(job->offset / 4), words = (uint32_t)(n / 4);
+
+	if (job->masked != NULL)
+		masked_sum_add(job->masked->groups[job->groups[job->at]].sum, slice, first, words);
+	else
+		aggregate_add_words(&job->runner->sum, slice, first, words);
+}
+
+static void count_site(struct runner_job *job)
+{
+	if (job->masked == NULL)
+		aggregate_count(&job->runner->sum);
+	job->at++;
+	job->offset = 0;
+}
+
 static enum err add_some(struct runner_job *job, uint8_t *slice)
 {
-	struct aggregate *sum = &job->runner->sum;
-	uint64_t octets = layout_octets(&sum->layout);
 	uint64_t budget = ADD_OCTETS_MAX;
 
 	while (job->at < job->count && budget > 0) {
-		uint64_t left = octets - job->offset;
+		uint64_t left = job->octets - job->offset;
 		size_t n = left < STAGING_SLICE ? (size_t)left : STAGING_SLICE;
 		enum err e = staging_read(job->staging, job->slots[job->at], job->offset, slice, n, &job->why);
 
 		if (e != OK)
 			return e;
-		aggregate_add_words(sum, slice, (uint32_t)(job->offset / 4), (uint32_t)(n / 4));
+		add_slice(job, slice, n);
 		job->offset += n;
 		budget -= n < budget ? n : budget;
-		if (job->offset == octets) {
-			aggregate_count(sum);
-			job->at++;
-			job->offset = 0;
-		}
+		if (job->offset == job->octets)
+			count_site(job);
 	}
 	return OK;
 }
@@ -146,6 +196,20 @@ static void add_done(void *context)
 	r->begin_again = false;
 }
 
+static void start_add(struct runner *r)
+{
+	struct runner_job *job = job_for(r, &r->to_add);
+
+	if (r->masked != NULL) {
+		job->masked = masked_work_retain(r->masked);
+		job->groups = mem_array(job->count, sizeof *job->groups);
+		for (uint32_t i = 0; i < job->count; i++)
+			job->groups[i] = round_group_of(campaign_round(r->course->campaign), job->sites[i]);
+	}
+	r->adding = true;
+	start(r, job, run_add, add_done);
+}
+
 /* ---- computing */
 
 static enum err read_model(struct buf *out, const struct runner_job *job, struct diag *why)
@@ -175,10 +239,14 @@ static void run_compute(void *context)
 
 	if (e != OK)
 		fatal(&job->why);
-	job->e = outcome_compute(&job->outcome, r->course->study, &job->plan, &r->sum, buf_bytes(&model), job->moments,
-	                         &job->why);
+	if (job->masked != NULL &&
+	    masked_work_finish(job->masked, &job->runner->sum, r->course->study, &job->why) != OK)
+		job->discarded = true;
+	else
+		job->e = outcome_compute(&job->outcome, r->course->study, &job->plan, &r->sum, buf_bytes(&model),
+		                         job->moments, &job->why);
 	buf_free(&model);
-	if (job->e != OK || !job->outcome.has_model)
+	if (job->discarded || job->e != OK || !job->outcome.has_model)
 		return;
 	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->outcome.model_sha256);
 	if (file_replace(job->model_path, buf_bytes(&job->outcome.model), 0600, &job->why) != OK)
@@ -196,9 +264,11 @@ static void compute_done(void *context)
 	if (job->e == ERR_IO && job->staged.staging != NULL && job->staged.staging == r->staging)
 		fatal(&job->why); /* otherwise the attempt is over, and its file may be gone */
 	r->course->models_changed = true; /* its own is an orphan when the study was stopped meanwhile */
-	if (campaign_state(campaign) == CAMPAIGN_EXPECT_OUTCOME && job->e == OK)
+	if (campaign_state(campaign) == CAMPAIGN_EXPECT_OUTCOME && job->e == OK && !job->discarded)
 		moments_take(&r->course->moments, &job->outcome, r->course->study);
-	if (job->e == OK)
+	if (job->discarded)
+		campaign_discarded(campaign, job->why.text, r->office->world.now_ms);
+	else if (job->e == OK)
 		campaign_computed(campaign, &job->outcome, r->office->world.now_ms);
 	else
 		campaign_not_computed(campaign, job->why.text, r->office->world.now_ms);
@@ -216,6 +286,8 @@ static void start_compute(struct runner *r)
 		free(job);
 		return;
 	}
+	if (r->masked != NULL)
+		job->masked = masked_work_close(r->masked, campaign_round(r->course->campaign));
 	round_plan_copy(&job->plan, campaign_plan(r->course->campaign));
 	job->moments = moments_of(&r->course->moments, &job->plan.model);
 	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->plan.model);
@@ -229,14 +301,14 @@ static void start_compute(struct runner *r)
 
 void runner_start_jobs(struct runner *r)
 {
-	if (!r->syncing && r->to_sync.count > 0) {
-		r->syncing = true;
-		start(r, job_for(r, &r->to_sync), run_sync, sync_done);
-	}
-	if (!r->adding && !r->computing && r->to_add.count > 0) {
-		r->adding = true;
-		start(r, job_for(r, &r->to_add), run_add, add_done);
-	}
+	if (!r->syncing)
+		write_rows(r, 0);
+	if (!r->syncing && (r->to_sync.count > 0 || r->rows.count > 0))
+		start_sync(r);
+	if (!r->adding && !r->computing && r->to_add.count > 0 &&
+	    campaign_state(r->course->campaign) == CAMPAIGN_EXPECT_ROUND) /* what is over adds nothing */
+		start_add(r);
+	runner_start_slices(r);
 	if (r->compute && !r->adding && !r->computing)
 		start_compute(r);
 }

@@ -78,8 +78,13 @@ void runner_wake(struct runner *r)
 
 void runner_expired(struct exchange *x)
 {
+	enum waiting_kind kind = ((const struct waiting *)x->owner)->kind;
+
 	waiting_end(x->owner);
-	answer_inbox(x, 200, NULL, 0);
+	if (kind == WAITING_PHASE)
+		answer_empty(x, 204);
+	else
+		answer_inbox(x, 200, NULL, 0);
 }
 
 void runner_supersede(struct runner *r, uint32_t site, const struct session_id *session)
@@ -120,67 +125,85 @@ static bool answer_verdict(struct runner *r, const struct waiting *w, enum uploa
 		answer_error(w->x, 403, 0, "this hospital takes no part in round %llu attempt %u of study %s",
 		             (unsigned long long)w->round, w->attempt, r->course->study->name);
 		return true;
-	case UPLOAD_MALFORMED: /* of masked rounds, as the next */
-	case UPLOAD_AGAIN:
 	case UPLOAD_LENGTH:
 		answer_error(w->x, 400, 0, "a contribution to this round has %llu octets, not %llu",
 		             (unsigned long long)course_octets(r->course), (unsigned long long)w->octets);
 		return true;
+	case UPLOAD_MALFORMED: /* of messages, not of uploads */
+	case UPLOAD_AGAIN:
+		break;
 	}
 	return false;
 }
 
-/* Whether one site's statistics, complete in their slot, can be those of rows. Negative counts would cancel those of the others, and
- * end the study for want of rows. */
-static enum err judge_statistics(struct runner *r, uint32_t slot, struct diag *why)
+enum err runner_judge_statistics(const struct aggregate *sum, const struct study *study, struct diag *why)
 {
-	const struct campaign *campaign = r->course->campaign;
-	const struct layout *layout = campaign_layout(campaign);
-	const struct segment *segment = layout_find(layout, SEGMENT_STATISTICS);
-	struct aggregate one = {0};
-	size_t size = layout_octets(layout);
+	const struct segment *segment = layout_find(&sum->layout, SEGMENT_STATISTICS);
 
 	if (segment == NULL)
 		return OK;
-	uint8_t *octets = mem_alloc(size);
 	double *values = mem_array(segment->items, sizeof *values);
+	aggregate_values(values, sum, SEGMENT_STATISTICS);
+	enum err e = statistics_possible(&study->schema, values, why);
+	free(values);
+	return e;
+}
+
+/* One site's statistics, complete in their slot: negative counts would cancel those of the others, and end the study for want of
+ * rows. Under masks that shows in the sum only. */
+static enum err judge_site(struct runner *r, uint32_t slot, struct diag *why)
+{
+	const struct layout *layout = campaign_layout(r->course->campaign);
+	struct aggregate one = {0};
+	size_t size = layout_octets(layout);
+
+	if (layout_find(layout, SEGMENT_STATISTICS) == NULL)
+		return OK;
+	uint8_t *octets = mem_alloc(size);
 	enum err e = staging_read(r->staging, slot, 0, octets, size, why);
 	if (e != OK)
 		fatal(why);
 	aggregate_begin(&one, layout);
 	aggregate_add(&one, bytes_of(octets, size));
-	aggregate_values(values, &one, SEGMENT_STATISTICS);
-	e = statistics_possible(&r->course->study->schema, values, why);
+	e = runner_judge_statistics(&one, r->course->study, why);
 	aggregate_free(&one);
-	free(values);
 	free(octets);
 	return e;
 }
 
-static void answer_complete(struct runner *r, const struct waiting *w, uint32_t slot)
+static enum upload_verdict take_clear(struct runner *r, const struct waiting *w, uint32_t slot, struct diag *why)
 {
-	struct diag why = {{0}};
-	enum upload_verdict upload;
-
-	if (judge_statistics(r, slot, &why) != OK) {
-		answer_error(w->x, 400, 0, "%s", why.text);
-		return;
-	}
-	upload = campaign_upload(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
-	                         r->office->world.now_ms);
-	answer_verdict(r, w, upload == UPLOAD_WANTED ? UPLOAD_PENDING : upload);
+	if (judge_site(r, slot, why) != OK)
+		return UPLOAD_MALFORMED;
+	return campaign_upload(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
+	                       r->office->world.now_ms);
 }
 
-static void answer_staged(struct runner *r, const struct waiting *w, uint32_t slot, enum staging_verdict verdict,
-                          uint64_t next, const struct diag *why)
+static void answer_complete(struct runner *r, const struct waiting *w, uint32_t slot, const uint8_t *signature)
 {
+	struct diag why = {{0}};
+	enum upload_verdict v;
 
+	if (course_masked(r->course))
+		v = campaign_input(r->course->campaign, w->site, w->round, w->attempt, w->octets, &w->content,
+		                   signature, r->office->world.now_ms, &why);
+	else
+		v = take_clear(r, w, slot, &why);
+	if (v == UPLOAD_MALFORMED)
+		answer_error(w->x, 400, 0, "%s", why.text);
+	else
+		answer_verdict(r, w, v == UPLOAD_WANTED ? UPLOAD_PENDING : v);
+}
+
+static void answer_staged(struct runner *r, const struct waiting *w, const struct runner_part *p, uint32_t slot,
+                          enum staging_verdict verdict, uint64_t next, const struct diag *why)
+{
 	switch (verdict) {
 	case STAGING_NEXT:
 		answer_offset(w->x, next);
 		break;
 	case STAGING_COMPLETE:
-		answer_complete(r, w, slot);
+		answer_complete(r, w, slot, p->signature);
 		break;
 	case STAGING_BUSY:
 		answer_error(w->x, 503, BUSY_RETRY_S, "%s", why->text);
@@ -222,7 +245,16 @@ void runner_part(struct runner *r, struct exchange *x, const struct runner_part 
 	CHECK(r->staging != NULL && course_slot(r->course, p->site, &part.slot));
 	part.piece_count = server_body_pieces(x, pieces);
 	enum staging_verdict v = staging_put(r->staging, &part, r->office->world.now_ms, &next, &why);
-	answer_staged(r, &w, part.slot, v, next, &why);
+	answer_staged(r, &w, p, part.slot, v, next, &why);
+}
+
+static enum upload_verdict verdict_now(const struct runner *r, const struct waiting *w)
+{
+	const struct campaign *campaign = r->course->campaign;
+
+	return course_masked(r->course)
+	               ? campaign_heard(campaign, w->site, w->round, w->attempt, SECAGG_INPUT)
+	               : campaign_wants(campaign, w->site, w->round, w->attempt, w->octets, &w->content);
 }
 
 void runner_told(struct runner *r)
@@ -236,12 +268,12 @@ void runner_told(struct runner *r)
 		next = w->next;
 		if (upload.kind != WAITING_UPLOAD)
 			continue;
-		verdict = campaign_wants(r->course->campaign, upload.site, upload.round, upload.attempt, upload.octets,
-		                         &upload.content);
+		verdict = verdict_now(r, &upload);
 		if (verdict == UPLOAD_PENDING)
 			continue;
 		waiting_end(w);
 		if (!answer_verdict(r, &upload, verdict))
 			answer_offset(upload.x, 0); /* it did not become durable: once more */
 	}
+	runner_messages_told(r);
 }

@@ -124,12 +124,23 @@ static const char *reason_of(const struct round_site *site)
 	return site->state == SITE_DROPPED ? drop_reason_name(site->dropped) : "";
 }
 
+/* Of a masked attempt, which names a roster: the phase that a site did not complete whose vector is not in the sum. */
+static const char *phase_of(const struct round_plan *plan, const struct round_site *site)
+{
+	bool counts = site->state >= SITE_EXPECT_ADDED && site->state <= SITE_CONTRIBUTED;
+
+	if (hash_is_zero(&plan->roster) || counts || site->state == SITE_EXPECT_JOIN ||
+	    site->reached >= SECAGG_PHASE_COUNT)
+		return "";
+	return secagg_phase_name((enum secagg_phase)site->reached);
+}
+
 bool store_participant(struct store *s, int64_t study, const struct round_plan *plan, const struct round_site *site,
                        uint64_t octets, int64_t now_ms)
 {
 	struct sqlite3_stmt *q =
 		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, content,"
-	                     " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING");
+	                     " at_ms, phase) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING");
 	bool contributed = site->state >= SITE_EXPECT_PERSISTED && site->state <= SITE_CONTRIBUTED;
 	const struct hash none = {{0}};
 
@@ -140,6 +151,7 @@ bool store_participant(struct store *s, int64_t study, const struct round_plan *
 	sql_integer(s, q, 7, contributed ? (int64_t)octets : 0);
 	sql_hash(s, q, 8, contributed ? &site->content : &none);
 	sql_integer(s, q, 9, now_ms);
+	sql_text(s, q, 10, phase_of(plan, site));
 	return sql_write(s, q);
 }
 
@@ -154,19 +166,25 @@ void store_unreadable(struct store *s, int64_t study, uint64_t round, uint32_t a
 	sql_write(s, q);
 }
 
-/* A site without a row: it sent nothing that became durable. */
+/* A site without a row: it sent nothing that became durable; of a masked attempt, that neither refused nor left. */
 static void close_participant(struct store *s, int64_t study, const struct round_plan *plan,
                               const struct round_site *site, int64_t now_ms)
 {
 	struct sqlite3_stmt *q =
-		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, at_ms)"
-	                     " VALUES (?1, ?2, ?3, ?4, ?5, '', 0, ?6) ON CONFLICT DO NOTHING");
+		sql_begin(s, "INSERT INTO participants (study, round, attempt, site, state, reason, octets, content,"
+	                     " at_ms, phase) SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(?7 IS NULL, 0, octets), ?7, ?8, ?9"
+	                     " FROM rounds WHERE study = ?1 AND round = ?2 AND attempt = ?3 ON CONFLICT DO NOTHING");
+	bool counts = site->state >= SITE_EXPECT_ADDED && site->state <= SITE_CONTRIBUTED;
+	const struct hash none = {{0}};
 
 	bind_attempt(s, q, study, plan->round, plan->attempt);
 	sql_integer(s, q, 4, site->number);
 	sql_text(s, q, 5,
-	         site_state_name(site->state == SITE_EXPECT_JOIN ? SITE_EXPECT_JOIN : SITE_EXPECT_CONTRIBUTION));
-	sql_integer(s, q, 6, now_ms);
+	         site->state == SITE_EXPECT_PERSISTED ? site_state_name(SITE_EXPECT_CONTRIBUTION) : state_of(site));
+	sql_text(s, q, 6, reason_of(site));
+	sql_hash(s, q, 7, counts ? &site->content : &none);
+	sql_integer(s, q, 8, now_ms);
+	sql_text(s, q, 9, phase_of(plan, site));
 	sql_write(s, q);
 }
 
@@ -221,7 +239,7 @@ bool store_close_round(struct store *s, int64_t study, const struct round_report
 	for (uint32_t i = 0; i < round_site_count(report->round); i++) {
 		const struct round_site *site = round_site_at(report->round, i);
 
-		if (site->state <= SITE_EXPECT_PERSISTED)
+		if (site->state <= SITE_EXPECT_PERSISTED || !hash_is_zero(&plan->roster))
 			close_participant(s, study, plan, site, now_ms);
 	}
 	if (report->evaluated) {

@@ -85,8 +85,9 @@ static void print_sites(const struct json *sites, int64_t now_ms)
 	for (size_t i = 0; i < json_count(sites); i++) {
 		const struct json *s = json_at(sites, i);
 
-		printf("  %-*s %-12s %-12s %s\n", NAME_COLUMN, text(s, "site"), text(s, "state"), age(seen, s, now_ms),
-		       text(s, "reason"));
+		bool at_phase = text(s, "phase")[0] != '\0';
+		printf("  %-*s %-12s %-12s %s%s\n", NAME_COLUMN, text(s, "site"), text(s, "state"),
+		       age(seen, s, now_ms), at_phase ? "phase " : "", at_phase ? text(s, "phase") : text(s, "reason"));
 	}
 }
 

@@ -183,6 +183,7 @@ static void expect_exact(const struct world *w)
 	struct aggregate sum = {0};
 	struct diag why = {{0}};
 
+	aggregate_begin(&sum, &w->layout);
 	if (masked_sum_finish(&sum, w->sum, survivors(w), &why) != OK)
 		fail_msg("n %u, lost %u, bits %u: %s", w->n, w->lost, w->bits, why.text);
 	assert_int_equal(sum.layout.words, w->layout.words);
@@ -241,6 +242,31 @@ static void test_masks_before_vectors(void **state)
 	drop(w);
 }
 
+/* Groups of one round, whose sums are added up. */
+static void test_groups(void **state)
+{
+	(void)state;
+	struct world *one = make(6, 5, 0, 100, 32), *two = make(7, 4, 1, 100, 32);
+	struct aggregate sum = {0};
+	struct layout layout;
+
+	add_all(one, 6);
+	add_all(two, 7);
+	unmask(one, 2);
+	unmask(two, 2);
+	layout_begin(&layout, 9);
+	assert_int_equal(layout_add(&layout, SEGMENT_UPDATE, CODING_NARROW, 100, 8, NULL), OK);
+	aggregate_begin(&sum, &layout);
+	assert_int_equal(masked_sum_finish(&sum, one->sum, 5, NULL), OK);
+	assert_int_equal(masked_sum_finish(&sum, two->sum, 3, NULL), OK);
+	assert_int_equal(sum.added, 8);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(sum.sums[i], one->expected[i] + two->expected[i]);
+	aggregate_free(&sum);
+	drop(one);
+	drop(two);
+}
+
 /* ---- what is wrong */
 
 static void expect_discarded(const struct world *w, uint32_t claimed)
@@ -248,10 +274,14 @@ static void expect_discarded(const struct world *w, uint32_t claimed)
 	struct aggregate sum = {0};
 	struct diag why = {{0}};
 
+	aggregate_begin(&sum, &w->layout);
 	assert_int_equal(masked_sum_finish(&sum, w->sum, claimed, &why), ERR_DATA);
 	assert_non_null(strstr(why.text, "check words do not hold"));
 	assert_non_null(strstr(why.text, "discarded"));
-	assert_null(sum.sums); /* nothing was made of it */
+	assert_int_equal(sum.added, 0);
+	for (uint32_t i = 0; i < w->layout.words; i++)
+		assert_int_equal(sum.sums[i], 0); /* nothing was made of it */
+	aggregate_free(&sum);
 }
 
 static void test_check_words_of_sites_that_lie(void **state)
@@ -318,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_vectors_of_several_pieces_between_threads),
 		cmocka_unit_test(test_fewer_bits),
 		cmocka_unit_test(test_masks_before_vectors),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_check_words_of_sites_that_lie),
 		cmocka_unit_test(test_a_survivor_more_or_less),
 		cmocka_unit_test(test_a_wrong_mask),

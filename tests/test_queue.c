@@ -36,7 +36,9 @@ static void test_against_array(void **state)
 				memset(&item, 0xff, sizeof item); /* the queue has its own copy */
 			} else if (popped == pushed) {
 				assert_false(queue_pop(&q, &item));
+				assert_null(queue_first(&q));
 			} else {
+				assert_true(((const struct item *)queue_first(&q))->number == popped);
 				assert_true(queue_pop(&q, &item));
 				assert_true(item.number == popped++);
 				assert_string_equal(item.text, "act");

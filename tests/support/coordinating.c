@@ -46,11 +46,26 @@ uint32_t coordinating_number(uint32_t site)
 	return 11 + 7 * site; /* number, slot and index all differ */
 }
 
-static void signing_key(uint8_t out[32], uint32_t site)
+static void make_identity(uint8_t public_key[KEYS_IDENTITY_PUBLIC_SIZE], uint8_t identity[KEYS_IDENTITY_SECRET_SIZE],
+                          uint32_t site)
 {
-	memset(out, 0, 32);
-	out[0] = (uint8_t)(site + 1);
-	out[31] = 7;
+	uint8_t seed[KEYS_SIZE] = {[0] = (uint8_t)(site + 1), [31] = 7};
+
+	keys_identity(public_key, identity, seed);
+}
+
+void coordinating_identity(uint8_t identity[KEYS_IDENTITY_SECRET_SIZE], uint32_t site)
+{
+	uint8_t public_key[KEYS_IDENTITY_PUBLIC_SIZE];
+
+	make_identity(public_key, identity, site);
+}
+
+static void signing_key(uint8_t out[KEYS_IDENTITY_PUBLIC_SIZE], uint32_t site)
+{
+	uint8_t identity[KEYS_IDENTITY_SECRET_SIZE];
+
+	make_identity(out, identity, site);
 }
 
 void coordinating_roster(struct coordinating *c, uint32_t version, uint32_t left_out)

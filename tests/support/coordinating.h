@@ -15,6 +15,7 @@
 #define COHORT_TESTS_SUPPORT_COORDINATING_H
 
 #include "base/json.h"
+#include "crypto/keys.h"
 #include "net/request.h"
 #include "protocol/roster.h"
 #include "tests/support/credentials.h"
@@ -40,6 +41,9 @@ void coordinating_make(struct coordinating *c, uint32_t sites, const char *line,
 void coordinating_remove(struct coordinating *c); /* kills it first */
 
 uint32_t coordinating_number(uint32_t site);
+
+/* The identity key that the roster and its certificate give this site: Ed25519, KEYS_IDENTITY_SECRET_SIZE octets. */
+void coordinating_identity(uint8_t identity[KEYS_IDENTITY_SECRET_SIZE], uint32_t site);
 
 /* Writes the roster anew, as version `version`, without site `left_out` (or with all, UINT32_MAX). */
 void coordinating_roster(struct coordinating *c, uint32_t version, uint32_t left_out);
