@@ -141,6 +141,11 @@ static bool know(struct pool_of_shares *p, struct pooled_secret *s)
 	return true;
 }
 
+bool pooling_knows(struct pool_of_shares *p, bool sigma, uint32_t site)
+{
+	return know(p, sigma ? &p->sigma[site] : &p->beta[site]);
+}
+
 /* m_uv from either side's sigma, as it opens the key that its owner signed. */
 static bool pair_mask(struct mask *m, struct pool_of_shares *p, uint32_t u, uint32_t v, const struct hash *u2h)
 {

@@ -34,6 +34,9 @@ void pooling_answer(struct pool_of_shares *p, uint32_t i, uint64_t u2, uint64_t 
 /* Adds `share`, whoever's it is said to be. */
 void pooling_add(struct pooled_secret *s, uint32_t holder, const struct scalar *share);
 
+/* Whether its sigma, or its beta, is known, or comes out of the shares. */
+bool pooling_knows(struct pool_of_shares *p, bool sigma, uint32_t site);
+
 /* Whether the victim's vector, masked for this U2, comes out of what is known: compared with the true one. */
 bool pooling_opens(struct pool_of_shares *p, uint32_t victim, uint64_t u2);
 
