@@ -161,7 +161,7 @@ void session_sent(struct session *s, uint64_t work, enum sent how);
 /* What the coordinator says to SAY and LISTEN. */
 enum masks_reply {
 	MASKS_YES, /* taken (204), or the message is here (200) */
-	MASKS_NOTHING, /* LISTEN: there is none yet (204) */
+	MASKS_NOTHING, /* LISTEN: there is none yet (204); SAY of OPENING: the signature before it was lost there (425) */
 	MASKS_DROPPED, /* this site has no part in it any more (403) */
 	MASKS_OVER, /* the attempt is over (410) */
 	MASKS_REJECTED /* SAY: it will never be taken (400, 409): a person should look */

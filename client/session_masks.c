@@ -222,7 +222,9 @@ void session_said(struct session *s, uint64_t work, enum masks_reply reply)
 {
 	if (work != s->work || s->state != SESSION_EXPECT_SAID)
 		return;
-	if (reply != MASKS_YES)
+	if (reply == MASKS_NOTHING && s->phase == SECAGG_OPENING)
+		say(s, SECAGG_SURVIVORS); /* then we listen and say this again */
+	else if (reply != MASKS_YES)
 		shown_out(s, reply);
 	else if (s->phase == SECAGG_OPENING)
 		s->state = SESSION_EXPECT_CLOSED;

@@ -274,6 +274,8 @@ enum err wire_say(struct requester *r, const char *study, uint64_t round, uint32
 	e = request_persist(r, &q, &response, &body, WIRE_FOREVER_MS, why);
 	if (e == OK && response.status == 204)
 		*reply = MASKS_YES;
+	else if (e == OK && response.status == 425)
+		*reply = MASKS_NOTHING;
 	else if (e == OK)
 		*reply = reply_of(response.status, &body, secagg_phase_name(phase), why);
 	buf_free(&body);

@@ -139,6 +139,26 @@ static void test_the_coordinator_forgets_signatures_and_answers(void **state)
 	assert_int_equal(w->hospitals[0].says[SECAGG_OPENING], 2);
 }
 
+/* The coordinator is started again while answers are on their way to it. */
+static void test_answers_that_come_before_signatures(void **state)
+{
+	struct masked_sessions *w = &((struct fixture *)*state)->w;
+
+	masked_sessions_open(w, 1, 1, 0);
+	masked_sessions_lasts(w, SECAGG_OPENING);
+	masked_sessions_step(w);
+	assert_int_equal(secagg_server_state(w->server), SECAGG_SERVER_EXPECT_ANSWERS);
+	masked_sessions_restart_server(w);
+	masked_sessions_lasts(w, SECAGG_PHASE_COUNT);
+	masked_sessions_step(w);
+	assert_true(masked_sessions_exact(w));
+	expect_no_trouble(w);
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
+		assert_int_equal(w->hospitals[i].says[SECAGG_SURVIVORS], 2);
+		assert_int_equal(w->hospitals[i].says[SECAGG_OPENING], 2);
+	}
+}
+
 /* Hospital or coordinator, before the write or after it: the sum is exact, or too few are left and another attempt gives it. */
 static void test_deaths_at_every_write(void **state)
 {
@@ -333,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_whole_rounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_repeats_are_the_same_octets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_coordinator_forgets_signatures_and_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answers_that_come_before_signatures, setup, teardown),
 		cmocka_unit_test(test_deaths_at_every_write),
 		cmocka_unit_test(test_another_attempt_masks_the_same_vector_anew),
 		cmocka_unit_test_setup_teardown(test_an_opened_round_is_not_opened_again, setup, teardown),

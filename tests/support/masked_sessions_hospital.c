@@ -128,6 +128,13 @@ void masked_sessions_acknowledge(struct masked_sessions *w, struct masked_hospit
 	masked_sessions_drain(w, h);
 }
 
+/* What a coordinator that was started again says to an answer: it has no signatures. */
+static bool lacks_signatures(const struct masked_sessions *w, enum secagg_phase phase, enum err e)
+{
+	return e == ERR_PEER_STATE && phase == SECAGG_OPENING &&
+	       secagg_server_state(w->server) < SECAGG_SERVER_EXPECT_ANSWERS;
+}
+
 static void say(struct masked_sessions *w, struct masked_hospital *h)
 {
 	struct session_action job = h->job;
@@ -144,7 +151,9 @@ static void say(struct masked_sessions *w, struct masked_hospital *h)
 	}
 	h->job.kind = SESSION_POLL;
 	session_said(h->session, job.work,
-	             secagg_server_state(w->server) == SECAGG_SERVER_FAILED ? MASKS_OVER : reply_of(e));
+	             secagg_server_state(w->server) == SECAGG_SERVER_FAILED ? MASKS_OVER
+	             : lacks_signatures(w, job.phase, e)                    ? MASKS_NOTHING
+	                                                                    : reply_of(e));
 }
 
 /* What goes with y: its hash, and the signature. */
