@@ -72,32 +72,37 @@ static void read_sites(struct study_reading *r, const struct json *node)
 	read_members(&sites);
 }
 
-static bool is_groups(const char *text)
+static bool read_groups(uint32_t *out, const char *text)
 {
 	static const char prefix[] = "groups of ";
 	uint64_t size = 0;
-	return strncmp(text, prefix, sizeof prefix - 1) == 0 &&
-	       parse_u64(&size, bytes_text(text + sizeof prefix - 1)) && size >= 2 && size <= SITES_MAX;
+	if (strncmp(text, prefix, sizeof prefix - 1) != 0 || !parse_u64(&size, bytes_text(text + sizeof prefix - 1)) ||
+	    size < 2 || size > SITES_MAX)
+		return false;
+	*out = (uint32_t)size;
+	return true;
 }
 
 static void read_masking(const struct study_section *top)
 {
-	static const char *const built[] = {"off", NULL};
 	const char *text = study_text(top, "masking");
+	struct sites_rule *rule = &top->reading->out->sites;
 	char near[32];
-	top->reading->out->sites.masking = MASKING_OFF;
-	if (study_is_robust(top->reading->out) && strcmp(text, "required") == 0)
+	rule->masking = MASKING_REQUIRED;
+	if (strcmp(text, "off") == 0)
+		rule->masking = MASKING_OFF;
+	else if (read_groups(&rule->group, text))
+		rule->masking = MASKING_GROUPS;
+	else if (strcmp(text, "required") != 0 && nearest_word(near, sizeof near, text, "required|off|groups of 8"))
+		study_reject(top, "masking", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
+	else if (strcmp(text, "required") != 0)
+		study_reject(top, "masking", "\"%s\" is unknown; write required, off or groups of 8", text);
+	else if (study_is_robust(top->reading->out))
 		study_reject(
 			top, "masking",
 			"strategy %s looks at single updates, which masking: required hides; write masking: groups "
 			"of G, or masking: off",
 			study_strategy_name(top->reading->out->strategy));
-	else if (strcmp(text, "required") == 0 || strcmp(text, "off") == 0 || is_groups(text))
-		study_choice(top, "masking", built, "masking: off");
-	else if (nearest_word(near, sizeof near, text, "required|off|groups of 8"))
-		study_reject(top, "masking", "\"%s\" is unknown; did you mean \"%s\"?", text, near);
-	else
-		study_reject(top, "masking", "\"%s\" is unknown; write required, off or groups of 8", text);
 }
 
 void study_read_mechanism(struct study_reading *r, const struct json *node)
@@ -144,8 +149,10 @@ void study_read_sums(struct study_reading *r)
 {
 	struct study *s = r->out;
 	uint32_t sites = s->members ? s->member_count : s->sites.min;
+	/* masks that few sites cannot have, more may */
+	uint32_t most = s->members || s->sites.masking == MASKING_OFF ? sites : SITES_MAX;
 	struct layout layout;
-	enum err e = plan_check(&s->sites, sites, r->why);
+	enum err e = plan_check(&s->sites, most, r->why);
 	if (e == OK &&
 	    (s->members || s->sites.masking != MASKING_GROUPS)) /* how many groups a roster makes shows later */
 		e = study_check_robust(s, sites, r->why);

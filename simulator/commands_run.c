@@ -95,6 +95,7 @@ static enum err read_request(struct run_request *q, const char *settings[COMMAND
 	q->data.synthetic = command_value(line, "synthetic", 0);
 	q->policy = command_value(line, "policy", 0);
 	q->baselines = command_flag(line, "baselines");
+	q->masks = command_flag(line, "masks");
 	while ((settings[q->setting_count] = command_value(line, "set", q->setting_count)) != NULL)
 		q->setting_count++;
 	q->settings = settings;
@@ -207,6 +208,8 @@ static enum err begin(const struct command_line *line, const char *out, bool *ma
 
 	if (command_flag(line, "baselines") && ranks_count() > 1)
 		return diag_set(why, ERR_USAGE, "--baselines needs everybody's rows in one process; leave mpirun out");
+	if (command_flag(line, "masks") && ranks_count() > 1)
+		return diag_set(why, ERR_USAGE, "--masks needs all sites in one process; leave mpirun out");
 	if (out != NULL && ranks_leads())
 		e = run_directory_make(out, made, why);
 	return ranks_any(e != OK) && e == OK ? ERR_CREATE : e;

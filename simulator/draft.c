@@ -332,12 +332,11 @@ static void write_training(struct draft *d)
 		           (unsigned long long)round_up(d->profile->rows));
 		put_comment(d->out, "  ", "patients at one site, at most; a closer bound gives finer steps");
 	}
-	buf_put_text(d->out,
-	             "sites: {max_dropouts: 0}  # three sites at least, and all of them in every round\n"
-	             "# For hospitals take out the next line, which makes masking required, and choose a mechanism of\n"
-	             "# privacy: without both, each hospital's update is readable by the coordinator.\n"
-	             "masking: off\n"
-	             "privacy: {mechanism: none}\n");
+	buf_put_text(d->out, "sites: {max_dropouts: 0}  # three sites at least, and all of them in every round\n"
+	                     "# Rounds are masked unless a study says otherwise: the coordinator reads sums, and no "
+	                     "hospital's update.\n"
+	                     "# What the sums tell of patients is bounded by a mechanism of privacy only.\n"
+	                     "privacy: {mechanism: none}\n");
 }
 
 void draft_write(struct buf *out, const struct roles *r, const struct draft_options *o)

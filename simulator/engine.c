@@ -15,6 +15,16 @@
 
 /* ---- the coordinator's shell: what is asked is done at once */
 
+static void compute(struct engine *e)
+{
+	struct diag why = {{0}};
+
+	if (e->masked != NULL && engine_masked_sum(e, &why) != OK)
+		campaign_discarded(e->campaign, why.text, e->now_ms);
+	else
+		engine_models_compute(e);
+}
+
 void engine_drain(struct engine *e)
 {
 	struct campaign_action a;
@@ -35,13 +45,17 @@ void engine_drain(struct engine *e)
 		case CAMPAIGN_ADD: /* it is in the sum already: engine_play */
 			campaign_added(e->campaign, a.site, e->now_ms);
 			break;
+		case CAMPAIGN_PERSIST_ROW:
+			campaign_row_persisted(e->campaign, a.group, a.row, e->now_ms);
+			break;
+		case CAMPAIGN_UNMASK:
+			engine_masked_unmask(e, a.group);
+			break;
 		case CAMPAIGN_COMPUTE:
-			engine_models_compute(e);
+			compute(e);
 			break;
 		case CAMPAIGN_PERSIST_ANSWER:
-		case CAMPAIGN_PERSIST_ROW: /* of masked rounds, as the next two */
-		case CAMPAIGN_TELL:
-		case CAMPAIGN_UNMASK:
+		case CAMPAIGN_TELL: /* engine_masked.c asks */
 		case CAMPAIGN_WAKE:
 			break;
 		}
@@ -53,7 +67,7 @@ void engine_drain(struct engine *e)
 /* The first two ways to have too few sites, in the words of who simulates; the campaign's own are an operator's. */
 static enum err enough_sites(const struct engine *e, struct diag *why)
 {
-	uint32_t there = 0, sample = e->options.sites_per_round, least = e->study->sites.min;
+	uint32_t there = 0, sample = e->options.sites_per_round, least = e->contract->sites.min;
 
 	for (uint32_t i = 0; i < e->federation->count; i++)
 		there += !e->sites[i].excluded;
@@ -67,15 +81,20 @@ static enum err enough_sites(const struct engine *e, struct diag *why)
 		                "--sites-per-round %u is below the study's sites.min, %u; ask more sites, or say --set "
 		                "sites.min=%u",
 		                sample, least, sample);
-	return OK;
+	enum err err = plan_check(&e->contract->sites, there, why);
+	if (err == OK && sample > 0 && sample < there)
+		err = plan_check(&e->contract->sites, sample, why);
+	return err;
 }
 
 static enum err begin(struct engine *e, struct diag *why)
 {
-	enum refusal no = policy_judge_study(&e->policy, e->study, 0, why);
+	enum refusal no = policy_judge_study(&e->policy, e->contract, 0, why);
 
 	if (no != REFUSAL_NONE)
 		return diag_prefix(why, ERR_REFUSED, "no hospital with this policy takes part");
+	if (e->study == &e->clear) /* the contract was judged; the rounds are run without its masks */
+		e->policy.masking_required = false;
 	if (enough_sites(e, why) != OK)
 		return ERR_REFUSED;
 	for (uint32_t i = 0; i < e->federation->count; i++) {
@@ -217,7 +236,36 @@ static void hire(struct engine *e)
 	for (uint32_t i = 0; i < crew_size(e->crew); i++) {
 		workspace_init(&e->workers[i].workspace, e->study);
 		buf_init(&e->workers[i].octets, MODEL_FILE_MAX);
+		buf_init(&e->workers[i].heard, (size_t)SECAGG_OCTETS_PER_SITE * e->federation->count + HASH_SIZE);
 	}
+}
+
+/* A clear round of the same quorum: where plan_check passes, a masked one has no other (crypto/plan.h). */
+static const struct study *without_masks(struct engine *e)
+{
+	struct sites_rule *rule = &e->clear.sites;
+
+	e->clear = *e->contract;
+	rule->masking = MASKING_OFF;
+	if (rule->min < rule->max_colluders + 2)
+		rule->min = rule->max_colluders + 2;
+	return &e->clear;
+}
+
+static struct masked_sites *with_masks(const struct study *study, const struct federation *f)
+{
+	const char **names = mem_array(f->count, sizeof *names);
+
+	for (uint32_t i = 0; i < f->count; i++)
+		names[i] = f->sites[i].name;
+	struct masked_sites *masked = masked_sites_new(study, names, f->count);
+	free(names);
+	return masked;
+}
+
+static const struct roster *roster(void *engine)
+{
+	return masked_sites_roster(((struct engine *)engine)->masked);
 }
 
 enum err engine_new(struct engine **out, const struct study *study, struct federation *federation,
@@ -231,6 +279,8 @@ enum err engine_new(struct engine **out, const struct study *study, struct feder
 		.pause_ms = PAUSE_MS,
 		.sites_per_round = options->sites_per_round,
 		.sample_seed = study->draws,
+		.roster = roster,
+		.phase_ms = DEADLINE_MS,
 	};
 	enum err err = crew_new(&e->crew, options->threads, why);
 
@@ -240,7 +290,13 @@ enum err engine_new(struct engine **out, const struct study *study, struct feder
 		*out = NULL;
 		return err;
 	}
-	e->study = study;
+	e->contract = e->study = study;
+	if (study->sites.masking == MASKING_GROUPS || (study->sites.masking == MASKING_REQUIRED && options->masks))
+		e->masked = with_masks(study, federation);
+	else if (study->sites.masking == MASKING_REQUIRED)
+		e->study = without_masks(e);
+	config.study = e->study;
+	config.world = e;
 	e->federation = federation;
 	e->options = *options;
 	e->policy = options->policy != NULL ? *options->policy : permissive();
@@ -262,6 +318,9 @@ void engine_free(struct engine *e)
 		workspace_free(&e->workers[i].workspace);
 		buf_free(&e->workers[i].octets);
 		aggregate_part_free(&e->workers[i].sum);
+		buf_free(&e->workers[i].heard);
+		free(e->workers[i].x);
+		free(e->workers[i].y);
 	}
 	free(e->workers);
 	free(e->sites);
@@ -269,6 +328,8 @@ void engine_free(struct engine *e)
 	aggregate_free(&e->sum);
 	engine_kept_free(&e->kept);
 	engine_models_free(&e->models);
+	engine_masked_forget(e);
+	masked_sites_free(e->masked);
 	campaign_free(e->campaign);
 	crew_free(e->crew);
 	free(e);
@@ -297,6 +358,16 @@ const struct engine_site *engine_site(const struct engine *e, uint32_t index)
 {
 	CHECK(index < e->federation->count);
 	return &e->sites[index];
+}
+
+bool engine_masked(const struct engine *e)
+{
+	return e->masked != NULL;
+}
+
+double engine_seconds(const struct engine *e, enum engine_part_of_time part)
+{
+	return e->masked_seconds[part];
 }
 
 uint64_t engine_updates(const struct engine *e)

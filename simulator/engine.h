@@ -12,6 +12,11 @@
  * without a copy, and is known to the campaign by a number instead of the hash of its octets; there is no disk, so what is to
  * be persisted is persisted at once. (simulator/world.h has one session per site, disks and faults.)
  *
+ * A masked study. The sum of masked vectors is, bit for bit, the sum of the vectors, and in one process nothing is hidden from
+ * anybody: so without options.masks its rounds are run as clear ones of the same quorum, which makes the same model. With it each
+ * site has its keys, shares and masks, and every message is made and judged by the product's cores (simulator/masked_sites.h);
+ * groups need that, since a strategy sees their sums.
+ *
  * The data are in memory once, as the first layer reads them. A round allocates nothing per site. Sums are of integers, and what
  * is no integer is kept per site and added in the sites' order: the number of workers changes no bit.
  */
@@ -29,6 +34,7 @@
 struct engine_options {
 	uint32_t sites_per_round; /* 0: all */
 	double dropout, slow; /* probabilities per site and attempt */
+	bool masks; /* a masked study's rounds are masked; otherwise the same sums are made without masks */
 	uint32_t threads; /* from 1 */
 	const struct policy *policy; /* every hospital's; NULL: one that permits everything */
 	const atomic_bool *cancel; /* may be NULL; looked at before every training step */
@@ -54,6 +60,18 @@ struct engine_round {
 	double seconds; /* of this machine */
 };
 
+/* Where the time of masked attempts goes. */
+enum engine_part_of_time {
+	ENGINE_KEYS, /* the sites' work in each phase, by the wall: SECAGG_KEYS ... SECAGG_OPENING */
+	ENGINE_SHARES,
+	ENGINE_INPUT, /* training, too */
+	ENGINE_SURVIVORS,
+	ENGINE_OPENING,
+	ENGINE_JUDGING, /* the coordinator takes the sites' messages */
+	ENGINE_UNMASKING,
+	ENGINE_PARTS
+};
+
 struct engine;
 
 /* `federation` is borrowed, and its tables' rows are given back as soon as they are encoded. ERR_REFUSED when the policy
@@ -77,6 +95,8 @@ const float *engine_first(const struct engine *e);
 
 const struct campaign *engine_campaign(const struct engine *e);
 const struct engine_site *engine_site(const struct engine *e, uint32_t index); /* in the federation's order */
+bool engine_masked(const struct engine *e); /* rounds run under masks */
+double engine_seconds(const struct engine *e, enum engine_part_of_time part); /* so far; 0 without masks */
 uint64_t engine_updates(const struct engine *e); /* contributions with training, counted once each */
 const char *engine_refusal(const struct engine_site *s); /* in words; borrowed */
 

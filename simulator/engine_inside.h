@@ -1,17 +1,23 @@
-/* The inside of the engine, shared by engine.c (the study's course), engine_play.c (one attempt), engine_models.c (what is
- * learnt), engine_kept.c (single contributions), engine_tally.c (what became of whom), site_figures.c and baseline.c (what comes after), and by nobody else. */
+/* The inside of the engine, shared by engine.c (the study's course), engine_play.c (one attempt), engine_masked.c (the same under
+ * masks), engine_models.c (what is learnt), engine_kept.c (single contributions), engine_tally.c (what became of whom), site_figures.c and
+ * baseline.c (what comes after), and by nobody else. */
 #ifndef COHORT_SIMULATOR_ENGINE_INSIDE_H
 #define COHORT_SIMULATOR_ENGINE_INSIDE_H
 
 #include "client/contribution.h"
+#include "coordinator/masked_sum.h"
 #include "simulator/engine.h"
 #include "simulator/fates.h"
+#include "simulator/masked_sites.h"
 
 /* What one worker of the crew has for itself. */
 struct engine_worker {
 	struct workspace workspace;
 	struct buf octets; /* one contribution */
 	struct aggregate_part sum; /* of what it has computed in this attempt */
+	struct buf heard; /* masks: what the site at work was told */
+	uint32_t *x; /* masks: one contribution with its check words, and */
+	uint8_t *y; /* the same masked */
 };
 
 /* What one site did in the attempt in hand. */
@@ -19,6 +25,9 @@ struct engine_part {
 	uint32_t site; /* number */
 	enum fate fate;
 	enum refusal refusal;
+	uint32_t group; /* masks */
+	bool silent; /* masks: sends nothing any more in this attempt */
+	uint64_t octets_up, octets_down; /* masks: messages and the masked vector */
 	double weight, loss;
 	uint64_t saturated;
 };
@@ -49,7 +58,8 @@ struct engine_models {
 };
 
 struct engine {
-	const struct study *study;
+	const struct study *study; /* what is run: the contract, or `clear` */
+	const struct study *contract;
 	struct federation *federation;
 	struct engine_options options;
 	struct policy policy;
@@ -61,6 +71,14 @@ struct engine {
 	struct engine_part *parts; /* of the attempt's invited sites, in their order; federation->count */
 	struct engine_kept kept;
 	struct engine_models models;
+	struct study clear; /* a masked study whose sums are made without masks: see engine_new */
+	struct masked_sites *masked; /* NULL: without masks */
+	struct masked_sum **masked_sums; /* of the attempt in hand, per group; masked_sum_count */
+	uint32_t masked_sum_count;
+	struct aggregate *group_sums; /* of the groups whose sums stand, for robust strategies; group_sum_count */
+	uint32_t group_sum_count;
+	struct summands group_summands;
+	double masked_seconds[ENGINE_PARTS];
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
 	uint32_t refused; /* sites, in the last attempt */
@@ -99,6 +117,18 @@ void engine_encode(struct engine *e, const struct round_model *m);
 
 /* Plays the open attempt to its end. ERR_CANCELLED leaves it open. */
 enum err engine_play(struct engine *e, struct diag *why) MUST_USE;
+
+/* One site's contribution to the open attempt into the worker's octets; its weight, loss and refusal into `part`. */
+void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_part *part);
+void engine_note_refusal(struct engine *e, struct engine_part *part, enum refusal refusal, const struct diag *why);
+bool engine_cancelled(const struct engine *e);
+
+/* ---- under masks (engine_masked.c): the open attempt to its end; one group's masks off its sum (CAMPAIGN_UNMASK); the sum of the
+ * groups' sums, ERR_DATA when check words do not hold; what is kept of the attempt. */
+enum err engine_masked_play(struct engine *e, struct diag *why) MUST_USE;
+void engine_masked_unmask(struct engine *e, uint32_t group);
+enum err engine_masked_sum(struct engine *e, struct diag *why) MUST_USE;
+void engine_masked_forget(struct engine *e);
 
 static inline struct engine_site *engine_site_numbered(const struct engine *e, uint32_t number)
 {

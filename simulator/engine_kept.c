@@ -33,7 +33,7 @@ enum err engine_kept_begin(struct engine *e, const struct round_plan *plan, stru
 	uint64_t octets, sites = plan->site_count / ranks_count() + 1;
 
 	k->words = 0;
-	if (weight == NULL || !study_is_robust(e->study))
+	if (weight == NULL || !study_is_robust(e->study) || e->masked != NULL) /* under masks: engine_masked_sum */
 		return OK;
 	k->words = weight->first + 1;
 	octets = 4 * sites * k->words;

@@ -27,7 +27,16 @@ static void note_refusal(struct engine_site *s, enum refusal refusal, const stru
 /* Feeds the open attempt to a new session and hears whether it would compute: what it refuses here every site refuses. */
 static enum refusal judge(struct engine *e, const struct round_plan *plan, struct diag *why)
 {
-	struct session_config config = {.study = e->study, .policy = &e->policy, .self = plan->sites[0]};
+	struct session_config config = {
+		.study = e->study,
+		.policy = &e->policy,
+		.self = plan->sites[0],
+		.entropy = entropy_system(), /* for keys that it draws and nobody uses */
+	};
+	if (e->masked != NULL) {
+		config.roster = masked_sites_roster(e->masked);
+		config.signer = masked_sites_signer(e->masked, plan->sites[0]);
+	}
 	struct session *s = session_new(&config);
 	const struct message *inbox[3];
 	enum refusal refusal = REFUSAL_NONE;
@@ -63,36 +72,45 @@ static enum refusal refusal_for(enum err e)
 	}
 }
 
-static void compute(void *context, uint32_t worker, uint32_t item)
+void engine_note_refusal(struct engine *e, struct engine_part *part, enum refusal refusal, const struct diag *why)
 {
-	struct engine *e = context;
-	const struct round_plan *plan = campaign_plan(e->campaign);
-	struct engine_worker *w = &e->workers[worker];
-	struct engine_part *part = &e->parts[item];
-	struct site_rows *rows = &engine_site_numbered(e, plan->sites[item])->rows;
+	part->refusal = refusal;
+	note_refusal(engine_site_numbered(e, part->site), refusal, why);
+}
+
+void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_part *part)
+{
+	struct site_rows *rows = &engine_site_numbered(e, part->site)->rows;
 	struct contribution_report report;
 	struct diag why = {{0}};
-	enum err err;
+	enum err err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, campaign_plan(e->campaign),
+	                                 &e->models.newest, e->options.cancel, &why);
 
-	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE || !ranks_has(part->site - 1))
-		return;
-	err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, plan, &e->models.newest, e->options.cancel,
-	                        &why);
-	part->refusal = refusal_for(err);
 	if (err != OK) {
-		note_refusal(engine_site_numbered(e, part->site), part->refusal, &why);
+		engine_note_refusal(e, part, refusal_for(err), &why);
 		return;
 	}
 	part->weight = report.weight;
 	part->loss = report.training_loss;
 	part->saturated = report.saturated;
-	if (part->fate != FATE_CONTRIBUTES)
+}
+
+static void compute(void *context, uint32_t worker, uint32_t item)
+{
+	struct engine *e = context;
+	struct engine_worker *w = &e->workers[worker];
+	struct engine_part *part = &e->parts[item];
+
+	if (part->fate == FATE_DROPS || part->refusal != REFUSAL_NONE || !ranks_has(part->site - 1))
+		return;
+	engine_contribute(e, w, part);
+	if (part->fate != FATE_CONTRIBUTES || part->refusal != REFUSAL_NONE)
 		return;
 	aggregate_part_add(&w->sum, buf_bytes(&w->octets));
 	engine_kept_take(e, item, w->octets.ptr);
 }
 
-static bool is_cancelled(const struct engine *e)
+bool engine_cancelled(const struct engine *e)
 {
 	return ranks_any(e->options.cancel != NULL && atomic_load(e->options.cancel));
 }
@@ -230,11 +248,19 @@ enum err engine_play(struct engine *e, struct diag *why)
 		err = engine_kept_begin(e, plan, why);
 	if (err != OK)
 		return err;
+	uint64_t round = plan->round;
 	begin_parts(e, plan);
-	compute_all(e, plan);
-	if (is_cancelled(e))
-		return diag_set(why, ERR_CANCELLED, "interrupted in round %llu", (unsigned long long)plan->round);
-	e->now_ms += TRAINING_MS;
-	tell_all(e);
+	if (e->masked != NULL)
+		err = engine_masked_play(e, why);
+	else
+		compute_all(e, plan);
+	if (err == OK && engine_cancelled(e))
+		err = diag_set(why, ERR_CANCELLED, "interrupted in round %llu", (unsigned long long)round);
+	if (err != OK)
+		return err;
+	if (e->masked == NULL) {
+		e->now_ms += TRAINING_MS;
+		tell_all(e);
+	}
 	return e->failed ? diag_set(why, e->failed, "%s", e->why.text) : OK;
 }

@@ -30,8 +30,9 @@ static void count_site(struct engine_round *r, struct engine_site *site, const s
 static void tally_site(struct engine *e, struct engine_round *r, const struct engine_part *part, bool is_in)
 {
 	struct engine_site *site = engine_site_numbered(e, part->site);
-	bool gets = part->fate != FATE_DROPS, sends = gets && part->refusal == REFUSAL_NONE;
-	uint64_t down = gets ? r->report->plan->model_octets : 0, up = sends ? layout_octets(&e->sum.layout) : 0;
+	bool gets = part->fate != FATE_DROPS, sends = gets && part->refusal == REFUSAL_NONE && e->masked == NULL;
+	uint64_t down = (gets ? r->report->plan->model_octets : 0) + part->octets_down;
+	uint64_t up = (sends ? layout_octets(&e->sum.layout) : 0) + part->octets_up;
 
 	count_site(r, site, part, is_in);
 	site->bytes_up += up;

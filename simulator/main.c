@@ -17,6 +17,7 @@ static const struct command_option run_options[] = {
 	{"sites-per-round", "K", "each training round asks a random K of the sites; default: all", false},
 	{"dropout", "P", "probability that a site stays away from an attempt", false},
 	{"slow", "P", "probability that a site's contribution comes too late", false},
+	{"masks", NULL, "run masked rounds with every key, share and mask; default: their sums without them", false},
 	{"seed", "N", "first parameters, order of rows, sampling; default 0: the federation's own", false},
 	{"set", "KEY=VALUE", "change a key of the study, as in training.rounds=5", true},
 	{"policy", "FILE", "every hospital's policy; default: one that permits everything", false},

@@ -2,7 +2,6 @@
 #include "simulator/masked_sites.h"
 
 #include "crypto/mask.h"
-#include "crypto/secagg_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +150,12 @@ struct turn {
 
 static void sign(void *context, uint8_t signature[KEYS_SIGNATURE_SIZE], struct bytes message)
 {
-	keys_sign(signature, ((struct turn *)context)->site->identity, message);
+	keys_sign(signature, ((const struct site *)context)->identity, message);
+}
+
+struct secagg_signer masked_sites_signer(const struct masked_sites *m, uint32_t number)
+{
+	return (struct secagg_signer){sign, &m->sites[number - 1]};
 }
 
 static void fill(void *context, uint8_t *out, size_t len)
@@ -174,7 +178,7 @@ static struct secagg_client_config configure(struct turn *t, uint32_t number)
 		.offered = g->plan.octets,
 		.self = number,
 		.statistics = (m->plan.asks & ASK_STATISTICS) != 0,
-		.signer = {sign, t},
+		.signer = {sign, t->site},
 		.entropy = {fill, t},
 		.shared = m->shared[t->site->group],
 	};

@@ -20,6 +20,7 @@
 #ifndef COHORT_SIMULATOR_MASKED_SITES_H
 #define COHORT_SIMULATOR_MASKED_SITES_H
 
+#include "crypto/secagg_client.h"
 #include "protocol/masked_plan.h"
 
 struct masked_sites;
@@ -30,6 +31,9 @@ struct masked_sites *masked_sites_new(const struct study *study, const char *con
 void masked_sites_free(struct masked_sites *m); /* wipes; accepts NULL */
 
 const struct roster *masked_sites_roster(const struct masked_sites *m); /* what the campaign plans with; borrowed */
+
+struct secagg_signer masked_sites_signer(const struct masked_sites *m,
+                                         uint32_t number); /* with its identity; borrows `m` */
 
 /* A new attempt. The one before has ended. ERR_REFUSED as masked_plan_make. */
 enum err masked_sites_begin(struct masked_sites *m, const struct round_plan *plan, const struct layout *layout,

@@ -88,6 +88,7 @@ static enum err play(struct run *r, struct diag *why)
 		.sites_per_round = q->sites_per_round,
 		.dropout = q->dropout,
 		.slow = q->slow,
+		.masks = q->masks,
 		.threads = q->threads,
 		.policy = q->policy != NULL ? &r->policy : NULL,
 		.cancel = q->cancel,

@@ -15,6 +15,7 @@ struct run_request {
 	struct federation_options data;
 	uint32_t sites_per_round, threads;
 	double dropout, slow;
+	bool masks; /* as engine_options.masks */
 	const char *policy; /* path; NULL: none */
 	const char *const *settings; /* --set */
 	size_t setting_count;

@@ -25,9 +25,28 @@ static struct json *options_json(const struct run_request *q)
 	json_set_real(node, "slow", q->slow);
 	json_set_integer(node, "threads", q->threads);
 	json_set_string(node, "policy", q->policy);
+	json_set_bool(node, "masks", q->masks);
 	for (size_t i = 0; i < q->setting_count; i++)
 		json_add(set, json_new_string(q->settings[i]));
 	json_set(node, "set", set);
+	return node;
+}
+
+/* Where the time of masked rounds went; null when none was run under masks. */
+static struct json *masked_json(const struct run *r)
+{
+	static const char *const names[ENGINE_PARTS] = {
+		[ENGINE_KEYS] = "keys",           [ENGINE_SHARES] = "shares",   [ENGINE_INPUT] = "input",
+		[ENGINE_SURVIVORS] = "survivors", [ENGINE_OPENING] = "opening", [ENGINE_JUDGING] = "coordinator",
+		[ENGINE_UNMASKING] = "unmasking",
+	};
+	struct json *node;
+
+	if (!engine_masked(r->engine))
+		return json_new_null();
+	node = json_new_object();
+	for (int i = 0; i < ENGINE_PARTS; i++)
+		json_set_real(node, names[i], engine_seconds(r->engine, (enum engine_part_of_time)i));
 	return node;
 }
 
@@ -223,6 +242,7 @@ struct json *run_json(const struct run *r, const char *model)
 	struct json *node = json_new_object();
 
 	set_study(node, r);
+	json_set(node, "masked_seconds", masked_json(r));
 	json_set(node, "metrics", figures_or_null(r, &r->test.all));
 	json_set(node, "validation", figures_or_null(r, &r->validation));
 	json_set(node, "per_site", per_site_json(r));

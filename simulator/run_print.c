@@ -74,6 +74,23 @@ static void put_course(FILE *out, const struct run *r)
 	fputs("Simulated: the rows are on this machine and no hospital took part.\n", out);
 }
 
+/* Where the time of masked rounds went, or that there were no masks although hospitals will have them. */
+static void put_masks(FILE *out, const struct run *r)
+{
+	const struct engine *e = r->engine;
+
+	if (engine_masked(e))
+		fprintf(out,
+		        "Under masks: keys %.1f s, shares %.1f s, training and masking %.1f s, survivors %.1f s, "
+		        "opening %.1f s; coordinator %.1f s, unmasking %.1f s.\n",
+		        engine_seconds(e, ENGINE_KEYS), engine_seconds(e, ENGINE_SHARES),
+		        engine_seconds(e, ENGINE_INPUT), engine_seconds(e, ENGINE_SURVIVORS),
+		        engine_seconds(e, ENGINE_OPENING), engine_seconds(e, ENGINE_JUDGING),
+		        engine_seconds(e, ENGINE_UNMASKING));
+	else if (r->study.sites.masking != MASKING_OFF)
+		fputs("Sums were made without the study's masks, which give the same model; --masks runs them.\n", out);
+}
+
 /* "Stopped early after 18 of 20 rounds: no better auc in 5 evaluations." */
 static void put_early_stop(FILE *out, const struct run *r)
 {
@@ -137,6 +154,7 @@ static void put_sites(FILE *out, const struct run *r, const char *directory)
 void run_print(FILE *out, const struct run *r, const char *directory)
 {
 	put_course(out, r);
+	put_masks(out, r);
 	put_early_stop(out, r);
 	put_figures(out, r);
 	put_sites(out, r, directory);

@@ -289,7 +289,7 @@ static void test_records_guard_later_attempts(void **state)
 	f.lasts[0] = f.lasts[1] = SECAGG_PHASE_COUNT;
 	attempt(&f);
 	assert_int_equal(masked_sites_answer(f.sites, 1, SECAGG_KEYS, bytes_of(NULL, 0), &second, &why), OK);
-	assert_false(bytes_equal(buf_bytes(&first), buf_bytes(&second)));
+	assert_memory_not_equal(first.ptr + 4, second.ptr + 4, KEYS_SIZE); /* c_pk: drawn, whatever the context */
 	play(&f, 0);
 	expect_sum(&f);
 	masked_sites_end(f.sites);

@@ -490,8 +490,6 @@ static void full_listing(void **state)
 	         "study.yaml:37:37: privacy.mechanism: \"distributed\" is not built yet in this version; write "
 	         "privacy: "
 	         "{mechanism: none}"},
-		{"masking: required", "masking: off",
-	         "study.yaml:36:10: masking: \"required\" is not built yet in this version; write masking: off"},
 	};
 	char *text = contract_text("listing.yaml");
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -503,6 +501,7 @@ static void full_listing(void **state)
 	struct study s;
 	contract_parse(&s, text);
 	assert_int_equal(s.schema.feature_count, 71);
+	assert_int_equal(s.sites.masking, MASKING_REQUIRED);
 	assert_string_equal(s.schema.features[4].name, "px0");
 	assert_string_equal(s.schema.features[67].column, "px63");
 	assert_string_equal(s.schema.features[70].column, "ajcc_pathologic_n_N0 (i-)");
@@ -513,6 +512,28 @@ static void full_listing(void **state)
 	study_free(&s);
 	free(text);
 }
+static void masking(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum masking kind;
+		uint32_t group;
+	} cases[] = {{"masking: required\n", MASKING_REQUIRED, 0},
+	             {"", MASKING_REQUIRED, 0},
+	             {"masking: groups of 8\n", MASKING_GROUPS, 8},
+	             {"masking: groups of 4096\n", MASKING_GROUPS, 4096}};
+	struct study s;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *text = contract_edited(minimal, "masking: off\n", cases[i].text);
+		contract_parse(&s, text);
+		assert_int_equal(s.sites.masking, cases[i].kind);
+		assert_int_equal(s.sites.group, cases[i].group);
+		study_free(&s);
+		free(text);
+	}
+}
+
 static void expiry(void **state)
 {
 	(void)state;
@@ -592,6 +613,7 @@ int main(void)
 		cmocka_unit_test(strategies),
 		cmocka_unit_test(early_stopping),
 		cmocka_unit_test(full_listing),
+		cmocka_unit_test(masking),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(invitations),
 		cmocka_unit_test(files),

@@ -94,8 +94,8 @@ static void refuses_received(void **state)
 		{",\"cap\":5000", "", "training.weights.cap: is missing"},
 		{"\"bins\":2048,", "", "evaluation.bins: is missing"},
 		{"\"test_fraction\":0.29999999999999999,", "", "data.split.test_fraction: is missing"},
-		{"\"masking\":\"off\"", "\"masking\":\"required\"",
-	         "masking: \"required\" is not built yet in this version; write masking: off"},
+		{"\"masking\":\"off\"", "\"masking\":\"on\"",
+	         "masking: \"on\" is unknown; write required, off or groups of 8"},
 		{"\"mechanism\":\"none\"", "\"mechanism\":\"distributed\"",
 	         "privacy.mechanism: \"distributed\" is not built yet in this version; write privacy: {mechanism: "
 	         "none}"},

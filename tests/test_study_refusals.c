@@ -346,10 +346,6 @@ static void refuses_federation(void **state)
 	(void)state;
 #define BEFORE(text) "masking: off", text "\nmasking: off"
 	static const struct contract_refusal cases[] = {
-		{"masking: off\n", "",
-	         "1:1: masking: \"required\" is not built yet in this version; write masking: off"},
-		{"masking: off", "masking: required",
-	         "14:10: masking: \"required\" is not built yet in this version; write masking: off"},
 		{"rounds: 30\nmasking: off", "rounds: 30\n  strategy: median\nmasking: required",
 	         "15:10: masking: strategy median looks at single updates, which masking: required hides; write "
 	         "masking: "
@@ -373,8 +369,15 @@ static void refuses_federation(void **state)
 		{"rounds: 30\n", "rounds: 30\n  strategy: krum\nsites: {members: [a, b, c, d, e], max_dropouts: 1}\n",
 	         "15:18: sites.members: strategy krum needs 5 updates and a round of 5 sites may end with 4: raise "
 	         "sites.min, invite more hospitals, or lower training.server.byzantine or keep"},
-		{"masking: off", "masking: groups of 8",
-	         "14:10: masking: \"groups of 8\" is not built yet in this version; write masking: off"},
+		{"masking: off", "sites: {max_dropouts: 60%}\nmasking: required",
+	         "14:8: sites: 4096 sites with max_dropouts 2457 leave 1639, and masks against 1 "
+	         "colluders need 2049: lower sites.max_dropouts or sites.max_colluders"},
+		{"masking: off", "sites: {members: [a, b, c]}\nmasking: required",
+	         "14:18: sites.members: 3 sites with max_dropouts 1 leave 2, and masks against 1 colluders need 3: "
+	         "lower sites.max_dropouts or sites.max_colluders"},
+		{"masking: off", "sites: {members: [a, b, c, d, e], max_dropouts: 0}\nmasking: groups of 6",
+	         "14:18: sites.members: 5 sites are invited and a group has at least 6: more hospitals must "
+	         "approve"},
 		{"masking: off", "masking: groups of 1",
 	         "14:10: masking: \"groups of 1\" is unknown; did you mean \"groups of 8\"?"},
 		{"masking: off", "masking: none",

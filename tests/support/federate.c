@@ -30,27 +30,37 @@ static enum err read_one(void *context, uint32_t summand, uint32_t first, uint32
 	return OK;
 }
 
-/* ... into the sum. */
+struct participants {
+	bool (*takes_part)(void *context, uint32_t step, uint32_t number); /* NULL: all do */
+	void *context;
+};
+
+/* One round: every participant's contribution into the sum. */
 static void collect(struct aggregate *sum, struct collected *c, struct contributor *sites,
-                    const struct round_plan *plan, struct bytes model)
+                    const struct participants *who, const struct round_plan *plan, struct bytes model)
 {
 	struct diag why = {{0}};
 
-	c->summands = (struct summands){plan->site_count, read_one, c};
+	memset(c, 0, sizeof *c);
+	c->summands = (struct summands){.read = read_one, .context = c};
 	sum->summands = &c->summands;
 	for (uint32_t i = 0; i < plan->site_count; i++) {
 		struct contribution_report report;
+		struct buf *octets = &c->octets[c->summands.count];
 
-		buf_init(&c->octets[i], MODEL_FILE_MAX);
-		if (contribution_compute(&sites[i], &c->octets[i], &report, plan, model, NULL, &why) != OK)
+		if (who->takes_part != NULL && !who->takes_part(who->context, plan->step, i + 1))
+			continue;
+		c->summands.count++;
+		buf_init(octets, MODEL_FILE_MAX);
+		if (contribution_compute(&sites[i], octets, &report, plan, model, NULL, &why) != OK)
 			fail_msg("%s", why.text);
-		aggregate_add(sum, buf_bytes(&c->octets[i]));
+		aggregate_add(sum, buf_bytes(octets));
 	}
 }
 
 /* *moments belong to out->model, before and after. */
 static void run_round(struct federated *out, float **moments, const struct study *study, struct contributor *sites,
-                      const struct round_plan *plan)
+                      const struct participants *who, const struct round_plan *plan)
 {
 	struct aggregate sum = {0};
 	struct collected each;
@@ -61,7 +71,7 @@ static void run_round(struct federated *out, float **moments, const struct study
 	if (round_plan_layout(&layout, study, plan->asks, plan->site_count, &why) != OK)
 		fail_msg("%s", why.text);
 	aggregate_begin(&sum, &layout);
-	collect(&sum, &each, sites, plan, buf_bytes(&out->model));
+	collect(&sum, &each, sites, who, plan, buf_bytes(&out->model));
 	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), *moments, &why) != OK)
 		fail_msg("%s", why.text);
 	if (outcome.evaluated) {
@@ -88,9 +98,11 @@ static void run_round(struct federated *out, float **moments, const struct study
 		buf_free(&each.octets[i]);
 }
 
-void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
-              uint32_t count)
+void federate_among(struct federated *out, const struct study *study, const struct table *tables,
+                    const char *const *names, uint32_t count,
+                    bool (*takes_part)(void *context, uint32_t step, uint32_t number), void *context)
 {
+	const struct participants who = {takes_part, context};
 	struct contributor sites[FEDERATE_SITES_MAX];
 	uint32_t numbers[FEDERATE_SITES_MAX];
 	float *moments = NULL;
@@ -114,9 +126,15 @@ void federate(struct federated *out, const struct study *study, const struct tab
 			.site_count = count,
 		};
 
-		run_round(out, &moments, study, sites, &plan);
+		run_round(out, &moments, study, sites, &who, &plan);
 	}
 	for (uint32_t i = 0; i < count; i++)
 		contributor_free(&sites[i]);
 	free(moments);
+}
+
+void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
+              uint32_t count)
+{
+	federate_among(out, study, tables, names, count, NULL, NULL);
 }

@@ -24,4 +24,9 @@ struct federated {
 void federate(struct federated *out, const struct study *study, const struct table *tables, const char *const *names,
               uint32_t count);
 
+/* The same when not everybody is in every sum: only sites for which takes_part(context, step, number) is true. All are invited. */
+void federate_among(struct federated *out, const struct study *study, const struct table *tables,
+                    const char *const *names, uint32_t count,
+                    bool (*takes_part)(void *context, uint32_t step, uint32_t number), void *context);
+
 #endif
