@@ -1,6 +1,6 @@
 /*
- * Whole attempts with both cores: the sum is the integer sum of the survivors' vectors, bit for bit, for every size and whoever
- * drops out and when; and fewer than the quorum make a clean end.
+ * Whole attempts with both cores: the sum is the integer sum of the survivors' vectors, bit for bit, whoever drops out and when; and
+ * fewer than the quorum make a clean end. Every size: test_secagg_sizes.c.
  */
 #include "crypto/pack.h"
 #include "tests/support/chi_square.h"
@@ -15,24 +15,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-
-static void test_every_size_gives_the_exact_sum(void **state)
-{
-	(void)state;
-	for (uint32_t n = 3; n <= 50; n++) {
-		struct masked w;
-		masked_init(&w, n, n, n / 5, 0, 9, 1 + n * 31 / 50);
-		masked_begin(&w, 1);
-		masked_run(&w);
-		assert_string_equal(secagg_server_why(w.server), "");
-		assert_true(masked_exact(&w));
-		for (uint32_t i = 0; i < n; i++) {
-			assert_int_equal(secagg_server_reached(w.server, w.sites[i].number), SECAGG_PHASE_COUNT);
-			assert_int_equal(secagg_client_state(w.sites[i].client), SECAGG_CLIENT_ANSWERED);
-		}
-		masked_free(&w);
-	}
-}
 
 /* Octets of one masked vector of zeros, and of what is left when one of the masks is taken off: uniform both. */
 static void test_masked_octets_are_uniform(void **state)
@@ -218,7 +200,6 @@ static void test_a_graph_gives_the_exact_sum(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_size_gives_the_exact_sum),
 		cmocka_unit_test(test_masked_octets_are_uniform),
 		cmocka_unit_test(test_every_pair_drops_at_every_phase),
 		cmocka_unit_test(test_the_quorum_is_the_border),
