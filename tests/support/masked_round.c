@@ -1,0 +1,482 @@
+#include "tests/support/masked_round.h"
+
+#include "crypto/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS 5
+
+struct write {
+	bool is_row;
+	uint32_t group, site;
+	uint64_t row;
+};
+
+/* ---- the world */
+
+uint32_t masked_round_number(const struct masked_round *m, uint32_t i)
+{
+	return m->w.sites[i].number;
+}
+
+static uint32_t group_size(const struct masked_round *m)
+{
+	return m->w.n / m->groups;
+}
+
+/* Sites take turns among the groups, so that a group's sites are not neighbours. */
+static void divide(struct masked_round *m, uint32_t colluders)
+{
+	for (uint32_t g = 0; g < m->groups; g++) {
+		struct secagg_site *sites = mem_array(group_size(m), sizeof *sites);
+		struct secagg_plan *plan = &m->plans[g];
+
+		*plan = m->w.plan;
+		plan->sites = sites;
+		plan->n = group_size(m);
+		for (uint32_t i = 0, k = 0; i < m->w.n; i++)
+			if (i % m->groups == g) {
+				sites[k++] = m->w.invited[i];
+				m->group_of[i] = g;
+			}
+		plan->quorum = secagg_threshold(plan);
+		if (plan->quorum < colluders + 2)
+			plan->quorum = colluders + 2;
+		m->sums[g] = mem_array(WORDS, sizeof(uint32_t));
+	}
+}
+
+void masked_round_init(struct masked_round *m, uint64_t seed, uint32_t n, uint32_t groups, uint32_t colluders)
+{
+	memset(m, 0, sizeof *m);
+	CHECK(n % groups == 0 && groups <= MASKED_GROUPS_MAX && n <= MASKED_SITES_MAX);
+	masked_init(&m->w, seed, n, colluders, 0, WORDS, 32);
+	m->words = WORDS;
+	m->groups = groups;
+	divide(m, colluders);
+	queue_init(&m->writes, sizeof(struct write));
+}
+
+static void forget_rows(struct masked_round *m)
+{
+	for (uint32_t i = 0; i < m->row_count; i++)
+		buf_free(&m->rows[i].octets);
+	m->row_count = m->site_count = 0;
+}
+
+void masked_round_free(struct masked_round *m)
+{
+	if (m->campaign == NULL)
+		round_free(m->round);
+	forget_rows(m);
+	queue_free(&m->writes);
+	for (uint32_t g = 0; g < m->groups; g++) {
+		free((void *)(uintptr_t)m->plans[g].sites);
+		free(m->sums[g]);
+	}
+	masked_free(&m->w);
+}
+
+struct secagg_plan masked_round_plan(const struct masked_round *m, uint32_t i)
+{
+	return m->plans[m->group_of[i]];
+}
+
+static void empty_sums(struct masked_round *m)
+{
+	for (uint32_t g = 0; g < m->groups; g++) {
+		memset(m->sums[g], 0, m->words * sizeof(uint32_t));
+		m->added[g] = 0;
+	}
+}
+
+void masked_round_open(struct masked_round *m)
+{
+	uint32_t numbers[MASKED_SITES_MAX];
+	struct round_config config = {
+		.sites = numbers,
+		.site_count = m->w.n,
+		.quorum = m->plans[0].quorum,
+		.octets = secagg_input_octets(&m->plans[0]),
+		.join_ms = MASKED_JOIN_MS,
+		.deadline_ms = MASKED_DEADLINE_MS,
+		.phase_ms = MASKED_PHASE_MS,
+		.masks = m->plans,
+		.groups = m->groups,
+		.attempt = m->w.attempt,
+	};
+
+	for (uint32_t i = 0; i < m->w.n; i++)
+		numbers[i] = masked_round_number(m, i);
+	round_free(m->round);
+	m->round = round_open(&config, m->now_ms);
+	m->closed = false;
+	empty_sums(m);
+}
+
+void masked_round_begin(struct masked_round *m, uint32_t attempt)
+{
+	m->w.attempt.attempt = attempt;
+	forget_rows(m);
+	memset(m->lines, 0, sizeof m->lines);
+	memset(m->unmasked, 0, sizeof m->unmasked);
+	if (m->campaign == NULL)
+		masked_round_open(m);
+	for (uint32_t i = 0; i < m->w.n; i++) {
+		if (m->w.sites[i].silent)
+			continue;
+		m->w.plan = masked_round_plan(m, i);
+		m->w.sites[i].error = masked_open(&m->w, i, &m->w.sites[i].why);
+		if (m->campaign == NULL && m->w.sites[i].lasts > 0)
+			round_joined(m->round, masked_round_number(m, i), m->now_ms);
+	}
+}
+
+/* ---- a site */
+
+static enum upload_verdict post(struct masked_round *m, uint32_t i, enum secagg_phase phase)
+{
+	struct masked_site *s = &m->w.sites[i];
+	struct bytes octets = buf_bytes(&s->outbox[phase]);
+	uint64_t round = m->w.attempt.round, size = secagg_input_octets(&m->w.plan);
+	uint32_t attempt = m->w.attempt.attempt;
+
+	if (m->campaign != NULL && phase != SECAGG_INPUT)
+		return campaign_message(m->campaign, s->number, round, attempt, phase, octets, m->now_ms, &s->why);
+	if (phase != SECAGG_INPUT)
+		return round_message(m->round, s->number, phase, octets, m->now_ms, &s->why);
+	if (m->campaign != NULL)
+		return campaign_input(m->campaign, s->number, round, attempt, size, &s->y_hash, octets.ptr + HASH_SIZE,
+		                      m->now_ms, &s->why);
+	return round_input(m->round, s->number, size, &s->y_hash, octets.ptr + HASH_SIZE, m->now_ms, &s->why);
+}
+
+static enum upload_verdict heard(const struct masked_round *m, uint32_t i, enum secagg_phase phase)
+{
+	if (m->campaign == NULL)
+		return round_heard(m->round, masked_round_number(m, i), phase);
+	return campaign_heard(m->campaign, masked_round_number(m, i), m->w.attempt.round, m->w.attempt.attempt, phase);
+}
+
+static enum say_verdict say(const struct masked_round *m, uint32_t i, enum secagg_phase phase, struct buf *out)
+{
+	if (m->campaign == NULL)
+		return round_say(m->round, masked_round_number(m, i), phase, out);
+	return campaign_say(m->campaign, masked_round_number(m, i), m->w.attempt.round, m->w.attempt.attempt, phase,
+	                    out);
+}
+
+static void send_again(struct masked_round *m, uint32_t i, enum secagg_phase phase)
+{
+	CHECK(m->w.sites[i].outbox[phase].len > 0);
+	m->w.sites[i].sends[phase] = 1;
+	m->lines[i].repeats++;
+}
+
+static void take_verdict(struct masked_round *m, uint32_t i, enum secagg_phase phase, enum upload_verdict v)
+{
+	struct masked_line *line = &m->lines[i];
+
+	line->last = v;
+	line->waits[phase] = v == UPLOAD_WANTED || v == UPLOAD_PENDING;
+	if (line->waits[phase])
+		return;
+	if (v == UPLOAD_AGAIN) {
+		send_again(m, i, phase - 1);
+	} else if (v != UPLOAD_ACCEPTED) {
+		line->out = true;
+	} else {
+		line->asks = phase < SECAGG_OPENING ? phase + 1 : SECAGG_OPENING;
+		if (phase == SECAGG_INPUT && m->w.sites[i].client != NULL)
+			secagg_client_acknowledged(m->w.sites[i].client);
+	}
+}
+
+static bool send_all(struct masked_round *m, uint32_t i)
+{
+	struct masked_site *s = &m->w.sites[i];
+	bool any = false;
+
+	for (enum secagg_phase p = SECAGG_KEYS; p < SECAGG_PHASE_COUNT && !m->lines[i].out; p++) {
+		if (s->sends[p] == 0)
+			continue;
+		any = true;
+		s->sends[p] = 0;
+		if (p >= s->lasts) {
+			s->silent = true;
+			return true;
+		}
+		take_verdict(m, i, p, post(m, i, p));
+	}
+	return any;
+}
+
+static bool await_all(struct masked_round *m, uint32_t i)
+{
+	bool any = false;
+
+	for (enum secagg_phase p = SECAGG_KEYS; p < SECAGG_PHASE_COUNT; p++) {
+		enum upload_verdict v = m->lines[i].waits[p] ? heard(m, i, p) : UPLOAD_PENDING;
+
+		if (v == UPLOAD_PENDING)
+			continue;
+		any = true;
+		take_verdict(m, i, p, v);
+	}
+	return any;
+}
+
+static bool is_sending(const struct masked_round *m, uint32_t i)
+{
+	for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
+		if (m->lines[i].waits[p] || m->w.sites[i].sends[p] > 0)
+			return true;
+	return false;
+}
+
+static bool listen(struct masked_round *m, uint32_t i)
+{
+	struct masked_line *line = &m->lines[i];
+	struct buf octets = {0};
+
+	if (line->asks == SECAGG_KEYS || is_sending(m, i))
+		return false;
+	enum say_verdict v = say(m, i, line->asks, &octets);
+	if (v != SAY_WAIT)
+		line->said = v;
+	if (v == SAY_READY) {
+		line->heard[line->asks] = true;
+		line->out = masked_tell(&m->w, i, line->asks, buf_bytes(&octets)) != OK;
+	} else if (v == SAY_AGAIN) {
+		send_again(m, i, line->asks - 1);
+	} else if (v == SAY_DROPPED || v == SAY_OVER) {
+		line->out = true;
+	}
+	buf_free(&octets);
+	return v != SAY_WAIT;
+}
+
+bool masked_round_site(struct masked_round *m, uint32_t i)
+{
+	if (m->w.sites[i].silent || m->lines[i].out || m->w.sites[i].client == NULL)
+		return false;
+	m->w.plan = masked_round_plan(m, i);
+	m->w.words = m->words;
+	bool any = send_all(m, i);
+	any |= !m->w.sites[i].silent && await_all(m, i);
+	return (!m->w.sites[i].silent && !m->lines[i].out && listen(m, i)) || any;
+}
+
+/* ---- the coordinator */
+
+static uint32_t index_of(const struct masked_round *m, uint32_t number)
+{
+	for (uint32_t i = 0; i < m->w.n; i++)
+		if (masked_round_number(m, i) == number)
+			return i;
+	CHECK(false);
+	return 0;
+}
+
+static void add(struct masked_round *m, uint32_t site)
+{
+	uint32_t i = index_of(m, site), g = m->group_of[i];
+
+	if (m->never_add)
+		return;
+	pack_add(m->sums[g], m->w.sites[i].y, m->words, 32);
+	m->added[g]++;
+	if (m->campaign != NULL)
+		campaign_added(m->campaign, site, m->now_ms);
+	else
+		round_added(m->round, site, m->now_ms);
+}
+
+static void tell_unmasked(struct masked_round *m, uint32_t g, uint32_t slice, enum err e, const struct diag *why)
+{
+	if (m->campaign != NULL)
+		campaign_unmasked(m->campaign, g, slice, e, why, m->now_ms);
+	else
+		round_unmasked(m->round, g, slice, e, why, m->now_ms);
+}
+
+static void unmask(struct masked_round *m, uint32_t g)
+{
+	struct secagg_server *server = secagg_server_retain(round_server(m->round, g));
+	struct diag why = {{0}};
+
+	CHECK(m->added[g] == round_survivors(m->round, g));
+	m->unmasked[g]++;
+	if (m->lose_slices[g]) {
+		diag_set(&why, ERR_PROTOCOL, "the shares of site 11 do not fit");
+		tell_unmasked(m, g, 0, ERR_PROTOCOL, &why);
+		secagg_server_free(server);
+		return;
+	}
+	for (uint32_t k = secagg_server_slices(server); k-- > 0;) {
+		struct secret masks = {0};
+		uint32_t count;
+		enum err e = secagg_server_masks(server, k, &masks, &count, &why);
+
+		if (!e)
+			mask_add(m->sums[g], 0, m->words, (const struct mask *)(const void *)masks.ptr, count);
+		secret_free(&masks);
+		tell_unmasked(m, g, k, e, &why);
+		if (e)
+			break;
+	}
+	secagg_server_free(server);
+}
+
+static void obey(struct masked_round *m, const struct round_action *a)
+{
+	switch (a->kind) {
+	case ROUND_PERSIST:
+		queue_push(&m->writes, &(struct write){.site = a->site});
+		break;
+	case ROUND_PERSIST_ROW:
+		queue_push(&m->writes, &(struct write){.is_row = true, .group = a->group, .row = a->row});
+		break;
+	case ROUND_TELL:
+		break;
+	case ROUND_ADD:
+		add(m, a->site);
+		break;
+	case ROUND_UNMASK:
+		unmask(m, a->group);
+		break;
+	case ROUND_CLOSE:
+		m->closed = true;
+		break;
+	}
+}
+
+static void store_row(struct masked_round *m, const struct write *w, const struct secagg_row *row)
+{
+	struct masked_stored *stored = &m->rows[m->row_count++];
+
+	CHECK(m->row_count <= MASKED_ROUND_ROWS_MAX);
+	stored->group = w->group;
+	stored->head = *row;
+	buf_init(&stored->octets, 1u << 20);
+	buf_put(&stored->octets, row->octets);
+	stored->head.octets = buf_bytes(&stored->octets);
+}
+
+static void store(struct masked_round *m, const struct write *w)
+{
+	const struct secagg_row *row = w->is_row ? round_row(m->round, w->group, w->row) : NULL;
+
+	if (row != NULL)
+		store_row(m, w, row);
+	else if (!w->is_row)
+		m->sites[m->site_count++] = *round_site(m->round, w->site);
+}
+
+static void commit(struct masked_round *m, const struct write *w)
+{
+	bool dies = ++m->commits == m->kill_at;
+
+	if (!dies || !m->kill_before)
+		store(m, w);
+	m->dead = dies;
+	if (dies)
+		return;
+	if (w->is_row && m->campaign != NULL)
+		campaign_row_persisted(m->campaign, w->group, w->row, m->now_ms);
+	else if (w->is_row)
+		round_row_persisted(m->round, w->group, w->row, m->now_ms);
+	else if (m->campaign != NULL)
+		campaign_site_persisted(m->campaign, w->site, true, m->now_ms);
+	else
+		round_persisted(m->round, w->site, m->now_ms);
+}
+
+bool masked_round_turn(struct masked_round *m)
+{
+	struct round_action a;
+	struct write w;
+	bool any = false;
+
+	while (m->campaign == NULL && round_next(m->round, &a)) {
+		any = true;
+		obey(m, &a);
+	}
+	while (!m->dead && queue_pop(&m->writes, &w)) {
+		any = true;
+		commit(m, &w);
+	}
+	return any;
+}
+
+void masked_round_restart(struct masked_round *m)
+{
+	struct diag why = {{0}};
+	struct write lost;
+
+	m->dead = false;
+	while (queue_pop(&m->writes, &lost))
+		continue;
+	masked_round_open(m);
+	for (uint32_t i = 0; i < m->row_count; i++)
+		if (round_restore_row(m->round, m->rows[i].group, &m->rows[i].head, &why) != OK)
+			CHECK(false);
+	for (uint32_t i = 0; i < m->site_count; i++)
+		round_restore(m->round, &m->sites[i]);
+	round_resume(m->round, m->now_ms);
+	for (uint32_t i = 0; i < m->w.n; i++) { /* requests that got no answer are made again; polls join */
+		for (int p = 0; p < SECAGG_PHASE_COUNT; p++) {
+			if (m->lines[i].waits[p])
+				m->w.sites[i].sends[p] = 1;
+			m->lines[i].waits[p] = false;
+		}
+		if (!m->w.sites[i].silent && m->w.sites[i].lasts > 0)
+			round_joined(m->round, masked_round_number(m, i), m->now_ms);
+	}
+}
+
+void masked_round_step(struct masked_round *m)
+{
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (uint32_t i = 0; i < m->w.n; i++)
+			any |= masked_round_site(m, i);
+		any |= masked_round_turn(m);
+		if (m->dead) {
+			masked_round_restart(m);
+			any = true;
+		}
+	}
+}
+
+void masked_round_run(struct masked_round *m)
+{
+	masked_round_step(m);
+	while (!m->closed) {
+		int64_t next = round_deadline_ms(m->round);
+
+		CHECK(next != INT64_MAX);
+		if (next > m->now_ms)
+			m->now_ms = next;
+		round_tick(m->round, m->now_ms);
+		masked_round_step(m);
+	}
+}
+
+bool masked_round_exact(const struct masked_round *m, uint32_t group)
+{
+	for (uint32_t j = 0; j < m->words; j++) {
+		uint32_t sum = 0;
+
+		for (uint32_t i = 0; i < m->w.n; i++)
+			if (m->group_of[i] == group &&
+			    round_site(m->round, masked_round_number(m, i))->state == SITE_CONTRIBUTED)
+				sum += m->w.sites[i].x[j];
+		if (sum != m->sums[group][j])
+			return false;
+	}
+	return true;
+}
