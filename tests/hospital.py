@@ -2,13 +2,19 @@
 """A hospital in another language: written from docs/PROTOCOL.md, with Python's standard library alone.
 
     hospital.py URL FOLDER SITE STUDY HASH      FOLDER holds ca.pem, site.pem, site.key, data.csv; HASH is what was approved
+                                                and, for masked rounds, sign.key
 
 Logistic regression on its own rows: numeric and binary features, `fill: mean`, SGD, weights by patients, no patient column.
-What it made final lies in FOLDER/round-R and is sent again after a restart. It does not check the authority's signature of the
-roster: Python's library has no ECDSA.
+What it made final lies in FOLDER/round-R and is sent again after a restart. Masked rounds go by tests/masked_site.py; FOLDER/masks
+remembers which attempt was begun and what was opened, and an attempt that a restart interrupts goes on without this site. It does not
+check the authority's signature of the roster: Python's library has no ECDSA.
 """
-import csv, datetime, hashlib, http.client, json, math, os, random, secrets, ssl, struct, sys, time
+import base64, csv, datetime, hashlib, http.client, json, math, os, random, secrets, ssl, struct, sys, time
 from urllib.parse import urlsplit
+
+sys.dont_write_bytecode = True  # tests leave nothing behind
+
+from masked_site import Plan, Refused, Site
 
 URL, FOLDER, SITE, STUDY, APPROVED = sys.argv[1:6]
 PATH = "/v1/studies/" + STUDY
@@ -18,20 +24,32 @@ def blake(tag, *fields):
     return hashlib.blake2b(tag + b"".join(struct.pack("<I", len(f)) + f for f in fields), digest_size=32).digest()
 
 
+def u32(*numbers):
+    return struct.pack("<%dI" % len(numbers), *numbers)
+
+
 def f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
 # ---- section 4: fixed point
-def encode(sites, segments):
+def grid_of(sites, coding, bound):
+    if coding == "count":
+        return 1.0
+    low = 30 - (sites - 1).bit_length()
+    copies, limit = (sites, 2.0 ** 31) if coding == "narrow" else (1, 2.0 ** (2 * low - 1))
+    grid = math.ldexp(0.5, math.frexp(bound)[1]) / limit
+    while not (bound / grid + 1) * copies < limit:
+        grid *= 2
+    return grid
+
+
+def encode(sites, layout, values):
     low, words = 30 - (sites - 1).bit_length(), []
-    for coding, bound, values in segments:
-        copies, limit = (sites, 2.0 ** 31) if coding == "narrow" else (1, 2.0 ** (2 * low - 1))
-        grid = math.ldexp(0.5, math.frexp(bound)[1]) / limit
-        while not (bound / grid + 1) * copies < limit:
-            grid *= 2
-        for x in values:
-            q = round(max(-bound, min(bound, x)) / (1.0 if coding == "count" else grid))  # ties to even
+    for name, coding, items, bound in layout:
+        assert len(values[name]) == items
+        for x in values[name]:
+            q = round(max(-bound, min(bound, x)) / grid_of(sites, coding, bound))  # ties to even
             words += [q & (1 << low) - 1, q >> low] if coding == "wide" else [q]
     return struct.pack("<%di" % len(words), *words)
 
@@ -138,24 +156,42 @@ def asks(step):
     return ["statistics"] if step == 0 else ["train"] * (step <= last) + ["evaluate"] * (due and evaluation["release"] != "none")
 
 
+def quorum(n):
+    drop, colluders = study["sites"]["max_dropouts"], study["sites"]["max_colluders"]
+    drop = n * int(drop[:-1]) // 100 if isinstance(drop, str) else min(drop, n)
+    return max(1, study["sites"]["min"], n - drop, *([(n + colluders) // 2 + 1, colluders + 2] if masked else []))
+
+
 def refusal(m):
-    n, drop = len(m["sites"]), study["sites"]["max_dropouts"]
-    drop = n * int(drop[:-1]) // 100 if isinstance(drop, str) else drop
+    n = len(m["sites"])
     if study["expires"] < datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"):
         return "expired"
     if m["study_hash"] != APPROVED or m["asks"] != asks(m["step"]) or m["round"] < m["step"] + 1 \
-            or number not in m["sites"] or n < max(1, study["sites"]["min"], n - drop):
+            or number not in m["sites"] or n < quorum(n) or ("roster" in m) != masked:
+        return "plan"
+    if masked and m["roster"] != fetch_roster(m["roster"]):
         return "plan"
     return "weight_cap" if max(map(len, parts.values())) > cap else None
 
 
+def layout_of(m):
+    inputs, segments = len(study["data"]["features"]), []
+    if "statistics" in m["asks"]:
+        segments += [("statistics", "wide", 3 * inputs + 2, cap)]
+    if "train" in m["asks"]:
+        segments += [("update", "narrow", inputs + 1, study["training"]["update_range"]), ("weight", "count", 1, cap)]
+    if "evaluate" in m["asks"]:
+        segments += [("loss", "wide", 2, 32 * cap), ("counts", "count", 4 * evaluation["bins"], cap)]
+    return segments
+
+
 def contribution(m):
     if m["asks"] == ["statistics"]:
-        return encode(len(m["sites"]), [("wide", cap, statistics(parts["train"], study["data"]["features"]))])
+        return {"statistics": statistics(parts["train"], study["data"]["features"])}
     file = ask("GET", "/v1/models/" + m["model"])[1]
     assert len(file) == m["model_octets"] and hashlib.sha256(file).hexdigest() == m["model"], "another model"
     length = struct.unpack("<Q", file[:8])[0]
-    header, body, segments = json.loads(file[8:8 + length]), file[8 + length:], []
+    header, body, values = json.loads(file[8:8 + length]), file[8 + length:], {}
     tensors = [body[slice(*header[name]["data_offsets"])] for name in ("layer.0.weight", "layer.0.bias")]
     model = [x for tensor in tensors for (x,) in struct.iter_unpack("<f", tensor)]
     inputs = json.loads(header["__metadata__"]["inputs"])
@@ -163,29 +199,123 @@ def contribution(m):
     if "train" in m["asks"]:
         weight, bound = len(rows["train"]), study["training"]["update_range"]
         local = train(model, rows["train"], study["training"]["local"], random.Random(f"{APPROVED} {SITE} {m['step']}"))
-        segments += [("narrow", bound, [max(-bound, min(bound, f32(f32(a) - b))) * (weight / cap) for a, b in zip(local, model)]),
-                     ("count", cap, [weight])]
+        values["update"] = [max(-bound, min(bound, f32(f32(a) - b))) * (weight / cap) for a, b in zip(local, model)]
+        values["weight"] = [weight]
     if "evaluate" in m["asks"]:
         (loss, counts), (test_loss, test_counts) = (evaluate(model, rows[p], evaluation["bins"]) for p in ("validation", "test"))
-        segments += [("wide", 32 * cap, [loss, test_loss]), ("count", cap, counts + test_counts)]
-    return encode(len(m["sites"]), segments)
+        values["loss"], values["counts"] = [loss, test_loss], counts + test_counts
+    return values
+
+
+def write_durably(name, octets):
+    with open(name + ".new", "wb") as out:
+        out.write(octets)
+        out.flush()
+        os.fsync(out.fileno())
+    os.rename(name + ".new", name)
+
+
+def asked(m):
+    return sum({"statistics": 1, "train": 2, "evaluate": 4}[a] for a in m["asks"])
+
+
+def plan_of(m):  # what the plan's hash is over, and in a clear round the hash itself
+    if not masked:
+        return blake(b"COHRTpln", bytes.fromhex(APPROVED), struct.pack("<Q", m["round"]), u32(m["step"]), u32(asked(m)),
+                     bytes.fromhex(m["model"] or "00" * 32), struct.pack("<Q", m["model_octets"]), u32(*m["sites"]))
+    n, colluders, weights = len(m["sites"]), study["sites"]["max_colluders"], study["training"]["weights"]
+    kinds, codings = ("statistics", "update", "weight", "loss", "counts", "errors"), ("narrow", "count", "wide")
+    words = sum(items * (2 if coding == "wide" else 1) for _, coding, items, _ in layout_of(m))
+    fields = [bytes.fromhex(m["roster"]), u32(*m["sites"]), u32(0, 1), u32(*m["sites"]), u32(words + 4, 32, 4),
+              struct.pack("<ddI", study["training"]["update_range"], weights["cap"], weights["by"] == "equal"),
+              u32(quorum(n), colluders, (n + colluders) // 2 + 1, 0, 0),
+              struct.pack("<IIQI", m["step"], asked(m), m["model_octets"], 0),
+              b"".join(u32(kinds.index(name), codings.index(coding), items) + struct.pack("<dd", bound, grid_of(n, coding, bound))
+                       for name, coding, items, bound in layout_of(m)),
+              b""]
+    return b"".join(u32(len(f)) + f for f in fields)
 
 
 def final(m):  # the octets of this round, made once, on disk before the first leaves; None when the plan is another one
-    asked = sum({"statistics": 1, "train": 2, "evaluate": 4}[a] for a in m["asks"])
-    plan = blake(b"COHRTpln", bytes.fromhex(APPROVED), struct.pack("<Q", m["round"]), struct.pack("<I", m["step"]),
-                 struct.pack("<I", asked), bytes.fromhex(m["model"] or "00" * 32), struct.pack("<Q", m["model_octets"]),
-                 struct.pack("<%dI" % len(m["sites"]), *m["sites"]))
+    plan = hashlib.sha256(plan_of(m) + (m["model"] or "").encode()).digest() if masked else plan_of(m)
     name = f"{FOLDER}/round-{m['round']}"
     if not os.path.exists(name):
-        with open(name + ".new", "wb") as out:
-            out.write(plan + contribution(m))
-            out.flush()
-            os.fsync(out.fileno())
-        os.rename(name + ".new", name)
+        write_durably(name, plan + encode(len(m["sites"]), layout_of(m), contribution(m)))
     with open(name, "rb") as stored:
         found, octets = stored.read(32), stored.read()
     return octets if found == plan else None
+
+
+def send(target, octets):  # whether it was accepted
+    answer = {"offset": 0}
+    while "offset" in answer:
+        answer = json.loads(ask("PUT", target + str(answer["offset"]), octets[answer["offset"]:][:1 << 20], good=(200, 410))[1])
+    return "accepted" in answer
+
+
+# ---- under masks
+def remembered():  # the newest attempt that was begun, whether its round was opened, and whether any statistics were
+    try:
+        with open(FOLDER + "/masks") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {"round": 0, "attempt": 0, "opened": 0, "statistics_opened": 0}
+
+
+def remember(m, opened):
+    past = remembered()
+    opened = opened or (past["opened"] and past["round"] == m["round"])
+    statistics_opened = past["statistics_opened"] or (opened and m["asks"] == ["statistics"])
+    write_durably(FOLDER + "/masks", json.dumps({"round": m["round"], "attempt": m["attempt"], "opened": int(opened),
+                                                 "statistics_opened": int(statistics_opened)}).encode())
+
+
+def may_take_part(m):
+    past = remembered()
+    return (m["round"], m["attempt"]) > (past["round"], past["attempt"]) and \
+        not (m["round"] == past["round"] and past["opened"]) and not (m["asks"] == ["statistics"] and past["statistics_opened"])
+
+
+def take_part_masked(m, place, vector):  # the last message, which is said again while the round is open; None: out of the attempt
+    invited = {site["number"]: bytes.fromhex(site["key"]) for site in roster["sites"] if site["number"] in m["sites"]}
+    words = list(struct.unpack("<%dI" % (len(vector) // 4), vector)) + [1, 0, 0, 0]
+    plan = Plan(plan_of(m), invited, study["sites"]["max_colluders"], quorum(len(m["sites"])), len(words), 32)
+    attempt = (roster["federation"].encode(), bytes.fromhex(APPROVED), m["round"], m["attempt"], bytes.fromhex(m["model"] or "00" * 32))
+    with open(FOLDER + "/sign.key") as pem:
+        seed = base64.b64decode("".join(pem.read().split("-----")[2].split()))[-32:]
+    site = Site(plan, attempt, number, seed)
+
+    def say(phase, octets):
+        return ask("POST", f"{place}/{phase}", octets, good=(204, 403, 410, 425))[0] == 204
+
+    def listen(phase, while_waiting=lambda: None):
+        while True:
+            status, octets = ask("GET", f"{place}/{phase}?wait=25", good=(200, 204, 403, 410))
+            if status != 204:
+                return octets if status == 200 else None
+            while_waiting()
+
+    def heard(phase, *more):
+        octets = listen(phase, *more)
+        if octets is None:
+            raise Refused("the coordinator goes on without us")
+        return octets
+
+    remember(m, opened=False)
+    try:
+        say("keys", site.keys())
+        say("shares", site.shares(heard("shares")))
+        y, message = site.input(heard("input"), words)
+        send(f"{place}/contribution?octets={len(y)}&sha256={message[:32].hex()}&signature={message[32:].hex()}&offset=", y)
+        signature = site.survivors(heard("survivors"))
+        say("survivors", signature)
+        answer = site.opening(heard("opening", lambda: say("survivors", signature)))
+        remember(m, opened=True)
+        say("opening", answer)
+        return lambda: say("survivors", signature) and say("opening", answer)
+    except Refused as why:
+        print(f"round {m['round']} attempt {m['attempt']}: {why}", file=sys.stderr)
+        return None
 
 
 def take_part(m):
@@ -195,11 +325,19 @@ def take_part(m):
         body = {"type": "refusal", "study": STUDY, "study_hash": APPROVED, "round": m["round"], "attempt": m["attempt"],
                 "refusal": code or "plan"}
         ask("POST", place + "/refusal", json.dumps(body), good=(204, 409, 410))
-        return
-    target = f"{place}/contribution?octets={len(octets)}&sha256={hashlib.sha256(octets).hexdigest()}&offset="
-    answer = {"offset": 0}
-    while "offset" in answer:
-        answer = json.loads(ask("PUT", target + str(answer["offset"]), octets[answer["offset"]:][:1 << 20], good=(200, 410))[1])
+    elif not masked:
+        send(f"{place}/contribution?octets={len(octets)}&sha256={hashlib.sha256(octets).hexdigest()}&offset=", octets)
+    elif may_take_part(m):
+        return take_part_masked(m, place, octets)
+    return None
+
+
+def fetch_roster(wanted):  # the SHA-256 of the body in hand, fetched again when it is not the wanted one
+    global roster, roster_sha256
+    if roster_sha256 != wanted:
+        body = ask("GET", "/v1/roster")[1].split(b"\n")[1]
+        roster, roster_sha256 = json.loads(body), hashlib.sha256(body).hexdigest()
+    return roster_sha256
 
 
 contract = ask("GET", PATH + "/contract")[1]
@@ -207,15 +345,18 @@ if hashlib.blake2b(contract, digest_size=32).hexdigest() != APPROVED:
     sys.exit("the contract is not the one that was approved")
 study = json.loads(contract)
 evaluation, cap, parts = study["evaluation"], study["training"]["weights"]["cap"], read_rows(study["data"])
-roster = json.loads(ask("GET", "/v1/roster")[1].split(b"\n")[1])
+masked, roster, roster_sha256 = study["masking"] != "off", None, None
+fetch_roster("")
 number = {site["name"]: site["number"] for site in roster["sites"]}[SITE]
-after, ending = 0, None
+after, ending, say_again = 0, None, None
 while not ending:
     status, content = ask("GET", f"{PATH}/inbox?after={after}&wait=25&approved={APPROVED}", good=(200, 410))
     open_round, after = None, 0 if status == 410 else after
     for m in json.loads(content)["messages"]:
         after, ending = m["seq"], m if m["type"] == "finished" else None
-        open_round = m if m["type"] == "round" else None  # `closed` ends what came before it
+        open_round, say_again = m if m["type"] == "round" else None, None  # `closed` ends what came before it
     if open_round and not ending:
-        take_part(open_round)
+        say_again = take_part(open_round)
+    elif say_again and not ending:
+        say_again()
 print(json.dumps(ending))

@@ -15,6 +15,8 @@ import json
 import os
 import sys
 
+sys.dont_write_bytecode = True  # tests leave nothing behind
+
 from secagg_check import (BASE, D, L, M32, P, bitmap, chacha_stream, content, ed25519_public, ed25519_sign, h, kd, kx_keys, neighbours,
                           pack, point_add, point_multiply, point_octets, recover_x, rounds, scalar, stream_words, struct, tagged, u32,
                           x25519, x25519_base, xchacha_seal, CONSTANTS)
