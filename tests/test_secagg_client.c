@@ -358,6 +358,15 @@ static void test_u2_ciphertexts(void **state)
 	store_u32(list.ptr + second - 4, 11);
 	refuses(&w, SECAGG_INPUT, ERR_PROTOCOL, "the shares from site 11 are missing, or not in their place");
 
+	reach(&w, SECAGG_INPUT); /* of 111 octets, and of 113: what follows is not in its place */
+	memmove(list.ptr + first + SEAL_SIZE - 1, list.ptr + first + SEAL_SIZE, list.len - first - SEAL_SIZE);
+	list.len--;
+	refuses(&w, SECAGG_INPUT, ERR_PROTOCOL, "the shares from site 11 do not open");
+	reach(&w, SECAGG_INPUT);
+	buf_put_u8(&list, 0);
+	memmove(list.ptr + first + SEAL_SIZE + 1, list.ptr + first + SEAL_SIZE, list.len - first - SEAL_SIZE - 1);
+	refuses(&w, SECAGG_INPUT, ERR_PROTOCOL, "the shares from site 25 are missing, or not in their place");
+
 	reach(&before, SECAGG_INPUT); /* of an earlier attempt, same keys, same randomness */
 	masked_init(&w, 61, SITES, 0, 0, 5, 20);
 	w.attempt.attempt = 2;
@@ -394,6 +403,10 @@ static void test_u3(void **state)
 	reach(&w, SECAGG_SURVIVORS);
 	tell_survivors(&w, ALL(SITES) & ~2ull);
 	refuses(&w, SECAGG_SURVIVORS, ERR_REFUSED, "did not arrive in time");
+
+	reach(&w, SECAGG_SURVIVORS);
+	list.ptr[0] |= 1 << 6;
+	refuses(&w, SECAGG_SURVIVORS, ERR_PROTOCOL, "no bitmap over the 6");
 
 	reach(&w, SECAGG_SURVIVORS);
 	secagg_client_acknowledged(w.sites[1].client);
