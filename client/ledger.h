@@ -50,6 +50,9 @@ bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *st
  * none (`path` is set all the same). */
 bool ledger_masked(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);
 
+/* Whether a release of this study was ever sent under masks. */
+bool ledger_has_masked(struct ledger *l, const struct hash *study_hash);
+
 /* Deletes all masked octets of a study: its attempt is over. */
 void ledger_discard_masked(struct ledger *l, const struct hash *study_hash);
 

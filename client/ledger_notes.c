@@ -44,6 +44,18 @@ void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t 
 	note(l, s);
 }
 
+bool ledger_has_masked(struct ledger *l, const struct hash *study_hash)
+{
+	sqlite3_stmt *s =
+		ledger_prepare(l, "SELECT 1 FROM releases WHERE study_hash = ? AND masked IS NOT NULL LIMIT 1");
+	bool any;
+
+	ledger_bind_hash(s, 1, study_hash);
+	any = sqlite3_step(s) == SQLITE_ROW;
+	ledger_finish(l, s);
+	return any;
+}
+
 void ledger_note_closed(struct ledger *l, const struct message *closed)
 {
 	sqlite3_stmt *s = ledger_prepare(

@@ -8,6 +8,18 @@
 
 /* ---- birth and end */
 
+/* The ledger says that masked vectors were sent, and what guards the rounds that were opened is not there: it must not begin anew. */
+static enum err judge_record(const struct member *m, struct diag *why)
+{
+	if (masks_file_record(m->masks).len > 0 || !ledger_has_masked(m->config.ledger, &m->study.hash))
+		return OK;
+	return diag_set(
+		why, ERR_DATA,
+		"%s/masks: the record of this study is gone, so nobody knows which rounds this hospital has opened: "
+		"reject the study and ask for a new revision",
+		m->config.client->state);
+}
+
 /* A crashed process may have left a masked contribution of an attempt that is over; one that goes on makes its own again. */
 enum err member_open_masks(struct member *m, struct diag *why)
 {
@@ -16,6 +28,8 @@ enum err member_open_masks(struct member *m, struct diag *why)
 
 	if (e == OK)
 		e = masks_file_open(&m->masks, client->state, &m->study.hash, why);
+	if (e == OK)
+		e = judge_record(m, why);
 	if (e == OK)
 		ledger_discard_masked(m->config.ledger, &m->study.hash);
 	return e;

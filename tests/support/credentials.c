@@ -1,5 +1,7 @@
 #include "tests/support/credentials.h"
 
+#include "net/pki.h"
+
 #include <stdio.h>
 
 #define HOUR_S 3600
@@ -50,6 +52,20 @@ void credential_site(struct tempdir *t, const char *name, const struct made *iss
 {
 	const struct recipe r = credential_site_recipe(name);
 	credential_make(t, name, &r, issuer, out);
+}
+
+void credential_signing_site(struct tempdir *t, const char *name, const struct made *issuer, uint8_t key[32])
+{
+	struct evp_pkey_st *signing = pki_key_new_signing();
+	struct recipe r;
+	char file[NAME_SIZE + 16];
+
+	CHECK(pki_signing_key(key, signing, NULL) == OK);
+	snprintf(file, sizeof file, "%s-sign.key", name);
+	CHECK(pki_key_write(tempdir_path(t, file), signing, NULL) == OK);
+	pki_key_free(signing);
+	r = recipe_site(CREDENTIALS_FEDERATION, name, key);
+	credential_make(t, name, &r, issuer, NULL);
 }
 
 void credential_revocations(struct tempdir *t, const char *name, const struct made *issuer, const struct made *revoked,

@@ -23,6 +23,9 @@ void credential_coordinator(struct tempdir *t, const char *name, const struct ma
 void credential_site(struct tempdir *t, const char *name, const struct made *issuer, struct made *out);
 struct recipe credential_site_recipe(const char *site);
 
+/* A site whose signing key is a real one: NAME-sign.key beside the other two. `key`: its public half. */
+void credential_signing_site(struct tempdir *t, const char *name, const struct made *issuer, uint8_t key[32]);
+
 /* NAME.pem: a list by `issuer` that revokes `revoked` (NULL: nobody), the next one due in `next_s`. */
 void credential_revocations(struct tempdir *t, const char *name, const struct made *issuer, const struct made *revoked,
                             int64_t next_s);

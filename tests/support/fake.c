@@ -69,6 +69,40 @@ static bool try_poll(struct fake *f, struct exchange *x, uint64_t after, bool at
 	return true;
 }
 
+/* As try_poll, for who listens. */
+static bool try_listen(struct exchange *x, const struct fake_phase *p, bool at_end)
+{
+	if (p->listen_status == 200)
+		answer(x, 200, "application/octet-stream", buf_bytes(&p->told));
+	else if (p->listen_status == 204 || (p->listen_status == 0 && at_end))
+		answer(x, 204, NULL, bytes_of(NULL, 0));
+	else if (p->listen_status != 0)
+		answer_error(x, p->listen_status);
+	else
+		return false;
+	return true;
+}
+
+static bool try_held(struct fake *f, int i, bool at_end)
+{
+	if (f->held_phase[i] != NULL)
+		return try_listen(f->held[i], f->held_phase[i], at_end);
+	return try_poll(f, f->held[i], f->held_after[i], at_end);
+}
+
+static void hold(struct fake *f, struct exchange *x, uint64_t after, struct fake_phase *phase)
+{
+	for (int i = 0; i < FAKE_HELD_MAX; i++)
+		if (f->held[i] == NULL) {
+			f->held[i] = x;
+			f->held_after[i] = after;
+			f->held_phase[i] = phase;
+			server_hold(x, loop_now_ms(f->loop) + (int64_t)number(x, "wait") * 1000);
+			return;
+		}
+	answer_error(x, 429);
+}
+
 static void on_poll(struct fake *f, struct exchange *x)
 {
 	uint64_t after = number(x, "after");
@@ -79,16 +113,8 @@ static void on_poll(struct fake *f, struct exchange *x)
 		answer_error(x, f->inbox_status);
 		return;
 	}
-	if (try_poll(f, x, after, false))
-		return;
-	for (int i = 0; i < FAKE_HELD_MAX; i++)
-		if (f->held[i] == NULL) {
-			f->held[i] = x;
-			f->held_after[i] = after;
-			server_hold(x, loop_now_ms(f->loop) + (int64_t)number(x, "wait") * 1000);
-			return;
-		}
-	answer_error(x, 429);
+	if (!try_poll(f, x, after, false))
+		hold(f, x, after, NULL);
 }
 
 static int held_index(const struct fake *f, const struct exchange *x)
@@ -102,7 +128,7 @@ static int held_index(const struct fake *f, const struct exchange *x)
 static void answer_held(struct fake *f)
 {
 	for (int i = 0; i < FAKE_HELD_MAX; i++)
-		if (f->held[i] != NULL && try_poll(f, f->held[i], f->held_after[i], false))
+		if (f->held[i] != NULL && try_held(f, i, false))
 			f->held[i] = NULL;
 }
 
@@ -113,7 +139,7 @@ static void on_expired(void *context, struct exchange *x)
 
 	pthread_mutex_lock(&f->lock);
 	i = held_index(f, x);
-	try_poll(f, x, f->held_after[i], true);
+	try_held(f, i, true);
 	f->held[i] = NULL;
 	pthread_mutex_unlock(&f->lock);
 }
@@ -194,6 +220,43 @@ static void on_message(struct fake *f, struct exchange *x)
 	}
 }
 
+/* ---- the phases of a masked attempt */
+
+static void on_say(struct exchange *x, struct fake_phase *p)
+{
+	buf_free(&p->said);
+	buf_init(&p->said, 1u << 20);
+	buf_put(&p->said, server_body(x));
+	p->says++;
+	if (p->say_status != 0 && (p->say_times == 0 || p->says <= p->say_times))
+		answer_error(x, p->say_status);
+	else
+		answer(x, 204, NULL, bytes_of(NULL, 0));
+}
+
+/* False: the path is of no phase. */
+static bool on_phase(struct fake *f, struct exchange *x)
+{
+	const char *last = strrchr(x->path, '/') + 1;
+
+	for (int i = 0; i < SECAGG_PHASE_COUNT; i++) {
+		struct fake_phase *p = &f->phases[i];
+
+		if (strcmp(last, secagg_phase_name((enum secagg_phase)i)) != 0)
+			continue;
+		note_session(f, x);
+		if (x->method == HTTP_POST) {
+			on_say(x, p);
+		} else {
+			p->listens++;
+			if (!try_listen(x, p, false))
+				hold(f, x, 0, p);
+		}
+		return true;
+	}
+	return false;
+}
+
 /* ---- requests */
 
 static void serve(struct fake *f, struct exchange *x)
@@ -218,6 +281,8 @@ static void serve(struct fake *f, struct exchange *x)
 	                  &end) == 2 &&
 	           end > 0) {
 		on_part(f, x, round, attempt);
+	} else if (on_phase(f, x)) {
+		return;
 	} else if (x->method == HTTP_POST) {
 		on_message(f, x);
 	} else {
@@ -312,7 +377,7 @@ void fake_start(struct fake *f, const struct study *study)
 	tempdir_make(&f->dir);
 	credential_authority(&f->dir, "ca", &f->ca);
 	credential_coordinator(&f->dir, "coordinator", &f->ca);
-	credential_site(&f->dir, FAKE_SITE, &f->ca, NULL);
+	credential_signing_site(&f->dir, FAKE_SITE, &f->ca, f->site_key);
 	files = credential_files(&f->dir, "coordinator");
 	if (tls_new(&f->tls, TLS_SERVER, &files, &why) != OK || loop_new(&f->loop, &why) != OK)
 		fail_msg("%s", why.text);
@@ -335,6 +400,10 @@ void fake_stop(struct fake *f)
 	tls_free(f->tls);
 	for (int i = 0; i < f->upload_count; i++)
 		buf_free(&f->uploads[i].octets);
+	for (int i = 0; i < SECAGG_PHASE_COUNT; i++) {
+		buf_free(&f->phases[i].told);
+		buf_free(&f->phases[i].said);
+	}
 	buf_free(&f->roster);
 	buf_free(&f->model);
 	certificate_free(&f->ca);

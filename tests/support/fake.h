@@ -10,8 +10,10 @@
 #ifndef COHORT_TESTS_SUPPORT_FAKE_H
 #define COHORT_TESTS_SUPPORT_FAKE_H
 
+#include "crypto/secagg.h"
 #include "net/server.h"
 #include "protocol/message.h"
+#include "protocol/roster.h"
 #include "tests/support/credentials.h"
 
 #include <pthread.h>
@@ -21,6 +23,8 @@
 #define FAKE_INBOX_MAX 64
 #define FAKE_UPLOADS_MAX 32
 #define FAKE_HELD_MAX 8
+#define FAKE_MASKED_SITES                                                                                              \
+	3 /* on the roster, and invited, of a study that masks: the site and two that have keys and do nothing */
 
 struct fake_upload {
 	uint64_t round;
@@ -28,6 +32,16 @@ struct fake_upload {
 	char sha256[HASH_HEX_SIZE];
 	struct buf octets;
 	bool accepted;
+};
+
+/* What the site says in a phase of a masked attempt, and what it is told. */
+struct fake_phase {
+	unsigned say_status; /* its POST is answered so; 0: 204 */
+	int say_times; /* but only the first so many; 0: all */
+	unsigned listen_status; /* its GET is answered so, 200 with `told`; 0: held until there is another status */
+	struct buf told;
+	int says, listens;
+	struct buf said; /* the newest */
 };
 
 struct fake {
@@ -49,6 +63,9 @@ struct fake {
 	unsigned refusal_status; /* the first `refusal_times` refusals are answered so */
 	int refusal_times;
 
+	struct fake_phase phases[SECAGG_PHASE_COUNT];
+	struct hash roster_named; /* by rounds of a study that masks: the newest roster, unless a test says otherwise */
+
 	struct fake_upload uploads[FAKE_UPLOADS_MAX];
 	int upload_count, accepted_count;
 	struct message refusals[FAKE_UPLOADS_MAX], answers[FAKE_UPLOADS_MAX];
@@ -67,6 +84,8 @@ struct fake {
 	bool ending;
 	struct exchange *held[FAKE_HELD_MAX];
 	uint64_t held_after[FAKE_HELD_MAX];
+	struct fake_phase *held_phase[FAKE_HELD_MAX]; /* it listens for this; NULL: a poll */
+	uint8_t site_key[ROSTER_KEY_SIZE]; /* public */
 };
 
 void fake_start(struct fake *f, const struct study *study);
@@ -75,6 +94,9 @@ void fake_stop(struct fake *f);
 /* The connections are cut and the port is closed; and opened again. */
 void fake_down(struct fake *f);
 void fake_up(struct fake *f);
+
+/* What those who listen for this phase are told from now on. */
+void fake_tell(struct fake *f, enum secagg_phase phase, unsigned status, struct bytes told);
 
 /* The roster's version and whether the site is on it. */
 void fake_roster(struct fake *f, uint32_t version, bool listed);

@@ -15,21 +15,45 @@
 #define WAIT_MS 10000
 #define LOOK_MS 2
 
-static uint32_t sites[] = {FAKE_NUMBER, FAKE_NUMBER + 1};
+static uint32_t sites[] = {FAKE_NUMBER, FAKE_NUMBER + 1, FAKE_NUMBER + 2};
+
+static bool masks(const struct fake *f)
+{
+	return f->study->sites.masking != MASKING_OFF;
+}
 
 void fake_roster(struct fake *f, uint32_t version, bool listed)
 {
-	const struct recipe recipe = credential_site_recipe(FAKE_SITE);
-	struct roster_site site = {.number = FAKE_NUMBER, .name = FAKE_SITE};
-	struct roster r = {.version = version, .federation = CREDENTIALS_FEDERATION, .sites = &site, .count = 1};
+	struct roster_site entries[FAKE_MASKED_SITES] = {{.number = FAKE_NUMBER, .name = FAKE_SITE},
+	                                                 {.number = FAKE_NUMBER + 1, .name = "second", .key = {1}},
+	                                                 {.number = FAKE_NUMBER + 2, .name = "third", .key = {2}}};
+	struct roster r = {.version = version,
+	                   .federation = CREDENTIALS_FEDERATION,
+	                   .sites = entries,
+	                   .count = masks(f) ? FAKE_MASKED_SITES : 1};
+	struct roster_parts parts;
 
-	/* the key's digits are the end of the certificate's second URI */
-	assert_true(hex_decode(site.key, 32, strrchr(recipe.uris[1], '/') + 1));
+	memcpy(entries[0].key, f->site_key, ROSTER_KEY_SIZE);
 	if (!listed)
-		snprintf(site.name, sizeof site.name, "elsewhere");
+		snprintf(entries[0].name, sizeof entries[0].name, "elsewhere");
 	pthread_mutex_lock(&f->lock);
 	buf_free(&f->roster);
 	signed_roster(&f->roster, &f->ca, &r);
+	assert_int_equal(roster_split(&parts, buf_bytes(&f->roster), NULL), OK);
+	sha256_of(&f->roster_named, parts.body);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_tell(struct fake *f, enum secagg_phase phase, unsigned status, struct bytes told)
+{
+	struct fake_phase *p = &f->phases[phase];
+
+	pthread_mutex_lock(&f->lock);
+	buf_free(&p->told);
+	buf_init(&p->told, 1u << 20);
+	buf_put(&p->told, told);
+	p->listen_status = status;
+	loop_wake(f->loop);
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -72,7 +96,9 @@ void fake_round(struct fake *f, uint64_t round, uint32_t attempt, uint32_t step)
 	m->plan.step = step;
 	m->plan.asks = round_plan_asks(f->study, step);
 	m->plan.sites = sites;
-	m->plan.site_count = 2;
+	m->plan.site_count = masks(f) ? FAKE_MASKED_SITES : 2;
+	if (masks(f))
+		m->plan.roster = f->roster_named;
 	if (step > 0) {
 		m->plan.model = f->model_sha256;
 		m->plan.model_octets = f->model.len;

@@ -5,6 +5,7 @@
 #include "client/fingerprint.h"
 #include "model/checkpoint.h"
 #include "model/init.h"
+#include "tests/support/contracts.h"
 #include "tests/support/small_study.h"
 
 #include <setjmp.h>
@@ -39,7 +40,8 @@ static void write_files(struct membership *f)
 	snprintf(text, sizeof text,
 	         "site: " FAKE_SITE "\n"
 	         "coordinator: https://localhost:%u\n"
-	         "credentials: {certificate: " FAKE_SITE ".pem, key: " FAKE_SITE ".key}\n"
+	         "credentials: {certificate: " FAKE_SITE ".pem, key: " FAKE_SITE ".key, signing_key: " FAKE_SITE
+	         "-sign.key}\n"
 	         "proxy: none\n"
 	         "sources: {small: {csv: site-%d.csv}}\n",
 	         f->fake.port, SITE_ROWS);
@@ -97,31 +99,58 @@ static void make_model(struct membership *f)
 	free(parameters);
 }
 
-static void quiet(void *context, enum log_level level, const char *line)
+static struct membership the; /* one at a time */
+
+static void on_log(void *context, enum log_level level, const char *line)
 {
 	(void)context;
 	(void)level;
-	(void)line;
+	if (strncmp(line, "ALARM", 5) != 0)
+		return;
+	pthread_mutex_lock(&the.lock);
+	snprintf(the.alarm, sizeof the.alarm, "%s", line);
+	pthread_mutex_unlock(&the.lock);
+}
+
+/* Of the study that is there. */
+static struct membership *begin(void)
+{
+	struct diag why = {{0}};
+
+	pthread_mutex_init(&the.lock, NULL);
+	log_capture(on_log, NULL);
+	fake_start(&the.fake, &the.study);
+	write_files(&the);
+	if (client_config_load(&the.config, tempdir_path(&the.fake.dir, "client.yaml"), &why) != OK ||
+	    contract_store(the.config.state, &the.study, &why) != OK ||
+	    ledger_open(&the.ledger, the.config.state, &why) != OK)
+		fail_msg("%s", why.text);
+	contributor_init(&the.contributor, &the.study, &the.table, FAKE_SITE);
+	buf_init(&the.expected, MODEL_FILE_MAX);
+	make_model(&the);
+	return &the;
 }
 
 struct membership *membership_begin(const char *line)
 {
-	static struct membership f;
-	struct diag why = {{0}};
+	memset(&the, 0, sizeof the);
+	small_study(&the.study, line);
+	return begin();
+}
 
-	memset(&f, 0, sizeof f);
-	pthread_mutex_init(&f.lock, NULL);
-	log_capture(quiet, NULL);
-	small_study(&f.study, line);
-	fake_start(&f.fake, &f.study);
-	write_files(&f);
-	if (client_config_load(&f.config, tempdir_path(&f.fake.dir, "client.yaml"), &why) != OK ||
-	    contract_store(f.config.state, &f.study, &why) != OK || ledger_open(&f.ledger, f.config.state, &why) != OK)
+struct membership *membership_begin_masked(void)
+{
+	struct diag why = {{0}};
+	char *sites = contract_edited(small_study_text, "sites: {min: 2, max_dropouts: 1",
+	                              "sites: {min: 3, max_colluders: 1, max_dropouts: 0");
+	char *text = contract_edited(sites, "masking: off", "masking: required");
+
+	memset(&the, 0, sizeof the);
+	if (study_parse(&the.study, bytes_text(text), "study.yaml", false, &why) != OK)
 		fail_msg("%s", why.text);
-	contributor_init(&f.contributor, &f.study, &f.table, FAKE_SITE);
-	buf_init(&f.expected, MODEL_FILE_MAX);
-	make_model(&f);
-	return &f;
+	free(sites);
+	free(text);
+	return begin();
 }
 
 int membership_setup(void **state)

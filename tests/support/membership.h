@@ -17,9 +17,10 @@ struct membership {
 	struct table table; /* the same rows, for what the test computes itself */
 	struct contributor contributor;
 	struct buf expected;
-	pthread_mutex_t lock; /* of the two below */
+	pthread_mutex_t lock; /* of all below */
 	enum err stopped;
 	struct diag stop_why;
+	char alarm[DIAG_MAX]; /* the newest line of the log that begins with ALARM */
 };
 
 /* For cmocka: *state becomes a struct membership; begin makes one of the small study with `line` replaced (NULL: as it is). Nothing
@@ -27,6 +28,8 @@ struct membership {
 int membership_setup(void **state);
 int membership_teardown(void **state);
 struct membership *membership_begin(const char *line);
+struct membership *
+membership_begin_masked(void); /* of a study that masks, with three sites of which none may drop out */
 
 void membership_start(struct membership *f);
 void membership_stop(struct membership *f);
