@@ -104,3 +104,10 @@ enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, ui
 	out->added += survivors;
 	return OK;
 }
+
+void masked_sum_read(int64_t *out, const struct masked_sum *m, uint32_t first, uint32_t words)
+{
+	CHECK(first <= m->layout.words && words <= m->layout.words - first);
+	for (uint32_t i = 0; i < words; i++)
+		out[i] = pack_signed(m->sums[first + i], m->bits);
+}

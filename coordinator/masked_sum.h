@@ -40,4 +40,7 @@ void masked_sum_unmask(struct masked_sum *m, uint32_t piece, const struct mask *
 enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, uint32_t survivors,
                            struct diag *why) MUST_USE;
 
+/* out[words] <- the contributions' sum from word `first` of the layout on, once masked_sum_finish has found it good. */
+void masked_sum_read(int64_t *out, const struct masked_sum *m, uint32_t first, uint32_t words);
+
 #endif

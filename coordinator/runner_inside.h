@@ -9,6 +9,16 @@
 
 #include <stdatomic.h>
 
+/* One group's sum, and what is under way with it. */
+struct masked_group {
+	struct masked_sum *sum;
+	uint32_t slices, next; /* to be taken off it; 0 until CAMPAIGN_UNMASK */
+	uint32_t in_flight;
+	enum err failed; /* a slice's masks cannot be had: those in flight are waited for */
+	struct diag why;
+	uint32_t survivors; /* masked_work_close: how many vectors the sum is of */
+};
+
 /* The sums of one masked attempt. Each job that works on them is an owner beside the runner, counted in the loop's thread, so an
  * attempt may end and another begin while jobs are still on their way out. */
 struct masked_work {
@@ -17,15 +27,9 @@ struct masked_work {
 	struct layout layout;
 	uint32_t in_flight; /* slices in the pool */
 	uint32_t group_count;
-	struct masked_group {
-		struct masked_sum *sum;
-		uint32_t slices, next; /* to take off it; 0 until ROUND_UNMASK */
-		uint32_t in_flight;
-		enum err
-			failed; /* a slice's masks cannot be had, with its words: the others in flight are waited for */
-		struct diag why;
-		uint32_t survivors; /* masked_work_close: how many vectors the sum is of; 0: it could not be made */
-	} * groups;
+	struct masked_group *groups;
+	struct summands summands; /* masked_work_close: the sums of the groups that came through */
+	uint32_t *done; /* [summands.count]: which ones */
 };
 
 struct runner {
@@ -69,7 +73,7 @@ void runner_start_slices(struct runner *r);
 struct masked_work *masked_work_retain(struct masked_work *w);
 
 /* The round has closed: its sums are ready for the job that computes, which becomes an owner. masked_work_finish, in any thread, adds
- * them up. ERR_DATA when they are garbage, by their check words or because no rows have such statistics. */
+ * them up; they are the sum's summands as long as that owner is there. ERR_DATA when they are garbage, by their check words or because no rows have such statistics. */
 struct masked_work *masked_work_close(struct masked_work *w, const struct round *round);
 enum err masked_work_finish(const struct masked_work *w, struct aggregate *out, const struct study *study,
                             struct diag *why) MUST_USE;

@@ -291,7 +291,7 @@ static void start_compute(struct runner *r)
 	round_plan_copy(&job->plan, campaign_plan(r->course->campaign));
 	job->moments = moments_of(&r->course->moments, &job->plan.model);
 	office_model_path(job->model_path, sizeof job->model_path, r->office, &job->plan.model);
-	if ((job->plan.asks & ASK_TRAIN) && study_is_robust(r->course->study)) {
+	if (job->masked == NULL && (job->plan.asks & ASK_TRAIN) && study_is_robust(r->course->study)) {
 		staged_open(&job->staged, r->staging, campaign_round(r->course->campaign));
 		r->sum.summands = &job->staged.summands;
 	}

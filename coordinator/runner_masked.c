@@ -57,6 +57,7 @@ void masked_work_release(struct masked_work *w)
 	for (uint32_t g = 0; g < w->group_count; g++)
 		masked_sum_free(w->groups[g].sum);
 	free(w->groups);
+	free(w->done);
 	free(w);
 }
 
@@ -170,11 +171,26 @@ void runner_start_slices(struct runner *r)
 
 /* ---- the end */
 
+static enum err read_group(void *context, uint32_t summand, uint32_t first, uint32_t words, int64_t *out,
+                           struct diag *why)
+{
+	const struct masked_work *w = context;
+
+	(void)why;
+	masked_sum_read(out, w->groups[w->done[summand]].sum, first, words);
+	return OK;
+}
+
 struct masked_work *masked_work_close(struct masked_work *w, const struct round *round)
 {
-	for (uint32_t g = 0; g < w->group_count; g++)
-		if (round_group_done(round, g))
-			w->groups[g].survivors = round_survivors(round, g);
+	w->summands = (struct summands){.read = read_group, .context = w};
+	w->done = mem_array(w->group_count, sizeof *w->done);
+	for (uint32_t g = 0; g < w->group_count; g++) {
+		if (!round_group_done(round, g))
+			continue;
+		w->groups[g].survivors = round_survivors(round, g);
+		w->done[w->summands.count++] = g;
+	}
 	return masked_work_retain(w);
 }
 
@@ -184,9 +200,12 @@ enum err masked_work_finish(const struct masked_work *w, struct aggregate *out, 
 	enum err e = OK;
 
 	aggregate_begin(out, &w->layout);
-	for (uint32_t g = 0; g < w->group_count && e == OK; g++)
-		if (w->groups[g].survivors > 0)
-			e = masked_sum_finish(out, w->groups[g].sum, w->groups[g].survivors, why);
+	out->summands = &w->summands;
+	for (uint32_t i = 0; i < w->summands.count && e == OK; i++) {
+		const struct masked_group *g = &w->groups[w->done[i]];
+
+		e = masked_sum_finish(out, g->sum, g->survivors, why);
+	}
 	if (e == OK && runner_judge_statistics(out, study, why) != OK)
 		e = diag_prefix(why, ERR_DATA, "the sum of all hospitals' statistics");
 	return e;

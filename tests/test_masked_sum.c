@@ -260,6 +260,9 @@ static void test_groups(void **state)
 	assert_int_equal(masked_sum_finish(&sum, one->sum, 5, NULL), OK);
 	assert_int_equal(masked_sum_finish(&sum, two->sum, 3, NULL), OK);
 	assert_int_equal(sum.added, 8);
+	int64_t some[7];
+	masked_sum_read(some, two->sum, 93, 7);
+	assert_memory_equal(some, two->expected + 93, sizeof some); /* each group's own is still there */
 	for (uint32_t i = 0; i < 100; i++)
 		assert_int_equal(sum.sums[i], one->expected[i] + two->expected[i]);
 	aggregate_free(&sum);

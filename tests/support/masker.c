@@ -97,13 +97,12 @@ static void forget_attempt(struct masker *m)
 	m->x = NULL;
 }
 
-void masker_open(struct masker *m, struct hospital *h, struct coordinating *c, uint32_t site)
+void masker_open(struct masker *m, struct hospital *h, uint32_t site)
 {
 	struct secagg_client_config config;
 	struct diag why = {{0}};
 	bool *known;
 
-	(void)c;
 	forget_attempt(m);
 	m->h = h;
 	if (m->record.max == 0)

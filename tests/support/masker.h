@@ -3,7 +3,7 @@
  * other, step by step as a test wants it.
  *
  *   hospital_poll(&h, 0);  hospital_compute(&h);
- *   masker_open(&m, &h, &c, site);
+ *   masker_open(&m, &h, site);
  *   masker_say(&m, SECAGG_KEYS);  masker_listen(&m, SECAGG_SHARES, 20);
  *   masker_say(&m, SECAGG_SHARES);  masker_listen(&m, SECAGG_INPUT, 20);
  *   masker_send(&m);  ...
@@ -30,7 +30,7 @@ struct masker {
 
 /* Begins the attempt that the hospital was told of, with the contribution that it has computed; *m is zeroed before the first
  * attempt. Fetches the roster. */
-void masker_open(struct masker *m, struct hospital *h, struct coordinating *c, uint32_t site);
+void masker_open(struct masker *m, struct hospital *h, uint32_t site);
 void masker_close(struct masker *m); /* accepts a zeroed one */
 
 /* Its message of a phase other than INPUT; the status. */
