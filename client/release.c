@@ -60,21 +60,26 @@ static enum refusal judge_terms(const struct release_terms *t, struct diag *why)
 	return no;
 }
 
-/* The sum is that of our group; what the policy wants of a sum must hold of it. */
-static enum refusal judge_group(const struct release_terms *t, const struct secagg_plan *group, struct diag *why)
+bool *release_known(const struct release_terms *t, const struct secagg_plan *group, uint32_t *count)
 {
 	uint32_t *numbers = mem_array(group->n, sizeof *numbers);
 	bool *known = mem_array(group->n, sizeof *known);
-	enum refusal no = policy_judge_sites(t->policy, group->n, why);
 
 	for (uint32_t i = 0; i < group->n; i++)
 		numbers[i] = group->sites[i].number;
-	if (no == REFUSAL_NONE)
-		no = policy_judge_known(t->policy,
-		                        policy_known(t->policy, known, t->roster, numbers, group->n, t->self), why);
+	*count = policy_known(t->policy, known, t->roster, numbers, group->n, t->self);
 	free(numbers);
-	free(known);
-	return no;
+	return known;
+}
+
+/* The sum is that of our group, so these must be known. That it has min_sites follows: the contract's sites.min has, and no
+ * group may be smaller. */
+static enum refusal judge_group(const struct release_terms *t, const struct secagg_plan *group, struct diag *why)
+{
+	uint32_t count;
+
+	free(release_known(t, group, &count));
+	return policy_judge_known(t->policy, count, why);
 }
 
 static enum refusal make_masked(struct masked_plan *out, const struct release_terms *t, struct diag *why)

@@ -70,6 +70,9 @@ void release_restore(struct release *r, const struct release_record *newest);
 enum refusal release_begin(struct release *r, const struct release_terms *terms, struct masked_plan *masked,
                            struct diag *why) MUST_USE;
 
+/* Which sites of our group this hospital knows, in the plan's order, and how many; for free(). */
+bool *release_known(const struct release_terms *terms, const struct secagg_plan *group, uint32_t *count);
+
 /* The plan as the ledger keeps it. Clear: round_plan_hash. Under masks: H("COHRTrpl", round_plan_hash, the masked plan's
  * octets), so neither contract, round, model and invited sites nor roster, thresholds and layout can differ between attempts. */
 void release_plan_hash(struct hash *out, const struct round_plan *plan, const struct masked_plan *masked);

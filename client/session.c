@@ -118,10 +118,15 @@ static void release(struct session *s)
 		session_begin_work(s, SESSION_EXPECT_ACKNOWLEDGED, SESSION_SEND);
 }
 
+struct release_terms session_terms(const struct session *s)
+{
+	return (struct release_terms){s->config.policy, s->config.study, &s->plan,
+	                              &s->roster,       s->config.self,  s->now_s};
+}
+
 static void judge_round(struct session *s)
 {
-	const struct release_terms terms = {s->config.policy, s->config.study, &s->plan,
-	                                    &s->roster,       s->config.self,  s->now_s};
+	const struct release_terms terms = session_terms(s);
 	enum refusal no = release_begin(&s->release, &terms, &s->masked, &s->why);
 
 	if (no != REFUSAL_NONE)

@@ -38,6 +38,7 @@ static inline bool session_is_masked(const struct session *s)
 
 void session_act(struct session *s, enum session_action_kind kind);
 void session_begin_work(struct session *s, enum session_state state, enum session_action_kind kind);
+struct release_terms session_terms(const struct session *s); /* the round in hand */
 void session_refuse(struct session *s, enum refusal refusal);
 
 /* The round told, which is not the one in hand; and the end of what is in hand, that it may make room. */

@@ -136,23 +136,12 @@ static bool is_on_record(const struct session *s)
 	       summary.attempt == s->plan.attempt;
 }
 
-static bool *known_sites(const struct session *s)
-{
-	const struct secagg_plan *plan = &s->masked.plan;
-	uint32_t *numbers = mem_array(plan->n, sizeof *numbers);
-	bool *known = mem_array(plan->n, sizeof *known);
-
-	for (uint32_t i = 0; i < plan->n; i++)
-		numbers[i] = plan->sites[i].number;
-	(void)policy_known(s->config.policy, known, &s->roster, numbers, plan->n, s->config.self);
-	free(numbers);
-	return known;
-}
-
 bool session_masks_open(struct session *s)
 {
 	struct bytes record = session_masks_record(s);
-	bool *known = known_sites(s), resumes = is_on_record(s);
+	struct release_terms terms = session_terms(s);
+	uint32_t count;
+	bool *known = release_known(&terms, &s->masked.plan, &count), resumes = is_on_record(s);
 	struct secagg_client_config config = config_of(s, known);
 	enum err e = resumes ? secagg_client_resume(&s->client, &config, record, &s->why)
 	                     : secagg_client_open(&s->client, &config, record, &s->why);

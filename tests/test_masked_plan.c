@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,23 @@ static void hash_of(struct hash *out, const struct fixture *f)
 	assert_int_equal(masked_plan_make(&m, &f->plan, &f->study, &f->layout, &f->roster, 0, &why), OK);
 	masked_plan_hash(out, &m);
 	masked_plan_free(&m);
+}
+
+static void an_attempt_names_what_is_asked_for(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, 5);
+	snprintf(f.roster.federation, sizeof f.roster.federation, "heart");
+	f.plan.attempt = 4;
+	struct secagg_attempt a = masked_plan_attempt(&f.plan, &f.study, &f.roster);
+	assert_true(bytes_equal(a.federation, bytes_text("heart")));
+	assert_true(bytes_equal(a.study, bytes_of(f.study.hash.b, HASH_SIZE)));
+	assert_int_equal(a.round, 3);
+	assert_int_equal(a.attempt, 4);
+	assert_true(hash_equal(&a.model, &f.plan.model));
+	end(&f);
 }
 
 /* ---- octets */
@@ -288,6 +306,7 @@ static void check_words_add_up_or_the_sum_is_discarded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_attempt_names_what_is_asked_for),
 		cmocka_unit_test(octets_are_as_written),
 		cmocka_unit_test(every_term_counts),
 		cmocka_unit_test(what_cannot_be_is_refused),

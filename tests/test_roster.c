@@ -58,6 +58,26 @@ static void a_roster_is_read(void **state)
 	roster_free(&r);
 }
 
+static void a_copy_stands_by_itself(void **state)
+{
+	(void)state;
+	struct roster r, copy = {0}, empty = {0};
+
+	assert_int_equal(parse(&r, BODY, ""), OK);
+	roster_copy(&copy, &r);
+	roster_copy(&copy, &r); /* what it held is freed */
+	assert_ptr_not_equal(copy.sites, r.sites);
+	roster_free(&r);
+	assert_int_equal(copy.version, 7);
+	assert_ptr_equal(roster_find(&copy, "b.2"), &copy.sites[1]);
+	assert_ptr_equal(roster_number(&copy, 11), &copy.sites[0]);
+	assert_int_equal(copy.sites[1].key[31], 0xff);
+	roster_copy(&copy, &empty);
+	assert_int_equal(copy.count, 0);
+	assert_null(copy.sites);
+	roster_free(&copy);
+}
+
 static void an_empty_roster(void **state)
 {
 	(void)state;
@@ -269,13 +289,10 @@ static void malformed_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_roster_is_read),
-		cmocka_unit_test(an_empty_roster),
-		cmocka_unit_test(rules),
-		cmocka_unit_test(many_sites),
-		cmocka_unit_test(building_refuses_what_reading_refuses),
-		cmocka_unit_test(the_container),
-		cmocka_unit_test(broken_containers),
+		cmocka_unit_test(a_roster_is_read), cmocka_unit_test(a_copy_stands_by_itself),
+		cmocka_unit_test(an_empty_roster),  cmocka_unit_test(rules),
+		cmocka_unit_test(many_sites),       cmocka_unit_test(building_refuses_what_reading_refuses),
+		cmocka_unit_test(the_container),    cmocka_unit_test(broken_containers),
 		cmocka_unit_test(malformed_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,27 @@ static void test_records_that_were_changed(void **state)
 	}
 }
 
+/* As the site would have left it, had it been there when the attempt ended. */
+static void test_closing_a_record_without_its_site(void **state)
+{
+	(void)state;
+	for (uint32_t phase = SECAGG_KEYS; phase <= SECAGG_OPENING; phase++) {
+		struct masked w;
+		struct secret closed, none;
+		reach(&w, (enum secagg_phase)phase);
+		struct masked_site *site = &w.sites[1];
+		assert_int_equal(secagg_record_close(&closed, buf_bytes(&site->disk), NULL), OK);
+		site->disk.ptr[9] ^= 1;
+		assert_int_equal(secagg_record_close(&none, buf_bytes(&site->disk), NULL), ERR_DATA);
+		assert_null(none.ptr);
+		secagg_client_closed(site->client);
+		masked_pump(site);
+		assert_true(bytes_equal(bytes_of(closed.ptr, closed.len), buf_bytes(&site->disk)));
+		secret_free(&closed);
+		masked_free(&w);
+	}
+}
+
 /* The first share of `from` among the answers of site 18's peers would be the first that it holds: found in the records of phases that
  * need it. */
 static void test_secrets_go_when_they_are_not_needed(void **state)
@@ -145,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records_that_were_cut),
 		cmocka_unit_test(test_records_that_were_changed),
+		cmocka_unit_test(test_closing_a_record_without_its_site),
 		cmocka_unit_test(test_secrets_go_when_they_are_not_needed),
 		cmocka_unit_test(test_another_attempt_does_not_go_on),
 		cmocka_unit_test(test_summaries),

@@ -28,6 +28,9 @@ struct masked_hospital {
 	bool waits; /* its job's octets are at the coordinator and on no disk there: no answer yet */
 	uint32_t
 		lasts; /* what it has to say in this phase and later ones does not leave; SECAGG_PHASE_COUNT at first */
+	bool stops; /* before the work of `stops_at` and, where it has one, `stops_phase` */
+	enum session_state stops_at;
+	enum secagg_phase stops_phase;
 	bool silent; /* nothing reaches it, nothing leaves it */
 	uint64_t seq; /* of the newest message in its inbox */
 

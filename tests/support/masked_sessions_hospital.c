@@ -243,6 +243,14 @@ static void do_job(struct masked_sessions *w, struct masked_hospital *h)
 	}
 }
 
+static bool has_stopped(const struct masked_hospital *h)
+{
+	bool phases = h->stops_at == SESSION_EXPECT_SAID || h->stops_at == SESSION_EXPECT_HEARD;
+
+	return h->stops && session_state(h->session) == h->stops_at &&
+	       (!phases || session_phase(h->session) == h->stops_phase);
+}
+
 static bool may_leave(const struct masked_hospital *h)
 {
 	const struct session_action *job = &h->job;
@@ -255,7 +263,7 @@ bool masked_sessions_work(struct masked_sessions *w, struct masked_hospital *h)
 {
 	if (h->session == NULL || h->silent || h->waits || h->job.kind == SESSION_POLL || w->server == NULL)
 		return false;
-	if (!may_leave(h) || (h->job.kind == SESSION_LISTEN && !listen(w, h)))
+	if (has_stopped(h) || !may_leave(h) || (h->job.kind == SESSION_LISTEN && !listen(w, h)))
 		return false;
 	if (h->job.kind != SESSION_POLL)
 		do_job(w, h);
