@@ -74,14 +74,35 @@ void ledger_finish(struct ledger *l, sqlite3_stmt *s)
 	pthread_mutex_unlock(&l->mutex);
 }
 
+static enum err step(struct ledger *l, sqlite3_stmt *s, const char *doing, struct diag *why)
+{
+	if (l->failed.text[0] != '\0')
+		return diag_set(why, ERR_IO, "%s", l->failed.text);
+	return sqlite3_step(s) == SQLITE_DONE ? OK : ledger_error(l, why, doing);
+}
+
 enum err ledger_change(struct ledger *l, sqlite3_stmt *s, const char *doing, struct diag *why)
 {
-	enum err e = OK;
+	enum err e = step(l, s, doing, why);
 
-	if (l->failed.text[0] != '\0')
-		e = diag_set(why, ERR_IO, "%s", l->failed.text);
-	else if (sqlite3_step(s) != SQLITE_DONE)
-		e = ledger_error(l, why, doing);
+	ledger_finish(l, s);
+	return e;
+}
+
+static void set_synchronous(struct ledger *l, const char *pragma)
+{
+	if (sqlite3_exec(l->db, pragma, NULL, NULL, NULL) !=
+	    SQLITE_OK) /* what is committed next must be what it says */
+		diag_set(&l->failed, ERR_IO, "ledger: %s: %s", pragma, sqlite3_errmsg(l->db));
+}
+
+enum err ledger_note(struct ledger *l, sqlite3_stmt *s, struct diag *why)
+{
+	enum err e;
+
+	set_synchronous(l, "PRAGMA synchronous = NORMAL");
+	e = step(l, s, "writing a note", why);
+	set_synchronous(l, "PRAGMA synchronous = FULL");
 	ledger_finish(l, s);
 	return e;
 }

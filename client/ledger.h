@@ -59,7 +59,7 @@ void ledger_discard_masked(struct ledger *l, const struct hash *study_hash);
 /* Deletes the octets of all rounds up to `round`; the rows stay. */
 void ledger_discard(struct ledger *l, const struct hash *study_hash, uint64_t round);
 
-/* Notes for people; losing one in a crash harms nobody. */
+/* Notes for people; losing one in a power cut harms nobody, so they wait for no disk: a round has three. */
 void ledger_note_sent(
 	struct ledger *l, const struct hash *study_hash, uint64_t round, uint32_t attempt, enum sent how,
 	const struct hash *masked); /* `masked`: SHA-256 of what left instead of v; NULL in a clear round */

@@ -29,6 +29,9 @@ void ledger_finish(struct ledger *l, struct sqlite3_stmt *s);
 /* Runs a statement that changes something, and ends it. */
 enum err ledger_change(struct ledger *l, struct sqlite3_stmt *s, const char *doing, struct diag *why) MUST_USE;
 
+/* The same of a note, which is not synced: the next commit syncs it, too. */
+enum err ledger_note(struct ledger *l, struct sqlite3_stmt *s, struct diag *why) MUST_USE;
+
 void ledger_bind_hash(struct sqlite3_stmt *s, int at, const struct hash *h);
 void ledger_bind_text(struct sqlite3_stmt *s, int at, const char *text);
 void ledger_column_hash(struct hash *out, struct sqlite3_stmt *s, int at); /* zero when the column holds none */

@@ -13,7 +13,7 @@ static void note(struct ledger *l, sqlite3_stmt *s)
 {
 	struct diag why = {{0}};
 
-	if (ledger_change(l, s, "writing a note", &why) != OK)
+	if (ledger_note(l, s, &why) != OK)
 		log_warning("%s", why.text);
 }
 

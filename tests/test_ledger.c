@@ -584,6 +584,30 @@ static void test_a_commit_is_synced(void **state)
 	tempdir_remove(&t);
 }
 
+/* A note waits for no disk; what is committed after it does, as before. */
+static void test_a_note_is_not_synced(void **state)
+{
+	struct release_record r = example(1);
+	const struct contribution_report own = {.training_rows = 1};
+	struct ledger *l;
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	l = open_ledger(&t);
+	commit_good(l, 1);
+	watch(NEVER, 0, NEVER);
+	ledger_note_sent(l, &r.study_hash, 1, 1, SENT_ACCEPTED, NULL);
+	ledger_note_figures(l, &r, &own);
+	assert_int_equal(fault.syncs, 0);
+	assert_true(fault.calls > 0);
+	commit_good(l, 2);
+	fault.watching = false;
+	assert_int_equal(fault.syncs, 3);
+	ledger_close(l);
+	tempdir_remove(&t);
+}
+
 static void test_every_call_fails_once(void **state)
 {
 	(void)state;
@@ -640,6 +664,7 @@ int main(void)
 		cmocka_unit_test(test_no_database),
 		cmocka_unit_test(test_figures_of_another_version),
 		cmocka_unit_test(test_a_commit_is_synced),
+		cmocka_unit_test(test_a_note_is_not_synced),
 		cmocka_unit_test(test_every_call_fails_once),
 		cmocka_unit_test(test_the_process_ends_at_every_call),
 	};
