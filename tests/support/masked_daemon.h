@@ -17,7 +17,7 @@
 #define MASKED_DAEMON_WAIT_S 20
 #define MASKED_DAEMON_QUICK "rounds: {join: 5, deadline: 60, phase: 60, pause: 0.05}\n"
 #define MASKED_DAEMON_IMPATIENT                                                                                        \
-	"rounds: {join: 2, deadline: 3, phase: 0.7, pause: 0.05}\n" /* for who tests that somebody stays away */
+	"rounds: {join: 3, deadline: 4, phase: 1.2, pause: 0.05}\n" /* for who tests that somebody stays away */
 #define MASKED_DAEMON_ALL(d) ((1u << (d)->sites) - 1)
 
 /* Of a file in which each stands once: old[i] becomes new[i]; NULL ends them. */
