@@ -145,25 +145,33 @@ static void add_plainly(struct masked_daemon *d, struct aggregate *sum, uint64_t
 	assert_int_equal(closed->participant_count, count);
 }
 
-void masked_daemon_finish(struct masked_daemon *d, uint64_t in_sum)
+void masked_daemon_expect(struct masked_daemon *d, const struct round_plan *plan, uint64_t in_sum)
 {
 	const struct message *closed = &d->h[0].closed;
-	struct round_plan plan = {0};
 	struct aggregate sum = {0};
 	struct outcome outcome = {0};
 	struct diag why = {{0}};
 
-	round_plan_copy(&plan, &d->h[0].round.plan);
-	masked_daemon_hear_the_end(d, OUTCOME_DONE);
+	assert_true(is_told(closed, plan));
+	assert_int_equal(closed->outcome, OUTCOME_DONE);
 	aggregate_begin(&sum, &d->m[0].layout);
 	add_plainly(d, &sum, in_sum);
-	if (outcome_compute(&outcome, &d->h[0].study, &plan, &sum, buf_bytes(&d->model), NULL, &why) != OK)
+	if (outcome_compute(&outcome, &d->h[0].study, plan, &sum, buf_bytes(&d->model), NULL, &why) != OK)
 		fail_msg("%s", why.text);
 	assert_int_equal(closed->model_octets, outcome.model.len);
 	if (outcome.has_model)
 		assert_true(hash_equal(&closed->model, &outcome.model_sha256));
 	outcome_free(&outcome);
 	aggregate_free(&sum);
+}
+
+void masked_daemon_finish(struct masked_daemon *d, uint64_t in_sum)
+{
+	struct round_plan plan = {0};
+
+	round_plan_copy(&plan, &d->h[0].round.plan);
+	masked_daemon_hear_the_end(d, OUTCOME_DONE);
+	masked_daemon_expect(d, &plan, in_sum);
 	round_plan_free(&plan);
 }
 

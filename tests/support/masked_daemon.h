@@ -53,6 +53,8 @@ void masked_daemon_play(struct masked_daemon *d, enum secagg_phase from, enum se
 void masked_daemon_hear_the_end(struct masked_daemon *d, enum round_outcome outcome);
 /* It is done, with these sites (bit i: site i) in the sum, and the model is what their plain sum gives. */
 void masked_daemon_finish(struct masked_daemon *d, uint64_t in_sum);
+void masked_daemon_expect(struct masked_daemon *d, const struct round_plan *plan,
+                          uint64_t in_sum); /* all have heard its end */
 
 /* The object of `rounds --json`; the caller's. */
 struct json *masked_daemon_round(struct masked_daemon *d, int64_t round, int64_t attempt);

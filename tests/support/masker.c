@@ -123,7 +123,8 @@ void masker_open(struct masker *m, struct hospital *h, uint32_t site)
 		.entropy = entropy_system(),
 	};
 	if (secagg_client_open(&m->client, &config, buf_bytes(&m->record), &why) != OK)
-		fail_msg("%s: %s", h->name, why.text);
+		fail_msg("%s round %d.%u step %u asks %u: %s", h->name, (int)h->round.plan.round, h->round.plan.attempt,
+		         h->round.plan.step, h->round.plan.asks, why.text);
 	free(known);
 	pump(m);
 }
