@@ -146,12 +146,14 @@ static void a_line_more_in_the_sources(void **state)
 		"sed -i 's|^\t{HTTP_GET, \"v1/roster\"|\t{HTTP_POST, \"v1/loss\", api_post_answer},\\n&|' api.c && "
 		"sed -i 's|server_parameter(q->x, \"sha256\")|server_parameter(q->x, \"norm\"), &|' api_round.c && "
 		"sed -i 's|json_set_string(body, \"answer\"|json_set_real(body, \"loss\", 0);\\n&|' events.c && "
+		"echo 'void api_more(struct api_request *q) { server_header(q->x, \"Cohort-Rows\"); }' >api_more.c && "
 		"sed -i 's|^struct round_site {|&\\n\tdouble norms[4], weight;|' round.h",
 		folder, folder, folder);
 	program_expect(&p, 0, "");
 	compare(PAGE, folder, tempdir_path(&dir, "store"));
 	expect_found("POST v1/loss is seen of a site");
 	expect_found("?norm is seen of a site");
+	expect_found("header Cohort-Rows is seen of a site");
 	expect_found("event.loss is seen of a site");
 	expect_found("memory round_site.norms is seen of a site");
 	expect_found("memory round_site.weight is seen of a site");

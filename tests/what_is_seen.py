@@ -15,6 +15,7 @@ program asks the code itself (the fields of messages, the phases). A name stands
     event.site                   a key in the body of an event
     memory round_site.state      a member of a struct that the coordinator has for each site
 """
+import glob
 import re
 import sqlite3
 import sys
@@ -22,21 +23,23 @@ import sys
 SECTION = "## 11. What the coordinator sees of a site"
 SITE_STRUCTS = {"coordinator/round.h": "round_site", "coordinator/enrolled.h": "enrolled_site", "coordinator/members.h": "member",
                 "crypto/secagg_server_inside.h": "server_site"}
-REQUESTS = ["coordinator/%s.c" % name for name in ("api", "api_site", "api_round", "runner_requests", "runner")]
+REQUESTS = ["coordinator/api*.c", "coordinator/runner*.c"]  # admin*.c serves the operator's own socket
 
 
 def without_comments(text):
     return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
 
 
-def of_requests(read):
+def of_requests(read, sources):
     table = re.search(r"\} routes\[\] = \{(.*?)\n\};", read("coordinator/api.c"), re.S).group(1)
     for method, path in re.findall(r'\{HTTP_(\w+), "([^"]+)"', table):
         yield "%s %s" % (method, path)
-    for source in REQUESTS:
-        for name in re.findall(r'(?:server_parameter\([^",]*, |api_number\(\w+, )"([^"]+)"', read(source)):
+    for source in (path for pattern in REQUESTS for path in glob.glob("%s/%s" % (sources, pattern))):
+        with open(source) as file:
+            text = file.read()
+        for name in re.findall(r'(?:server_parameter\([^",]*, |api_number\(\w+, )"([^"]+)"', text):
             yield "?" + name
-        for name in re.findall(r'server_header\([^",]*, "([^"]+)"', read(source)):
+        for name in re.findall(r'server_header\([^",]*, "([^"]+)"', text):
             yield "header " + name
 
 
@@ -78,7 +81,7 @@ def main(page, sources, database, words):
 
     with open(words) as file:
         code = set(file.read().splitlines())
-    code |= set(of_requests(read)) | set(of_database(database)) | set(of_events(read)) | set(of_memory(read))
+    code |= set(of_requests(read, sources)) | set(of_database(database)) | set(of_events(read)) | set(of_memory(read))
     with open(page) as file:
         listed = list(on_page(file.read()))
     for name in sorted(code - set(listed)):
