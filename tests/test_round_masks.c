@@ -208,6 +208,27 @@ static void test_a_late_joiner_takes_part(void **state)
 	masked_round_free(&m);
 }
 
+/* Keys sent again are not those of another: with two of five and join_ms over, KEYS goes on. */
+static void test_repeats_are_not_counted(void **state)
+{
+	(void)state;
+	struct masked_round m;
+
+	masked_round_init(&m, 5, 5, 1, 0); /* m = 3 */
+	m.w.sites[0].lasts = m.w.sites[1].lasts = m.w.sites[2].lasts = 0;
+	masked_round_begin(&m, 1);
+	masked_round_step(&m);
+	for (uint32_t k = 0; k < 3; k++) {
+		m.w.sites[3].sends[SECAGG_KEYS] = 1;
+		masked_round_step(&m);
+	}
+	m.now_ms = MASKED_JOIN_MS;
+	round_tick(m.round, m.now_ms);
+	masked_round_step(&m);
+	assert_false(m.closed);
+	masked_round_free(&m);
+}
+
 /* ---- late, repeated, wrong */
 
 static enum upload_verdict send(struct masked_round *m, uint32_t i, enum secagg_phase phase)
@@ -426,6 +447,26 @@ static void test_refusals_that_leave_too_few(void **state)
 	masked_round_free(&m);
 }
 
+/* One has not come, one has joined and is revoked before its keys: from join_ms on nobody is waited for. */
+static void test_a_joined_leaver(void **state)
+{
+	(void)state;
+	struct masked_round m;
+
+	masked_round_init(&m, 9, 5, 1, 0);
+	m.w.sites[3].lasts = m.w.sites[4].lasts = 0;
+	masked_round_begin(&m, 1);
+	round_joined(m.round, masked_round_number(&m, 3), 0);
+	masked_round_step(&m);
+	round_dropped(m.round, masked_round_number(&m, 3), DROP_REVOKED, 0);
+	m.now_ms = MASKED_JOIN_MS;
+	round_tick(m.round, m.now_ms);
+	masked_round_step(&m);
+	assert_true(m.closed);
+	assert_true(round_succeeded(m.round));
+	masked_round_free(&m);
+}
+
 /* Revoked or withdrawn in each phase, once its message is there: it is not waited for. */
 static void test_leavers(void **state)
 {
@@ -504,6 +545,7 @@ static void test_restart_at_each_commit(void **state)
 				assert_true(round_succeeded(m.round));
 				assert_true(masked_round_exact(&m, 0));
 				assert_int_equal(round_contributions(m.round), 5 - silent);
+				assert_true(silent || m.now_ms == 0); /* without a deadline */
 				for (uint32_t i = 0; i < 5; i++) {
 					assert_false(m.w.sites[i].contradicted);
 					assert_string_equal(fate(&m, i),
@@ -566,10 +608,11 @@ static void test_refusals_last(void **state)
 	masked_round_step(&m);
 	round_refused(m.round, 11, REFUSAL_POLICY_MASKING, 0);
 	masked_round_step(&m);
+	m.kill_at = m.commits + 2; /* its row is stored, the set that it makes is not */
+	m.kill_before = true;
 	round_dropped(m.round, 18, DROP_WITHDRAWN, 0);
-	masked_round_turn(&m);
-	masked_round_restart(&m);
 	masked_round_step(&m);
+	assert_int_equal(m.site_count, 2);
 	assert_true(m.closed); /* neither is waited for */
 	assert_true(round_succeeded(m.round));
 	assert_string_equal(fate(&m, 0), "refused");
@@ -712,6 +755,47 @@ static void test_groups_that_fail(void **state)
 	}
 }
 
+/* Two of three have failed: nobody waits for the third. */
+static void test_groups_that_cannot_succeed(void **state)
+{
+	(void)state;
+	struct masked_round m;
+
+	masked_round_init(&m, 51, 15, 3, 0);
+	for (uint32_t i = 0; i < 15; i++)
+		m.w.sites[i].lasts = SECAGG_SHARES;
+	masked_round_begin(&m, 1);
+	masked_round_step(&m);
+	for (uint32_t k = 0; k < 6; k++) {
+		assert_false(m.closed);
+		round_dropped(m.round, masked_round_number(&m, 3 * (k / 2) + k % 2), DROP_WITHDRAWN, 0);
+		masked_round_step(&m);
+	}
+	assert_true(m.closed);
+	assert_false(round_succeeded(m.round));
+	assert_false(round_opened(m.round));
+	masked_round_free(&m);
+}
+
+/* Two groups are done when a vector of the third cannot be read: the round fails all the same. */
+static void test_unreadable_after_others_are_done(void **state)
+{
+	(void)state;
+	struct masked_round m;
+
+	masked_round_init(&m, 51, 15, 3, 0);
+	m.w.sites[2].lasts = SECAGG_INPUT;
+	masked_round_begin(&m, 1);
+	masked_round_step(&m);
+	assert_true(round_group_done(m.round, 0) && round_group_done(m.round, 1));
+	assert_false(m.closed);
+	round_fail(m.round, "lost");
+	masked_round_step(&m);
+	assert_true(m.closed);
+	assert_false(round_succeeded(m.round));
+	masked_round_free(&m);
+}
+
 static void test_groups_restart_at_each_commit(void **state)
 {
 	(void)state;
@@ -771,12 +855,14 @@ int main(void)
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_who_has_not_joined),
 		cmocka_unit_test(test_a_late_joiner_takes_part),
+		cmocka_unit_test(test_repeats_are_not_counted),
 		cmocka_unit_test(test_keys_repeated_and_wrong),
 		cmocka_unit_test(test_late_is_told_when_it_is_durable),
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_masks_wait_for_the_sum),
 		cmocka_unit_test(test_late_signatures_and_shares),
 		cmocka_unit_test(test_refusals_that_leave_too_few),
+		cmocka_unit_test(test_a_joined_leaver),
 		cmocka_unit_test(test_leavers),
 		cmocka_unit_test(test_leavers_that_leave_too_few),
 		cmocka_unit_test(test_restart_at_each_commit),
@@ -788,6 +874,8 @@ int main(void)
 		cmocka_unit_test(test_a_slice_outlives_its_round),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_groups_that_fail),
+		cmocka_unit_test(test_groups_that_cannot_succeed),
+		cmocka_unit_test(test_unreadable_after_others_are_done),
 		cmocka_unit_test(test_groups_restart_at_each_commit),
 		cmocka_unit_test(test_what_it_waits_for),
 	};

@@ -7,12 +7,6 @@
 
 #define WORDS 5
 
-struct write {
-	bool is_row;
-	uint32_t group, site;
-	uint64_t row;
-};
-
 /* ---- the world */
 
 uint32_t masked_round_number(const struct masked_round *m, uint32_t i)
@@ -55,10 +49,10 @@ void masked_round_init(struct masked_round *m, uint64_t seed, uint32_t n, uint32
 	m->words = WORDS;
 	m->groups = groups;
 	divide(m, colluders);
-	queue_init(&m->writes, sizeof(struct write));
+	queue_init(&m->writes, sizeof(struct masked_write));
 }
 
-static void forget_rows(struct masked_round *m)
+void masked_round_forget(struct masked_round *m)
 {
 	for (uint32_t i = 0; i < m->row_count; i++)
 		buf_free(&m->rows[i].octets);
@@ -69,7 +63,7 @@ void masked_round_free(struct masked_round *m)
 {
 	if (m->campaign == NULL)
 		round_free(m->round);
-	forget_rows(m);
+	masked_round_forget(m);
 	queue_free(&m->writes);
 	for (uint32_t g = 0; g < m->groups; g++) {
 		free((void *)(uintptr_t)m->plans[g].sites);
@@ -83,7 +77,7 @@ struct secagg_plan masked_round_plan(const struct masked_round *m, uint32_t i)
 	return m->plans[m->group_of[i]];
 }
 
-static void empty_sums(struct masked_round *m)
+void masked_round_empty(struct masked_round *m)
 {
 	for (uint32_t g = 0; g < m->groups; g++) {
 		memset(m->sums[g], 0, m->words * sizeof(uint32_t));
@@ -112,13 +106,13 @@ void masked_round_open(struct masked_round *m)
 	round_free(m->round);
 	m->round = round_open(&config, m->now_ms);
 	m->closed = false;
-	empty_sums(m);
+	masked_round_empty(m);
 }
 
 void masked_round_begin(struct masked_round *m, uint32_t attempt)
 {
 	m->w.attempt.attempt = attempt;
-	forget_rows(m);
+	masked_round_forget(m);
 	memset(m->lines, 0, sizeof m->lines);
 	memset(m->unmasked, 0, sizeof m->unmasked);
 	if (m->campaign == NULL)
@@ -329,14 +323,14 @@ static void unmask(struct masked_round *m, uint32_t g)
 	secagg_server_free(server);
 }
 
-static void obey(struct masked_round *m, const struct round_action *a)
+void masked_round_obey(struct masked_round *m, const struct round_action *a)
 {
 	switch (a->kind) {
 	case ROUND_PERSIST:
-		queue_push(&m->writes, &(struct write){.site = a->site});
+		queue_push(&m->writes, &(struct masked_write){.site = a->site});
 		break;
 	case ROUND_PERSIST_ROW:
-		queue_push(&m->writes, &(struct write){.is_row = true, .group = a->group, .row = a->row});
+		queue_push(&m->writes, &(struct masked_write){.is_row = true, .group = a->group, .row = a->row});
 		break;
 	case ROUND_TELL:
 		break;
@@ -352,7 +346,7 @@ static void obey(struct masked_round *m, const struct round_action *a)
 	}
 }
 
-static void store_row(struct masked_round *m, const struct write *w, const struct secagg_row *row)
+static void store_row(struct masked_round *m, const struct masked_write *w, const struct secagg_row *row)
 {
 	struct masked_stored *stored = &m->rows[m->row_count++];
 
@@ -364,26 +358,25 @@ static void store_row(struct masked_round *m, const struct write *w, const struc
 	stored->head.octets = buf_bytes(&stored->octets);
 }
 
-static void store(struct masked_round *m, const struct write *w)
+/* False: it is of an attempt that has ended. */
+static bool store(struct masked_round *m, const struct masked_write *w)
 {
-	const struct secagg_row *row = w->is_row ? round_row(m->round, w->group, w->row) : NULL;
+	const struct secagg_row *row = w->is_row && m->round != NULL ? round_row(m->round, w->group, w->row) : NULL;
 
-	if (row != NULL)
+	if (w->is_record)
+		m->store_record(m->office);
+	else if (row != NULL)
 		store_row(m, w, row);
-	else if (!w->is_row)
+	else if (!w->is_row && m->round != NULL)
 		m->sites[m->site_count++] = *round_site(m->round, w->site);
+	return w->is_record || row != NULL || (!w->is_row && m->round != NULL);
 }
 
-static void commit(struct masked_round *m, const struct write *w)
+static void tell_written(struct masked_round *m, const struct masked_write *w)
 {
-	bool dies = ++m->commits == m->kill_at;
-
-	if (!dies || !m->kill_before)
-		store(m, w);
-	m->dead = dies;
-	if (dies)
-		return;
-	if (w->is_row && m->campaign != NULL)
+	if (w->is_record)
+		campaign_persisted(m->campaign, w->token, m->now_ms);
+	else if (w->is_row && m->campaign != NULL)
 		campaign_row_persisted(m->campaign, w->group, w->row, m->now_ms);
 	else if (w->is_row)
 		round_row_persisted(m->round, w->group, w->row, m->now_ms);
@@ -393,15 +386,24 @@ static void commit(struct masked_round *m, const struct write *w)
 		round_persisted(m->round, w->site, m->now_ms);
 }
 
+static void commit(struct masked_round *m, const struct masked_write *w)
+{
+	m->dead = ++m->commits == m->kill_at;
+	if ((!m->dead || !m->kill_before) && !store(m, w))
+		return;
+	if (!m->dead)
+		tell_written(m, w);
+}
+
 bool masked_round_turn(struct masked_round *m)
 {
 	struct round_action a;
-	struct write w;
+	struct masked_write w;
 	bool any = false;
 
 	while (m->campaign == NULL && round_next(m->round, &a)) {
 		any = true;
-		obey(m, &a);
+		masked_round_obey(m, &a);
 	}
 	while (!m->dead && queue_pop(&m->writes, &w)) {
 		any = true;
@@ -410,14 +412,26 @@ bool masked_round_turn(struct masked_round *m)
 	return any;
 }
 
-void masked_round_restart(struct masked_round *m)
+void masked_round_die(struct masked_round *m)
 {
-	struct diag why = {{0}};
-	struct write lost;
+	struct masked_write lost;
 
 	m->dead = false;
 	while (queue_pop(&m->writes, &lost))
 		continue;
+	for (uint32_t i = 0; i < m->w.n; i++) /* requests that got no answer are made again */
+		for (int p = 0; p < SECAGG_PHASE_COUNT; p++) {
+			if (m->lines[i].waits[p])
+				m->w.sites[i].sends[p] = 1;
+			m->lines[i].waits[p] = false;
+		}
+}
+
+void masked_round_restart(struct masked_round *m)
+{
+	struct diag why = {{0}};
+
+	masked_round_die(m);
 	masked_round_open(m);
 	for (uint32_t i = 0; i < m->row_count; i++)
 		if (round_restore_row(m->round, m->rows[i].group, &m->rows[i].head, &why) != OK)
@@ -425,15 +439,9 @@ void masked_round_restart(struct masked_round *m)
 	for (uint32_t i = 0; i < m->site_count; i++)
 		round_restore(m->round, &m->sites[i]);
 	round_resume(m->round, m->now_ms);
-	for (uint32_t i = 0; i < m->w.n; i++) { /* requests that got no answer are made again; polls join */
-		for (int p = 0; p < SECAGG_PHASE_COUNT; p++) {
-			if (m->lines[i].waits[p])
-				m->w.sites[i].sends[p] = 1;
-			m->lines[i].waits[p] = false;
-		}
+	for (uint32_t i = 0; i < m->w.n; i++)
 		if (!m->w.sites[i].silent && m->w.sites[i].lasts > 0)
 			round_joined(m->round, masked_round_number(m, i), m->now_ms);
-	}
 }
 
 void masked_round_step(struct masked_round *m)

@@ -29,6 +29,13 @@ struct masked_line {
 	uint32_t repeats; /* how often it was asked to send the phase before again */
 };
 
+/* Waits for its commit. */
+struct masked_write {
+	bool is_row, is_record; /* neither: what became of a site */
+	uint32_t group, site;
+	uint64_t row, token;
+};
+
 struct masked_stored {
 	uint32_t group;
 	struct secagg_row head;
@@ -43,8 +50,10 @@ struct masked_round {
 	uint32_t words; /* d */
 	int64_t now_ms;
 
-	struct round *round; /* borrowed from the campaign when there is one */
+	struct round *round; /* the campaign's when there is one */
 	struct campaign *campaign;
+	void (*store_record)(void *office); /* of the campaign */
+	void *office;
 	struct queue writes; /* rows and sites to be committed, in order */
 	struct masked_stored rows[MASKED_ROUND_ROWS_MAX]; /* the disk */
 	uint32_t row_count;
@@ -70,6 +79,12 @@ void masked_round_free(struct masked_round *m);
 void masked_round_begin(struct masked_round *m, uint32_t attempt);
 void masked_round_open(struct masked_round *m); /* the coordinator's side alone */
 struct secagg_plan masked_round_plan(const struct masked_round *m, uint32_t i); /* of site i's group */
+
+/* For who conducts a campaign. */
+void masked_round_obey(struct masked_round *m, const struct round_action *a);
+void masked_round_die(struct masked_round *m); /* what is not on the disk is gone, and requests are made again */
+void masked_round_forget(struct masked_round *m); /* the rows of an attempt that is over */
+void masked_round_empty(struct masked_round *m); /* the sums */
 
 /* One turn of one site, or of the coordinator; false: nothing to do. */
 bool masked_round_site(struct masked_round *m, uint32_t i);
