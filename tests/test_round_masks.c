@@ -432,8 +432,9 @@ static void test_refusals_that_leave_too_few(void **state)
 
 	masked_round_init(&m, 9, 5, 1, 0); /* m = 3 */
 	for (uint32_t i = 0; i < 5; i++)
-		m.w.sites[i].lasts = 0;
+		m.w.sites[i].lasts = i == 4; /* its keys come */
 	masked_round_begin(&m, 1);
+	masked_round_step(&m);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_false(m.closed);
 		round_refused(m.round, masked_round_number(&m, i), REFUSAL_POLICY_MASKING, 0);
@@ -443,6 +444,7 @@ static void test_refusals_that_leave_too_few(void **state)
 	assert_false(round_succeeded(m.round));
 	assert_string_equal(fate(&m, 0), "refused");
 	assert_string_equal(fate(&m, 3), "absent");
+	assert_string_equal(fate(&m, 4), "joined"); /* nothing of it is missing */
 	assert_int_equal(m.site_count, 3); /* rows of those who refused */
 	masked_round_free(&m);
 }

@@ -386,29 +386,30 @@ static void tell_written(struct masked_round *m, const struct masked_write *w)
 		round_persisted(m->round, w->site, m->now_ms);
 }
 
-static void commit(struct masked_round *m, const struct masked_write *w)
+bool masked_round_commit(struct masked_round *m)
 {
+	struct masked_write w;
+
+	if (!queue_pop(&m->writes, &w))
+		return false;
 	m->dead = ++m->commits == m->kill_at;
-	if ((!m->dead || !m->kill_before) && !store(m, w))
-		return;
-	if (!m->dead)
-		tell_written(m, w);
+	bool stored = (!m->dead || !m->kill_before) && store(m, &w);
+	if (stored && !m->dead)
+		tell_written(m, &w);
+	return true;
 }
 
 bool masked_round_turn(struct masked_round *m)
 {
 	struct round_action a;
-	struct masked_write w;
 	bool any = false;
 
 	while (m->campaign == NULL && round_next(m->round, &a)) {
 		any = true;
 		masked_round_obey(m, &a);
 	}
-	while (!m->dead && queue_pop(&m->writes, &w)) {
+	while (!m->dead && masked_round_commit(m))
 		any = true;
-		commit(m, &w);
-	}
 	return any;
 }
 

@@ -82,6 +82,7 @@ struct secagg_plan masked_round_plan(const struct masked_round *m, uint32_t i); 
 
 /* For who conducts a campaign. */
 void masked_round_obey(struct masked_round *m, const struct round_action *a);
+bool masked_round_commit(struct masked_round *m); /* the next write; false: there is none */
 void masked_round_die(struct masked_round *m); /* what is not on the disk is gone, and requests are made again */
 void masked_round_forget(struct masked_round *m); /* the rows of an attempt that is over */
 void masked_round_empty(struct masked_round *m); /* the sums */
