@@ -1,6 +1,6 @@
 /*
- * The session core under masks, four hospitals against the real server core: whole rounds, repeats, deaths at every write, and
- * attempts that follow each other.
+ * The session core under masks, four hospitals against the real server core: whole rounds, repeats, and
+ * deaths at every write.
  */
 #include "tests/support/masked_sessions.h"
 
@@ -193,160 +193,6 @@ static void test_deaths_at_every_write(void **state)
 	assert_true(writes > 40);
 }
 
-/* ---- one attempt after the other */
-
-static void expect_other_octets(const struct masked_hospital *h, enum secagg_phase phase, const struct buf *before)
-{
-	assert_true(h->said[phase].len > 0 && before->len == h->said[phase].len);
-	assert_false(bytes_equal(buf_bytes(&h->said[phase]), buf_bytes(before)));
-}
-
-static void keep(struct buf *out, const struct buf *octets)
-{
-	buf_init(out, octets->len);
-	buf_put(out, buf_bytes(octets));
-}
-
-/* The first attempt fails in phase `last`; the second has other keys, the same v and another y. */
-static void another_attempt_after(uint32_t last)
-{
-	struct masked_sessions w;
-	struct buf keys, y;
-	struct hash v;
-	uint32_t computed;
-
-	masked_sessions_init(&w, 50 + last);
-	masked_sessions_lasts(&w, last);
-	masked_sessions_open(&w, 1, 1, 0);
-	masked_sessions_step(&w);
-	keep(&keys, &w.hospitals[1].said[SECAGG_KEYS]);
-	keep(&y, &w.hospitals[1].y);
-	v = w.hospitals[1].newest.content;
-	computed = w.hospitals[1].computed;
-	masked_sessions_lasts(&w, SECAGG_PHASE_COUNT);
-	masked_sessions_open(&w, 1, 2, 0); /* without a word on the end of the first */
-	assert_null(session_content(w.hospitals[1].session)); /* y of the first attempt is not sent in the second */
-	masked_sessions_run(&w);
-	assert_true(masked_sessions_exact(&w));
-	assert_true(hash_equal(&w.hospitals[1].newest.content, &v));
-	assert_int_equal(w.hospitals[1].computed, computed);
-	if (last > SECAGG_KEYS)
-		expect_other_octets(&w.hospitals[1], SECAGG_KEYS, &keys);
-	if (last > SECAGG_SHARES) {
-		assert_int_equal(w.hospitals[1].y.len, y.len);
-		assert_false(bytes_equal(buf_bytes(&w.hospitals[1].y), buf_bytes(&y)));
-	}
-	expect_no_trouble(&w);
-	buf_free(&keys);
-	buf_free(&y);
-	masked_sessions_free(&w);
-}
-
-static void test_another_attempt_masks_the_same_vector_anew(void **state)
-{
-	(void)state;
-	for (uint32_t last = SECAGG_KEYS; last < SECAGG_OPENING; last++)
-		another_attempt_after(last);
-}
-
-/* A second sum of the same vectors over other survivors would tell the sites apart. */
-static void test_an_opened_round_is_not_opened_again(void **state)
-{
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
-
-	masked_sessions_open(w, 2, 1, 1);
-	masked_sessions_run(w);
-	masked_sessions_open(w, 2, 2, 1);
-	masked_sessions_step(w);
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
-		assert_int_equal(w->hospitals[i].refusals, 1);
-		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
-		assert_int_equal(w->hospitals[i].said[SECAGG_KEYS].len, 0);
-		assert_non_null(strstr(w->hospitals[i].why.text, "was opened in attempt 1"));
-	}
-}
-
-static void test_statistics_are_opened_once_per_study(void **state)
-{
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
-	uint32_t computed;
-
-	masked_sessions_open(w, 1, 1, 0);
-	masked_sessions_run(w);
-	masked_sessions_close(w, OUTCOME_DONE);
-	masked_sessions_open(w, 2, 1, 1); /* a training round in between forgets nothing */
-	masked_sessions_run(w);
-	masked_sessions_close(w, OUTCOME_DONE);
-	computed = w->hospitals[0].computed;
-	masked_sessions_open(w, 3, 1, 0);
-	masked_sessions_step(w);
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
-		assert_int_equal(w->hospitals[i].refusals, 1);
-		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
-		assert_non_null(strstr(w->hospitals[i].why.text, "a new one needs a new revision"));
-	}
-	assert_int_equal(w->hospitals[0].computed, computed); /* refused before anything was computed */
-	masked_sessions_restart(w, &w->hospitals[0]);
-	masked_sessions_step(w);
-	assert_int_equal(w->hospitals[0].refusals, 2); /* nor after a restart */
-}
-
-static void test_one_round_has_one_roster(void **state)
-{
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
-
-	masked_sessions_lasts(w, SECAGG_INPUT);
-	masked_sessions_open(w, 1, 1, 0);
-	masked_sessions_step(w);
-	masked_sessions_lasts(w, SECAGG_PHASE_COUNT);
-	masked_sessions_renew_roster(w);
-	masked_sessions_open(w, 1, 2, 0);
-	masked_sessions_step(w);
-	assert_int_equal(w->hospitals[0].rosters, 2);
-	assert_int_equal(w->hospitals[0].refusal, REFUSAL_PLAN);
-	assert_non_null(strstr(w->hospitals[0].why.text, "another plan"));
-	masked_sessions_open(w, 2, 1, 0); /* another round with it is another matter */
-	masked_sessions_run(w);
-	assert_true(masked_sessions_exact(w));
-}
-
-/* The roster of the message cannot be had: the newest is another one. */
-static void test_a_roster_that_is_gone(void **state)
-{
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
-
-	masked_sessions_open(w, 1, 1, 0);
-	masked_sessions_renew_roster(w);
-	masked_sessions_step(w);
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
-		assert_int_equal(w->hospitals[i].refusal, REFUSAL_PLAN);
-		assert_int_equal(w->hospitals[i].computed, 0);
-		assert_non_null(strstr(w->hospitals[i].why.text, "is for another roster than roster 2"));
-	}
-}
-
-/* v was made of one model; its hash goes into every key, so another one in the next attempt is refused, also by a site that
- * had no record of the first. */
-static void test_one_round_has_one_model(void **state)
-{
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
-	struct masked_hospital *h = &w->hospitals[0];
-	struct message m = {.type = MESSAGE_ROUND};
-
-	w->kill_at = 2; /* the first hospital to write: after v, before the record of its keys */
-	w->kill_before = w->kill_only_hospitals = true;
-	masked_sessions_open(w, 2, 1, 1);
-	masked_sessions_step(w);
-	assert_true(h->session == NULL && h->has_newest && h->record.len == 0);
-	w->plan.attempt = 2;
-	w->plan.model.b[0] ^= 1;
-	masked_sessions_restart(w, h);
-	(void)m;
-	masked_sessions_step(w);
-	assert_int_equal(h->refusal, REFUSAL_PLAN);
-	assert_int_equal(h->said[SECAGG_KEYS].len, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,12 +201,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_coordinator_forgets_signatures_and_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_answers_that_come_before_signatures, setup, teardown),
 		cmocka_unit_test(test_deaths_at_every_write),
-		cmocka_unit_test(test_another_attempt_masks_the_same_vector_anew),
-		cmocka_unit_test_setup_teardown(test_an_opened_round_is_not_opened_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_statistics_are_opened_once_per_study, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_round_has_one_roster, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_roster_that_is_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_round_has_one_model, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("session_masks", tests, NULL, NULL);
