@@ -317,6 +317,10 @@ static void put_policy(struct buf *out, const struct study *s, const struct poli
 		words_say(out, "It permits the study.");
 	else
 		words_say(out, "It REFUSES the study (%s): %s.", refusal_name(no), why.text);
+	if (p->known != NULL && s->sites.masking == MASKING_OFF)
+		words_say(out,
+		          "WARNING: its list of known hospitals (known, min_known) protects nothing in a study without "
+		          "masking.");
 	if (s->schema.label.type == COLUMN_NUMERIC && p->min_rows > 0)
 		words_say(out, "It wants at least %u training rows here; that is judged at approval.", p->min_rows);
 	else if (s->schema.label.type != COLUMN_NUMERIC && (p->min_rows > 0 || p->min_positives > 0))

@@ -204,6 +204,17 @@ static void test_too_few_known_refuse(void **state)
 	remove_world(&w);
 }
 
+/* Honest programs that die are no reason to suspect anybody. */
+static void expect_no_alarm(struct world *w)
+{
+	for (uint32_t i = 0; i < SITES; i++) {
+		char path[NAME_SIZE + 16];
+
+		snprintf(path, sizeof path, "%s/log", names[i]);
+		assert_null(strstr(tempdir_read(&w->f.dir, path, NULL), "ALARM"));
+	}
+}
+
 #define QUICK "rounds: {join: 2, deadline: 3, phase: 2, pause: 0.3}\n"
 
 static bool is_done(const struct json *round)
@@ -262,6 +273,7 @@ static void test_a_hospital_is_killed_and_comes_back(void **state)
 	for (uint32_t i = 0; i < 4; i++)
 		assert_int_equal(contributed(rounds, names[i]), ROUNDS);
 	assert_in_range(contributed(rounds, "eastgate"), 1, ROUNDS - 1);
+	expect_no_alarm(&w);
 	json_free(rounds);
 	for (int who = SITES - 1; who >= FEDERATION_COORDINATOR; who--)
 		federation_stop(&w.f, who);
@@ -296,6 +308,7 @@ static void test_everybody_dies_in_turn(void **state)
 		if (is_done(json_at(rounds, i)))
 			assert_in_range(contributors(json_at(rounds, i)), 4, SITES);
 	assert_int_equal(done(rounds), ROUNDS);
+	expect_no_alarm(&w);
 	json_free(rounds);
 	for (int who = SITES - 1; who >= FEDERATION_COORDINATOR; who--)
 		federation_stop(&w.f, who);

@@ -134,6 +134,22 @@ static void test_who_and_how_many(void **state)
 	drop_page();
 }
 
+static void test_a_list_without_masks(void **state)
+{
+	static const struct known_sites known;
+
+	(void)state;
+	p.known = &known;
+	write_page(NULL);
+	expect_words(
+		"WARNING: its list of known hospitals (known, min_known) protects nothing in a study without masking.");
+	drop_page();
+	p.known = NULL;
+	write_page(NULL);
+	assert_null(strstr(flat, "list of known hospitals"));
+	drop_page();
+}
+
 static void test_warnings(void **state)
 {
 	(void)state;
@@ -241,13 +257,9 @@ static void test_the_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_what_leaves_is_the_layout),
-		CASE(test_who_and_how_many),
-		CASE(test_warnings),
-		CASE(test_what_is_read),
-		CASE(test_what_is_trained),
-		CASE(test_the_policy_s_word),
-		CASE(test_the_page),
+		CASE(test_what_leaves_is_the_layout), CASE(test_who_and_how_many), CASE(test_warnings),
+		CASE(test_a_list_without_masks),      CASE(test_what_is_read),     CASE(test_what_is_trained),
+		CASE(test_the_policy_s_word),         CASE(test_the_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
