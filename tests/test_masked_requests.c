@@ -381,6 +381,68 @@ static void test_statistics_that_no_rows_have(void **state)
 	teardown(d);
 }
 
+/* ---- shares that are wrong */
+
+/* Its answer, with one share that is none: another scalar. */
+static void answer_wrongly(struct masker *m)
+{
+	struct bytes said = secagg_client_sent(m->client, SECAGG_OPENING);
+	struct buf octets;
+
+	buf_init(&octets, said.len);
+	buf_put(&octets, said);
+	octets.ptr[4] ^= 1; /* the lowest octet of the first share */
+	assert_int_equal(masker_say_octets(m, SECAGG_OPENING, buf_bytes(&octets)), 204);
+	buf_free(&octets);
+}
+
+static void open_all_but(struct masked_daemon *d, uint32_t liar)
+{
+	for (uint32_t i = 0; i < SITES; i++)
+		if (d->all[i] != NULL)
+			assert_int_equal(masker_listen(d->all[i], SECAGG_OPENING, WAIT_S), 200);
+	answer_wrongly(&d->m[liar]);
+	for (uint32_t i = 0; i < SITES; i++)
+		if (d->all[i] != NULL && i != liar)
+			assert_int_equal(masker_say(d->all[i], SECAGG_OPENING), 204);
+}
+
+/* There is a share to spare: the wrong one is done without. */
+static void test_one_wrong_share_is_done_without(void **state)
+{
+	struct masked_daemon *d = setup(NULL);
+
+	(void)state;
+	masked_daemon_begin(d);
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_SURVIVORS);
+	open_all_but(d, 0);
+	masked_daemon_finish(d, ALL);
+	teardown(d);
+}
+
+/* There is none, and two slices are at work: the round is lost, and the words name whose secret cannot be had. */
+static void test_a_wrong_share_too_many(void **state)
+{
+	struct masked_daemon *d = setup(MASKED_DAEMON_IMPATIENT);
+
+	(void)state;
+	play_first_round(d);
+	masked_daemon_begin(d);
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_SHARES);
+	d->all[4] = NULL;
+	masked_daemon_play(d, SECAGG_INPUT, SECAGG_SURVIVORS);
+	open_all_but(d, 0);
+	masked_daemon_hear_the_end(d, OUTCOME_ABANDONED);
+	assert_true(coordinating_logged(&d->c, "the shares of site ", 0));
+	coordinating_command(&d->c, &d->p, "events --json");
+	program_expect(&d->p, 0, "");
+	assert_non_null(strstr(d->p.out, "do not give the secret"));
+	masked_daemon_begin(d);
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_OPENING);
+	masked_daemon_finish(d, ALL);
+	teardown(d);
+}
+
 /* ---- looking */
 
 static void test_status_names_the_phase(void **state)
@@ -419,6 +481,8 @@ int main(void)
 		cmocka_unit_test(test_who_leaves_is_not_waited_for),
 		cmocka_unit_test(test_a_sum_whose_check_words_do_not_hold),
 		cmocka_unit_test(test_statistics_that_no_rows_have),
+		cmocka_unit_test(test_one_wrong_share_is_done_without),
+		cmocka_unit_test(test_a_wrong_share_too_many),
 		cmocka_unit_test(test_status_names_the_phase),
 	};
 

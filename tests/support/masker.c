@@ -31,27 +31,22 @@ static void fetch_roster(struct masker *m)
 		fail_msg("%s", why.text);
 }
 
-static void make_plan(struct masker *m)
+static void make_plan(struct masker *m, const struct round_plan *plan, const struct study *study,
+                      const struct roster *roster, uint32_t site)
 {
-	const struct round_plan *plan = &m->h->round.plan;
-	const struct study *study = &m->h->study;
-	const struct roster_site *self = roster_find(&m->roster, m->h->name);
+	uint32_t group = masked_plan_group_of(plan, study, coordinating_number(site));
 	struct diag why = {{0}};
 
-	assert_non_null(self);
 	if (round_plan_layout(&m->layout, study, plan->asks, plan->site_count, &why) != OK ||
-	    masked_plan_make(&m->plan, plan, study, &m->layout, &m->roster,
-	                     masked_plan_group_of(plan, study, self->number), &why) != OK)
+	    masked_plan_make(&m->plan, plan, study, &m->layout, roster, group, &why) != OK)
 		fail_msg("%s", why.text);
 }
 
-static void take_vector(struct masker *m)
+static void take_vector(struct masker *m, struct bytes contribution)
 {
-	size_t octets = layout_octets(&m->layout);
-
-	assert_int_equal(m->h->contribution.len, octets);
+	assert_int_equal(contribution.len, layout_octets(&m->layout));
 	m->x = vec_u32(m->plan.plan.words);
-	vec_add_octets(m->x, m->h->contribution.ptr, m->layout.words);
+	vec_add_octets(m->x, contribution.ptr, m->layout.words);
 	masked_plan_check_words(m->x + m->layout.words);
 }
 
@@ -97,35 +92,49 @@ static void forget_attempt(struct masker *m)
 	m->x = NULL;
 }
 
-void masker_open(struct masker *m, struct hospital *h, uint32_t site)
+void masker_start(struct masker *m, const struct round_plan *plan, const struct study *study,
+                  const struct roster *roster, uint32_t site, struct bytes contribution)
 {
 	struct secagg_client_config config;
 	struct diag why = {{0}};
 	bool *known;
 
 	forget_attempt(m);
-	m->h = h;
 	if (m->record.max == 0)
 		buf_init(&m->record, 1u << 20);
 	coordinating_identity(m->identity, site);
-	fetch_roster(m);
-	make_plan(m);
-	take_vector(m);
+	make_plan(m, plan, study, roster, site);
+	take_vector(m, contribution);
 	known = mem_array(m->plan.plan.n, sizeof *known);
 	config = (struct secagg_client_config){
-		.attempt = masked_plan_attempt(&h->round.plan, &h->study, &m->roster),
+		.attempt = masked_plan_attempt(plan, study, roster),
 		.plan = m->plan.plan,
 		.offered = m->plan.plan.octets,
 		.self = coordinating_number(site),
 		.known = known,
-		.statistics = (h->round.plan.asks & ASK_STATISTICS) != 0,
+		.statistics = (plan->asks & ASK_STATISTICS) != 0,
 		.signer = {sign_with, m},
 		.entropy = entropy_system(),
 	};
 	if (secagg_client_open(&m->client, &config, buf_bytes(&m->record), &why) != OK)
-		fail_msg("%s round %d.%u step %u asks %u: %s", h->name, (int)h->round.plan.round, h->round.plan.attempt,
-		         h->round.plan.step, h->round.plan.asks, why.text);
+		fail_msg("site %u, round %llu: %s", site, (unsigned long long)plan->round, why.text);
 	free(known);
+	pump(m);
+}
+
+void masker_open(struct masker *m, struct hospital *h, uint32_t site)
+{
+	m->h = h;
+	fetch_roster(m);
+	masker_start(m, &h->round.plan, &h->study, &m->roster, site, buf_bytes(&h->contribution));
+}
+
+void masker_hear(struct masker *m, enum secagg_phase phase, struct bytes octets)
+{
+	struct diag why = {{0}};
+
+	if (secagg_client_message(m->client, phase, octets, &why) != OK)
+		fail_msg("phase %s: %s", secagg_phase_name(phase), why.text);
 	pump(m);
 }
 
@@ -158,15 +167,11 @@ unsigned masker_say(struct masker *m, enum secagg_phase phase)
 unsigned masker_listen(struct masker *m, enum secagg_phase phase, unsigned wait_s)
 {
 	const struct round_plan *plan = &m->h->round.plan;
-	struct diag why = {{0}};
 	unsigned status = caller_ask(&m->h->caller, "GET", "/v1/studies/small/rounds/%llu/attempts/%u/%s?wait=%u",
 	                             (unsigned long long)plan->round, plan->attempt, secagg_phase_name(phase), wait_s);
 
-	if (status != 200)
-		return status;
-	if (secagg_client_message(m->client, phase, buf_bytes(&m->h->caller.body), &why) != OK)
-		fail_msg("%s: %s", m->h->name, why.text);
-	pump(m);
+	if (status == 200)
+		masker_hear(m, phase, buf_bytes(&m->h->caller.body));
 	return status;
 }
 

@@ -16,8 +16,8 @@
 #include "tests/support/hospital.h"
 
 struct masker {
-	struct hospital *h;
-	struct roster roster;
+	struct hospital *h; /* NULL: without one, masker_start */
+	struct roster roster; /* as fetched */
 	struct layout layout;
 	struct masked_plan plan;
 	struct secagg_client *client;
@@ -32,6 +32,12 @@ struct masker {
  * attempt. Fetches the roster. */
 void masker_open(struct masker *m, struct hospital *h, uint32_t site);
 void masker_close(struct masker *m); /* accepts a zeroed one */
+
+/* Without requests: the same for a plan and a contribution of the caller's; then what `secagg_client_sent` gives is to be brought to the
+ * coordinator, and masker_hear takes in what it says. The test fails when the core refuses it. */
+void masker_start(struct masker *m, const struct round_plan *plan, const struct study *study,
+                  const struct roster *roster, uint32_t site, struct bytes contribution);
+void masker_hear(struct masker *m, enum secagg_phase phase, struct bytes octets);
 
 /* Its message of a phase other than INPUT; the status. */
 unsigned masker_say(struct masker *m, enum secagg_phase phase);
