@@ -75,9 +75,8 @@ struct engine {
 	struct masked_sites *masked; /* NULL: without masks */
 	struct masked_sum **masked_sums; /* of the attempt in hand, per group; masked_sum_count */
 	uint32_t masked_sum_count;
-	struct aggregate *group_sums; /* of the groups whose sums stand, for robust strategies; group_sum_count */
-	uint32_t group_sum_count;
-	struct summands group_summands;
+	uint32_t *standing; /* those groups whose sums could be made, */
+	struct summands group_summands; /* which a strategy may look at one by one */
 	double masked_seconds[ENGINE_PARTS];
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */

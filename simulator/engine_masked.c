@@ -229,22 +229,14 @@ static void begin_sums(struct engine *e, const struct round_plan *plan)
 		e->parts[i].group = round_group_of(campaign_round(e->campaign), e->parts[i].site);
 }
 
-static void forget_groups(struct engine *e)
-{
-	for (uint32_t g = 0; g < e->group_sum_count; g++)
-		aggregate_free(&e->group_sums[g]);
-	free(e->group_sums);
-	e->group_sums = NULL;
-	e->group_sum_count = 0;
-}
-
 void engine_masked_forget(struct engine *e)
 {
-	forget_groups(e);
 	for (uint32_t g = 0; g < e->masked_sum_count; g++)
 		masked_sum_free(e->masked_sums[g]);
 	free(e->masked_sums);
+	free(e->standing);
 	e->masked_sums = NULL;
+	e->standing = NULL;
 	e->masked_sum_count = 0;
 }
 
@@ -316,36 +308,24 @@ static enum err read_group(void *context, uint32_t summand, uint32_t first, uint
 	const struct engine *e = context;
 
 	(void)why;
-	memcpy(out, e->group_sums[summand].sums + first, words * sizeof *out);
-	return OK;
-}
-
-/* A group's sum as it stands, and into the sum of all. */
-static enum err finish_group(struct engine *e, uint32_t group, struct diag *why)
-{
-	struct aggregate *one = &e->group_sums[e->group_sum_count];
-	enum err err =
-		masked_sum_finish(one, e->masked_sums[group], round_survivors(campaign_round(e->campaign), group), why);
-
-	if (err != OK)
-		return err;
-	e->group_sum_count++;
-	for (uint32_t i = 0; i < e->sum.layout.words; i++)
-		e->sum.sums[i] += one->sums[i];
-	e->sum.added += one->added;
+	masked_sum_read(out, e->masked_sums[e->standing[summand]], first, words);
 	return OK;
 }
 
 enum err engine_masked_sum(struct engine *e, struct diag *why)
 {
+	const struct round *round = campaign_round(e->campaign);
 	enum err err = OK;
 
-	forget_groups(e);
-	e->group_sums = mem_array(e->masked_sum_count, sizeof *e->group_sums);
-	for (uint32_t g = 0; g < e->masked_sum_count && err == OK; g++)
-		if (round_group_done(campaign_round(e->campaign), g))
-			err = finish_group(e, g, why);
-	e->group_summands = (struct summands){e->group_sum_count, read_group, e};
+	free(e->standing);
+	e->standing = mem_array(e->masked_sum_count, sizeof *e->standing);
+	e->group_summands = (struct summands){.read = read_group, .context = e};
+	for (uint32_t g = 0; g < e->masked_sum_count && err == OK; g++) {
+		if (!round_group_done(round, g))
+			continue;
+		e->standing[e->group_summands.count++] = g;
+		err = masked_sum_finish(&e->sum, e->masked_sums[g], round_survivors(round, g), why);
+	}
 	e->sum.summands = &e->group_summands;
 	return err;
 }

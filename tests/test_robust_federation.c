@@ -1,7 +1,7 @@
 /*
- * Robust strategies in the real programs, where the coordinator reads staged contributions again when a round ends. Five
- * hospitals, and a coordinator that is killed on the way: the model is, byte for byte, the one that the simulator makes of the
- * same rows.
+ * Robust strategies in the real programs, where the coordinator reads staged contributions again when a round ends, or compares
+ * the sums of masked groups. A coordinator that is killed on the way; the model is, byte for byte, the one that the simulator makes
+ * of the same rows.
  */
 #include "base/random.h"
 #include "tests/support/federation.h"
@@ -18,39 +18,41 @@
 
 #include <cmocka.h>
 
-#define SITES 5
+#define SITES 5 /* in clear rounds */
+#define GROUPED 8 /* in groups */
 #define ROWS 1500
 #define TRAINING 8
 #define KILLS 5
 #define KILLED_WITHIN_MS 60 /* of a round's beginning: about what it takes */
 #define LIMIT_MS 60000
 
-static const char *const names[SITES] = {"east", "middle", "north", "south", "west"};
+static const char *const names[GROUPED] = {"east", "middle", "north", "south", "west", "x-ray", "yonder", "zenith"};
 
-/* logistic_study with a strategy that needs all five. */
-static char *study_with(const char *strategy)
+/* logistic_study with a strategy that needs all sites. */
+static char *study_with(const char *strategy, const char *sites, const char *masking)
 {
-	static const char before[] = "training:\n", sites[] = "sites: {min: 2, max_dropouts: 1";
-	char *yaml = logistic_study(TRAINING, 60), *training = strstr(yaml, before), *end = strstr(yaml, sites), *text;
+	static const char before[] = "training:\n",
+			  after[] = "sites: {min: 2, max_dropouts: 1, cell_min: 0}\nmasking: off\n";
+	char *yaml = logistic_study(TRAINING, 60), *training = strstr(yaml, before), *end = strstr(yaml, after), *text;
 
 	assert_non_null(training);
 	assert_non_null(end);
 	training += strlen(before);
-	if (asprintf(&text, "%.*s  strategy: %s\n%.*ssites: {min: 5, max_dropouts: 0%s", (int)(training - yaml), yaml,
-	             strategy, (int)(end - training), training, end + strlen(sites)) < 0)
+	if (asprintf(&text, "%.*s  strategy: %s\n%.*ssites: {%s, cell_min: 0}\nmasking: %s\n%s", (int)(training - yaml),
+	             yaml, strategy, (int)(end - training), training, sites, masking, end + strlen(after)) < 0)
 		mem_exhausted(1, 1);
 	free(yaml);
 	return text;
 }
 
-static void begin(struct federation *f, const char *strategy)
+static void begin(struct federation *f, char *yaml, uint32_t sites)
 {
-	char *yaml = study_with(strategy), path[64];
+	char path[64];
 
-	federation_make(f, yaml, names, SITES);
+	federation_make(f, yaml, names, sites);
 	free(yaml);
 	federation_command(f, "mkdir rows");
-	for (unsigned i = 0; i < SITES; i++) {
+	for (uint32_t i = 0; i < sites; i++) {
 		snprintf(path, sizeof path, "%s/data.csv", names[i]);
 		logistic_rows(&f->dir, path, i, ROWS + 200 * i);
 		federation_command(f, "cp %s rows/%s.csv", path, names[i]);
@@ -74,11 +76,11 @@ static void kill_some(struct federation *f)
 	}
 }
 
-static void expect_the_simulators_model(const char *strategy)
+static void expect_the_simulators_model(char *yaml, uint32_t sites)
 {
 	struct federation f;
 
-	begin(&f, strategy);
+	begin(&f, yaml, sites);
 	kill_some(&f);
 	federation_wait(&f, "finished", LIMIT_MS);
 	federation_command(
@@ -88,16 +90,27 @@ static void expect_the_simulators_model(const char *strategy)
 	federation_remove(&f);
 }
 
+#define ALL_FIVE "min: 5, max_dropouts: 0"
+
 static void test_the_median(void **state)
 {
 	(void)state;
-	expect_the_simulators_model("median");
+	expect_the_simulators_model(study_with("median", ALL_FIVE, "off"), SITES);
 }
 
 static void test_krum(void **state)
 {
 	(void)state;
-	expect_the_simulators_model("krum");
+	expect_the_simulators_model(study_with("krum", ALL_FIVE, "off"), SITES);
+}
+
+/* Four groups of two. */
+static void test_groups(void **state)
+{
+	(void)state;
+	expect_the_simulators_model(study_with("trimmed_mean\n  server: {trim: 0.34}",
+	                                       "min: 2, max_dropouts: 0, max_colluders: 0", "groups of 2"),
+	                            GROUPED);
 }
 
 int main(void)
@@ -105,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_median),
 		cmocka_unit_test(test_krum),
+		cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests_name("robust federation", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * labels round. And what a run says when they cannot work.
  */
 #include "simulator/run.h"
+#include "tests/support/federate.h"
 #include "tests/support/small_run.h"
 
 #include <math.h>
@@ -118,6 +119,138 @@ static void test_who_sends_nothing_is_not_looked_at(void **state)
 	assert_true(fabs(refuses - absent) < 1e-5);
 }
 
+/* ---- groups */
+
+#define MANY 12
+
+/* The study with MANY hospitals in groups of 3 or 2, masked; trimmed_mean leaves one group out at each end. */
+static void read_groups(struct small_run *s, const char *training, const char *masking)
+{
+	struct federation *f = &s->federation;
+	struct tempdir dir;
+
+	small_run_read(s,
+	               CHANGES({"rounds: 3", training}, {"learning_rate: 0.1", "learning_rate: 0.5"},
+	                       {"masking: off", masking}, {"max_dropouts: 1", "max_dropouts: 0, max_colluders: 0"}),
+	               0);
+	federation_free(f);
+	tempdir_make(&dir);
+	*f = (struct federation){.study = &s->study, .count = MANY, .capacity = MANY};
+	f->sites = mem_array(MANY, sizeof *f->sites);
+	for (uint32_t i = 0; i < MANY; i++) {
+		snprintf(f->sites[i].name, NAME_SIZE, "site-%02u", i);
+		small_table(&f->sites[i].table, &dir, &s->study, i);
+	}
+	tempdir_remove(&dir);
+}
+
+struct took_part {
+	bool in[16][MANY + 1]; /* step, number */
+	uint32_t least; /* in a step */
+};
+
+static void note_participants(struct small_run *s, const struct engine_round *r)
+{
+	struct took_part *t = s->context;
+
+	if (r->report->outcome != OUTCOME_DONE) { /* not because of sums that more than half of the groups made */
+		assert_true(r->contributed <= MANY / 2);
+		return;
+	}
+	for (uint32_t i = 0; i < MANY; i++) {
+		const struct round_site *site = round_site_at(r->report->round, i);
+
+		t->in[r->report->plan->step][site->number] = site->state == SITE_CONTRIBUTED;
+	}
+	t->least = r->contributed < t->least ? r->contributed : t->least;
+}
+
+static bool took_part(void *context, uint32_t step, uint32_t number)
+{
+	const struct took_part *t = context;
+
+	return t->in[step][number];
+}
+
+/* The model of masked groups is that of the groups' sums, added up without masks, one site after the other. The least number of
+ * sites that a step was made of. */
+static uint32_t expect_of_groups(const char *training, const char *masking, double dropout, double slow)
+{
+	struct took_part who = {.least = MANY};
+	struct small_run run, again;
+	struct federated straight;
+	struct table tables[MANY];
+	const char *names[MANY];
+
+	read_groups(&run, training, masking);
+	run.context = &who;
+	run.on_round = note_participants;
+	if (small_run_run(&run, &(struct engine_options){.threads = 2, .dropout = dropout, .slow = slow}) != OK)
+		fail_msg("%s", run.why.text);
+	assert_true(engine_masked(run.engine));
+	read_groups(&again, training, masking); /* a run gives its rows back */
+	for (uint32_t i = 0; i < MANY; i++) {
+		tables[i] = again.federation.sites[i].table;
+		names[i] = again.federation.sites[i].name;
+	}
+	federate_among(&straight, &again.study, tables, names, MANY, took_part, &who);
+	struct hash made = small_run_model(&run);
+	assert_memory_equal(made.b, straight.best_sha256.b, HASH_SIZE);
+	buf_free(&straight.model);
+	small_run_end(&again);
+	small_run_end(&run);
+	return who.least;
+}
+
+static void test_groups_are_looked_at_one_by_one(void **state)
+{
+	(void)state;
+	assert_int_equal(expect_of_groups("strategy: median, rounds: 4", "masking: groups of 3", 0, 0), MANY);
+	expect_of_groups("strategy: median, rounds: 4", "masking: groups of 2", 0, 0);
+	expect_of_groups("strategy: trimmed_mean, server: {trim: 0.34}, rounds: 4", "masking: groups of 3", 0, 0);
+	expect_of_groups("strategy: krum, server: {byzantine: 0}, rounds: 4", "masking: groups of 2", 0, 0);
+}
+
+/* A site that stays away, or falls silent when the others have masked for it, takes its group with it. */
+static void test_groups_that_fail_are_not_looked_at(void **state)
+{
+	(void)state;
+	assert_true(expect_of_groups("strategy: median, rounds: 12", "masking: groups of 2", 0.08, 0) < MANY - 2);
+	assert_true(expect_of_groups("strategy: trimmed_mean, server: {trim: 0.34}, rounds: 12", "masking: groups of 3",
+	                             0.02, 0.04) < MANY);
+}
+
+/* One hospital with many patients is wrong, and with it its group. */
+static double auc_in_groups(const char *training, bool wrong)
+{
+	struct metrics test = METRICS_NONE;
+	struct tempdir dir;
+	struct small_run run;
+
+	tempdir_make(&dir);
+	read_groups(&run, training, "masking: groups of 2");
+	enlarge(&run, &dir, wrong);
+	run.context = &test;
+	run.on_round = keep_test;
+	if (small_run_run(&run, &(struct engine_options){.threads = 2}) != OK)
+		fail_msg("%s", run.why.text);
+	small_run_end(&run);
+	tempdir_remove(&dir);
+	return test.auc;
+}
+
+static void test_a_group_with_a_wrong_hospital(void **state)
+{
+	double good = auc_in_groups("rounds: 30", false), harmed = auc_in_groups("rounds: 30", true);
+	double median = auc_in_groups("strategy: median, rounds: 30", true);
+	double trimmed = auc_in_groups("strategy: trimmed_mean, server: {trim: 0.25}, rounds: 30", true);
+
+	(void)state;
+	print_message("groups: fedavg %.3f, with one wrong %.3f; median %.3f, trimmed_mean %.3f\n", good, harmed,
+	              median, trimmed);
+	assert_true(good > 0.95 && harmed < 0.75 && median > 0.8 && trimmed > 0.8);
+}
+
 /* ---- too few updates, too many */
 
 /* A hospital without a training row has no update, which no plan shows. */
@@ -185,6 +318,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_labels_turned_round),
+		cmocka_unit_test(test_groups_are_looked_at_one_by_one),
+		cmocka_unit_test(test_groups_that_fail_are_not_looked_at),
+		cmocka_unit_test(test_a_group_with_a_wrong_hospital),
 		cmocka_unit_test(test_who_sends_nothing_is_not_looked_at),
 		cmocka_unit_test(test_too_few_updates_end_it_in_words),
 		cmocka_unit_test(test_a_sample_that_is_too_small_opens_no_round),

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every site's contribution to one round. */
+/* Every site's contribution to one round. Summands are the sites, or their groups. */
 struct collected {
 	struct buf octets[FEDERATE_SITES_MAX];
+	uint32_t summand[FEDERATE_SITES_MAX], count;
 	struct summands summands;
 };
 
@@ -25,9 +26,25 @@ static enum err read_one(void *context, uint32_t summand, uint32_t first, uint32
 	const struct collected *c = context;
 
 	(void)why;
-	for (uint32_t k = 0; k < words; k++)
-		out[k] = (int32_t)load_u32(c->octets[summand].ptr + 4 * ((size_t)first + k));
+	memset(out, 0, words * sizeof *out);
+	for (uint32_t i = 0; i < c->count; i++)
+		for (uint32_t k = 0; k < words && c->summand[i] == summand; k++)
+			out[k] += (int32_t)load_u32(c->octets[i].ptr + 4 * ((size_t)first + k));
 	return OK;
+}
+
+/* The group of the site with this number, under `masking: groups`. */
+static uint32_t group_of(const struct study *study, const struct round_plan *plan, uint32_t number)
+{
+	uint32_t sites[FEDERATE_SITES_MAX], groups = plan_group_count(&study->sites, plan->site_count), g = 0, at = 0;
+
+	memcpy(sites, plan->sites, plan->site_count * sizeof *sites);
+	plan_groups(sites, plan->site_count, groups, &study->hash);
+	while (sites[at] != number)
+		at++;
+	while (at >= plan_group_begin(plan->site_count, groups, g + 1))
+		g++;
+	return g;
 }
 
 struct participants {
@@ -36,9 +53,10 @@ struct participants {
 };
 
 /* One round: every participant's contribution into the sum. */
-static void collect(struct aggregate *sum, struct collected *c, struct contributor *sites,
+static void collect(struct aggregate *sum, struct collected *c, const struct study *study, struct contributor *sites,
                     const struct participants *who, const struct round_plan *plan, struct bytes model)
 {
+	bool groups = study->sites.masking == MASKING_GROUPS;
 	struct diag why = {{0}};
 
 	memset(c, 0, sizeof *c);
@@ -46,16 +64,18 @@ static void collect(struct aggregate *sum, struct collected *c, struct contribut
 	sum->summands = &c->summands;
 	for (uint32_t i = 0; i < plan->site_count; i++) {
 		struct contribution_report report;
-		struct buf *octets = &c->octets[c->summands.count];
+		struct buf *octets = &c->octets[c->count];
 
 		if (who->takes_part != NULL && !who->takes_part(who->context, plan->step, i + 1))
 			continue;
-		c->summands.count++;
+		c->summand[c->count] = groups ? group_of(study, plan, i + 1) : c->count;
+		c->count++;
 		buf_init(octets, MODEL_FILE_MAX);
 		if (contribution_compute(&sites[i], octets, &report, plan, model, NULL, &why) != OK)
 			fail_msg("%s", why.text);
 		aggregate_add(sum, buf_bytes(octets));
 	}
+	c->summands.count = groups ? plan_group_count(&study->sites, plan->site_count) : c->count;
 }
 
 /* *moments belong to out->model, before and after. */
@@ -71,7 +91,7 @@ static void run_round(struct federated *out, float **moments, const struct study
 	if (round_plan_layout(&layout, study, plan->asks, plan->site_count, &why) != OK)
 		fail_msg("%s", why.text);
 	aggregate_begin(&sum, &layout);
-	collect(&sum, &each, sites, who, plan, buf_bytes(&out->model));
+	collect(&sum, &each, study, sites, who, plan, buf_bytes(&out->model));
 	if (outcome_compute(&outcome, study, plan, &sum, buf_bytes(&out->model), *moments, &why) != OK)
 		fail_msg("%s", why.text);
 	if (outcome.evaluated) {
