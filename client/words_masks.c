@@ -148,11 +148,13 @@ void words_masks_numbers(struct buf *out, const struct study *s, const struct wo
 	m = count_members(s, place);
 	words_say(out, "Hospitals that may take part now, by roster %u: %u.", place->roster->version, m.count);
 	if (p->known != NULL)
-		words_say(out, "This hospital knows %u of them, itself counted%s", m.known,
-		          m.known < p->min_known
-		                  ? ": too few for its policy, so it will REFUSE rounds until it knows more, or "
-		                    "more of those that it knows take part."
-		                  : ".");
+		words_say(
+			out, "This hospital knows %u of them, itself counted%s", m.known,
+			m.known < p->min_known
+				? ": too few for its policy, so it will REFUSE rounds until it knows more, or more of "
+				  "those that it knows take part."
+			: s->sites.masking == MASKING_GROUPS ? "; its policy counts those in its own group."
+							     : ".");
 	put_numbers(out, s, m.count, p);
 }
 

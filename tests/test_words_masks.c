@@ -222,6 +222,9 @@ static void test_groups(void **state)
 	     "made of at "
 	     "least 4");
 	says("in any published sum: 3, if every");
+	know(4, 3);
+	write_page("sites: {min: 3, max_dropouts: 0, max_colluders: 1}", MASKING_GROUPS, 4, 9);
+	says("This hospital knows 4 of them, itself counted; its policy counts those in its own group.");
 	says("masking: groups: the coordinator reads the sum over the hospitals of each group");
 }
 
