@@ -1,9 +1,12 @@
 /* What sites say in the phases of a masked attempt, and what they are told. */
 #include "coordinator/runner_inside.h"
 
+#include "base/limits.h"
 #include "coordinator/answers.h"
 
 #define OCTETS_TYPE "application/octet-stream"
+_Static_assert((size_t)SITES_MAX *SECAGG_OCTETS_PER_SITE <= PART_MAX,
+               "net/server.h takes bodies as long as a list of all sites");
 
 static struct waiting waiting_of(enum waiting_kind kind, struct exchange *x, const struct runner_phase *p)
 {

@@ -534,6 +534,31 @@ static void test_uploads_that_are_refused(void **state)
 	teardown(f);
 }
 
+/* A study that is not masked has no phases, and its contributions no signature. */
+static void test_no_masks_in_a_clear_study(void **state)
+{
+	struct fixture *f = setup(NULL, QUICK);
+	struct hospital *h = &f->h[0];
+	char hex[HASH_HEX_SIZE];
+
+	(void)state;
+	all_join(f);
+	hospital_compute(h);
+	assert_int_equal(
+		caller_send(&h->caller, "POST", bytes_text("keys"), "/v1/studies/small/rounds/1/attempts/1/keys"), 404);
+	assert_error(&h->caller, "is not masked");
+	assert_int_equal(caller_ask(&h->caller, "GET", "/v1/studies/small/rounds/1/attempts/1/shares"), 404);
+	hash_hex(hex, &h->content);
+	assert_int_equal(caller_send(&h->caller, "PUT", buf_bytes(&h->contribution),
+	                             "/v1/studies/small/rounds/1/attempts/1/contribution?offset=0&octets=%zu&sha256=%s"
+	                             "&signature=%0128d",
+	                             h->contribution.len, hex, 0),
+	                 400);
+	assert_error(&h->caller, "must be left out");
+	assert_int_equal(hospital_upload(h), 200);
+	teardown(f);
+}
+
 static void test_grants_are_few(void **state)
 {
 	struct fixture *f = setup(NULL, QUICK "limits: {uploads: 1}\n");
@@ -799,6 +824,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_upload_in_parts),
 		cmocka_unit_test(test_uploads_that_are_refused),
+		cmocka_unit_test(test_no_masks_in_a_clear_study),
 		cmocka_unit_test(test_grants_are_few),
 		cmocka_unit_test(test_late_contributions_are_recorded),
 		cmocka_unit_test(test_a_site_that_comes_too_late),

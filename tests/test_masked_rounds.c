@@ -106,6 +106,13 @@ static void test_somebody_drops_out_in_each_phase(void **state)
 		expect_dropped(d, phase + 1, 1, who, counts ? SECAGG_PHASE_COUNT : (enum secagg_phase)phase);
 	}
 	assert_true(coordinating_logged(&d->c, "without site-1 (dropped in phase shares)", 0));
+	coordinating_command(&d->c, &d->p, "rounds small");
+	program_expect(&d->p, 0, "");
+	assert_non_null(strstr(d->p.out, " site-1 dropped (in phase shares)\n"));
+	coordinating_command(&d->c, &d->p, "events");
+	program_expect(&d->p, 0, "");
+	assert_non_null(strstr(
+		d->p.out, "\"missing\":[{\"site\":\"site-2\",\"state\":\"dropped\",\"reason\":\"in phase input\"}]"));
 	teardown(d);
 }
 
