@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
+comma := ,
 
 # ---- where things go: release in build/, other modes beside it
 O := $(if $(filter release,$(MODE)),build,build/$(MODE))$(if $(MPI),/mpi)
@@ -82,6 +83,7 @@ ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
 # An archive, so that a test links the helpers it uses and not those of every room.
 TEST_SUPPORT := $(if $(wildcard tests/support/*.c),$(O)/lib/libsupport.a)
+TEST_PROGRAMS := $(BIN)/secagg_replay $(O)/test/cohort-client $(O)/test/cohort-coordinator
 BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
@@ -100,11 +102,11 @@ deps: ## install what is missing from Debian's packages
 test: deps ## install what is missing, build, run every test
 	$(Q)$(MAKE) --no-print-directory check
 
-check: $(PROGRAMS) $(BIN)/secagg_replay $(TESTS) ## build and run every test, nothing is installed
+check: $(PROGRAMS) $(TEST_PROGRAMS) $(TESTS) ## build and run every test, nothing is installed
 	$(Q)tests/run $(O)
 
 # `make check-NAME` runs tests/test_NAME.c alone
-check-%: $(O)/tests/test_% $(PROGRAMS) $(BIN)/secagg_replay
+check-%: $(O)/tests/test_% $(PROGRAMS) $(TEST_PROGRAMS)
 	$(Q)COHORT_BUILD=$(O) $<
 
 demo: deps ## five hospitals train one model over mutual TLS on this machine
@@ -202,6 +204,18 @@ $(BIN)/secagg_replay: $(O)/obj/tests/secagg_replay.o $(TEST_SUPPORT) $(call arch
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_BASE)
+
+# programs that write down their secrets, for tests, and are not installed: the same objects, the cores' functions wrapped at the link
+wraps = $(addprefix -Wl$(comma)--wrap=,$(1))
+$(O)/test/cohort-client: $(O)/obj/client/main.o $(O)/obj/tests/secret_log.o $(call archives,$(client_ROOMS))
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) $(call wraps,secagg_client_open secagg_client_message secagg_client_masked mask_input keys_sign) \
+		-o $@ $^ $(client_LIBS)
+$(O)/test/cohort-coordinator: $(O)/obj/coordinator/main.o $(O)/obj/tests/sum_log.o $(call archives,$(coordinator_ROOMS))
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD    $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) $(call wraps,masked_sum_finish) -o $@ $^ $(coordinator_LIBS)
 
 $(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)

@@ -269,8 +269,9 @@ class Check:
         t = self.t
         n = len(t["sites"])
         self.same("all", "t", (n + t["n_C"]) // 2 + 1, t["t"])
+        model = bytes.fromhex(t["model_hash"]) if "model_hash" in t else content(bytes.fromhex(t["model"]))
         self.ctx = h(b"COHRTctx", bytes.fromhex(t["federation"]), bytes.fromhex(t["study_hash"]),
-                     struct.pack("<Q", t["round"]), u32(t["attempt"]), content(bytes.fromhex(t["model"])),
+                     struct.pack("<Q", t["round"]), u32(t["attempt"]), model,
                      h(b"COHRTpln", bytes.fromhex(t["plan"])))
         self.same("all", "ctx", self.ctx, t["ctx"])
 

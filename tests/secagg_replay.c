@@ -6,7 +6,8 @@
  *
  * The form of a transcript is that of tests/vectors/secagg_*.json: hex unless a number; "sites" are the invited, ascending; "U1", "U2",
  * "U3" list members; "t" is the threshold of the complete graph. Of a site that fell silent the fields from then on are missing; what is
- * there is compared. Optional, for the k-regular graph: "degree", and "share_t", the threshold of the sharing.
+ * there is compared. Optional, for the k-regular graph: "degree", and "share_t", the threshold of the sharing; "model_hash", its SHA-256, in
+ * place of "model".
  */
 #include "base/file.h"
 #include "crypto/bitmap.h"

@@ -253,13 +253,27 @@ static void start(struct federation *f, int who, const char *const *argv)
 		become(f, who, argv, parent);
 }
 
+/* What the next program is to write down, and where. */
+static void set_logs(const struct federation *f, int who)
+{
+	char path[PATH_SIZE], round[16];
+
+	snprintf(path, sizeof path, "%.*s/%s/%s", (int)(PATH_SIZE / 2), f->dir.path, name_of(f, who),
+	         who == FEDERATION_COORDINATOR ? "sums" : "secrets");
+	setenv(who == FEDERATION_COORDINATOR ? "COHORT_SUM_LOG" : "COHORT_SECRET_LOG", path, 1);
+	snprintf(round, sizeof round, "%u", who == FEDERATION_COORDINATOR ? 0 : f->stops[who]);
+	setenv("COHORT_SECRET_STOP", round, 1);
+}
+
 void federation_start(struct federation *f, int who)
 {
 	bool coordinator = who == FEDERATION_COORDINATOR;
 	char program[PATH_SIZE], config[PATH_SIZE + 2 * NAME_SIZE];
 	const char *argv[] = {program, coordinator ? "serve" : "run", "--config", config, NULL};
 
-	snprintf(program, sizeof program, "%s/bin/%s", getenv("COHORT_BUILD"),
+	if (f->logged)
+		set_logs(f, who);
+	snprintf(program, sizeof program, "%s/%s/%s", getenv("COHORT_BUILD"), f->logged ? "test" : "bin",
 	         coordinator ? "cohort-coordinator" : "cohort-client");
 	snprintf(config, sizeof config, "%s/%s/%s", f->dir.path, name_of(f, who),
 	         coordinator ? "coordinator.yaml" : "client.yaml");

@@ -35,6 +35,9 @@ struct federation {
 	char names[FEDERATION_SITES_MAX][NAME_SIZE];
 	uint32_t count;
 	pid_t coordinator, sites[FEDERATION_SITES_MAX]; /* 0: does not run */
+	bool logged; /* programs that write down their secrets: SITE/secrets, coordinator/sums (tests/secret_log.c, tests/sum_log.c) */
+	uint32_t stops
+		[FEDERATION_SITES_MAX]; /* when logged: the round in which it stops before it sends its masked vector; 0: none */
 	bool may_end[FEDERATION_SITES_MAX]; /* a foreign program: it ends with 0 when its study has finished */
 };
 

@@ -111,24 +111,36 @@ static void read_sites(struct replay *r)
 	}
 }
 
-void replay_read(struct replay *r)
+/* Its octets, or, of a run of the real programs, their SHA-256 alone. */
+static void read_model(struct hash *out, struct replay *r)
 {
 	struct buf model;
+	bool hashed = json_get(r->root, "model_hash") != NULL;
 
+	buf_init(&model, TRANSCRIPT_MAX);
+	replay_append(&model, r->root, hashed ? "model_hash" : "model");
+	if (hashed && model.len != HASH_SIZE)
+		replay_bad("model_hash: it is no SHA-256");
+	if (hashed)
+		memcpy(out->b, model.ptr, HASH_SIZE);
+	else
+		sha256_of(out, buf_bytes(&model));
+	buf_free(&model);
+}
+
+void replay_read(struct replay *r)
+{
 	buf_init(&r->federation, TRANSCRIPT_MAX);
 	buf_init(&r->study, TRANSCRIPT_MAX);
 	buf_init(&r->plan_octets, TRANSCRIPT_MAX);
-	buf_init(&model, TRANSCRIPT_MAX);
 	replay_append(&r->federation, r->root, "federation");
 	replay_append(&r->study, r->root, "study_hash");
 	replay_append(&r->plan_octets, r->root, "plan");
-	replay_append(&model, r->root, "model");
 	r->attempt = (struct secagg_attempt){.federation = buf_bytes(&r->federation),
 	                                     .study = buf_bytes(&r->study),
 	                                     .round = replay_number(r->root, "round"),
 	                                     .attempt = (uint32_t)replay_number(r->root, "attempt")};
-	sha256_of(&r->attempt.model, buf_bytes(&model));
-	buf_free(&model);
+	read_model(&r->attempt.model, r);
 	r->plan.octets = buf_bytes(&r->plan_octets);
 	r->plan.max_colluders = (uint32_t)replay_number(r->root, "n_C");
 	r->plan.quorum = (uint32_t)replay_number(r->root, "quorum");
