@@ -89,13 +89,18 @@ static uint32_t low_bits(const struct masked_sum *m, uint32_t word)
 	return word & (UINT32_MAX >> (PACK_BITS_MAX - m->bits));
 }
 
-enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, uint32_t survivors, struct diag *why)
+enum err masked_sum_judge(const struct masked_sum *m, uint32_t survivors, struct diag *why)
 {
 	uint32_t check[MASKED_CHECK_WORDS];
 
 	for (uint32_t i = 0; i < MASKED_CHECK_WORDS; i++)
 		check[i] = low_bits(m, m->sums[m->layout.words + i]);
-	enum err e = masked_plan_judge_sum(check, survivors, why);
+	return masked_plan_judge_sum(check, survivors, why);
+}
+
+enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, uint32_t survivors, struct diag *why)
+{
+	enum err e = masked_sum_judge(m, survivors, why);
 	if (e != OK)
 		return e;
 	CHECK(out->layout.words == m->layout.words && survivors <= out->layout.sites - out->added);

@@ -34,9 +34,12 @@ void masked_sum_add(struct masked_sum *m, const uint8_t *octets, uint32_t first,
 /* Any thread. Takes the streams of `masks` off one piece of the sum, each with its own sign (crypto/mask.h: mask_add). */
 void masked_sum_unmask(struct masked_sum *m, uint32_t piece, const struct mask *masks, size_t mask_count);
 
-/* All of the `survivors` are added and all masks are off: the check words are held against them, and the sum of the contributions is
- * added to `out`, an aggregate over the same layout. ERR_DATA when they do not hold: a vector or a mask was wrong, nothing may be made
- * of the sum, and `out` is as it was. */
+/* All of the `survivors` are added and all masks are off: the check words are held against them. ERR_DATA when they do not hold: a vector
+ * or a mask was wrong, and nothing may be made of the sum. */
+enum err masked_sum_judge(const struct masked_sum *m, uint32_t survivors, struct diag *why) MUST_USE;
+
+/* Judges it, and adds the sum of the contributions to `out`, an aggregate over the same layout, which is as it was when they do not
+ * hold. */
 enum err masked_sum_finish(struct aggregate *out, const struct masked_sum *m, uint32_t survivors,
                            struct diag *why) MUST_USE;
 

@@ -98,6 +98,17 @@ static void free_slice(struct slice_job *job)
 	free(job);
 }
 
+/* The masks are off: a sum that is garbage is one group's failure, and not that of the others. */
+static void judge_group(const struct runner *r, uint32_t group)
+{
+	const struct campaign *campaign = r->course->campaign;
+	struct masked_group *g = &r->masked->groups[group];
+
+	if (g->failed == OK && g->next == g->slices && g->in_flight == 0 &&
+	    campaign_state(campaign) == CAMPAIGN_EXPECT_ROUND) /* or its round is over already */
+		g->failed = masked_sum_judge(g->sum, round_survivors(campaign_round(campaign), group), &g->why);
+}
+
 /* An error is the last word on its group: it is told when no slice is in flight that reads the shares which it wipes. */
 static void report_slice(struct runner *r, const struct slice_job *job)
 {
@@ -109,6 +120,7 @@ static void report_slice(struct runner *r, const struct slice_job *job)
 		g->why = job->why;
 		g->next = g->slices;
 	}
+	judge_group(r, job->group);
 	if (g->failed == OK)
 		campaign_unmasked(r->course->campaign, job->group, job->slice, OK, NULL, now_ms);
 	else if (g->in_flight == 0)

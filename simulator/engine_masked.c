@@ -296,6 +296,10 @@ void engine_masked_unmask(struct engine *e, uint32_t group)
 
 	crew_run(e->crew, slices, unmask_slice, &c);
 	e->masked_seconds[ENGINE_UNMASKING] += stopwatch_seconds() - began;
+	if (c.found[slices - 1] == OK) /* the group's last word */
+		c.found[slices - 1] =
+			masked_sum_judge(e->masked_sums[group], round_survivors(campaign_round(e->campaign), group),
+		                         &c.whys[slices - 1]);
 	for (uint32_t i = 0; i < slices; i++)
 		campaign_unmasked(e->campaign, group, i, c.found[i], &c.whys[i], e->now_ms);
 	free(c.found);

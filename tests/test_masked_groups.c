@@ -106,6 +106,36 @@ static void test_a_group_that_fails_is_left_out(void **state)
 	teardown(d);
 }
 
+/* A site lies about its check word: its group's sum is garbage, which costs the group and nobody else. */
+static void test_a_lie_costs_its_group_alone(void **state)
+{
+	struct masked_daemon *d = setup(NULL, NULL);
+	uint64_t lying;
+
+	(void)state;
+	for (uint32_t liars = 1; liars <= 2; liars++) { /* two groups of three are too many */
+		masked_daemon_begin(d);
+		for (uint32_t g = 0; g < liars; g++) {
+			uint32_t liar = (uint32_t)__builtin_ctzll(group_sites(d, g));
+
+			d->m[liar].x[d->m[liar].layout.words] = 2;
+		}
+		lying = group_sites(d, 0);
+		masked_daemon_play(d, SECAGG_KEYS, SECAGG_OPENING);
+		if (liars == 1)
+			masked_daemon_finish(d, ALL & ~lying);
+		else
+			masked_daemon_hear_the_end(d, OUTCOME_ABANDONED);
+	}
+	assert_true(coordinating_logged(&d->c, "the sum's check words do not hold", 0));
+	struct json *round = masked_daemon_round(d, 1, 1);
+	for (uint32_t i = 0; i < SITES; i++)
+		assert_string_equal(json_as_string(json_get(json_at(json_get(round, "sites"), i), "state")),
+		                    lying >> i & 1 ? "dropped" : "contributed");
+	json_free(round);
+	teardown(d);
+}
+
 /* ---- the groups' sums, one by one */
 
 struct group_sums {
@@ -177,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_groups_come_through),
 		cmocka_unit_test(test_a_group_that_fails_is_left_out),
+		cmocka_unit_test(test_a_lie_costs_its_group_alone),
 		cmocka_unit_test(test_the_median_of_the_groups),
 	};
 
