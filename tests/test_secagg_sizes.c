@@ -1,8 +1,8 @@
 /*
- * Whole attempts with both cores for every number of sites from 3 to 64, for 100 and 256 in the complete graph and for 1,000 with the
- * neighbours that the rule gives: the sum is the integer sum of the survivors' vectors, bit for bit, with nobody dropping out and with as
- * many as may, in every phase. Up to 24 sites each judges everything for itself, as a hospital does; in larger attempts they share what
- * they have verified, as a simulation does, so that this takes seconds.
+ * Whole attempts with both cores for every number of sites from 3 to 64, for 100 and 256 in the complete graph and for
+ * 1,000 with the neighbours that the rule gives: the sum is the integer sum of the survivors' vectors, bit for bit, with
+ * nobody dropping out and with as many as may, in every phase. Up to 24 sites each judges everything for itself, as a
+ * hospital does; in larger attempts they share what they have verified, as a simulation does, so that it takes seconds.
  */
 #include "crypto/graph.h"
 #include "tests/support/masked.h"

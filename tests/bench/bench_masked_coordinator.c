@@ -1,16 +1,17 @@
 /*
  * From the survivors' answers to the unmasked sum at the coordinator: the core's secrets from shares and their masks
- * (crypto/secagg_server.h), taken off the sum as the daemon does it (coordinator/masked_sum.h). Thread CPU time. The sum is checked: in its first and its last piece the masks
- * that the survivors made are put in from their own secrets, and nothing but the check words may be left.
+ * (crypto/secagg_server.h), taken off the sum as the daemon does it (coordinator/masked_sum.h). Thread CPU time. The sum
+ * is checked: in its first and its last piece the masks that the survivors made are put in from their own secrets, and
+ * nothing but the check words may be left.
  *
- *   unmask_500_complete        500 sites, 150 gone after they dealt shares, 100,000 words, everyone everyone's peer       goal 8 s
- *   unmask_500_complete_two    how much faster two workers are: the one worker's time against that of the busier of two  goal 1.8
- *   unmask_500_complete_wall   the same by the clock on the wall, waiting for locks included; nothing else should run then
- *   unmask_500_graph           the same with 58 neighbours and t = 20, the rule against a coordinator that follows the protocol,
- *                              5 % colluders (a load for comparison: masked rounds use the other rule)                   goal 1.5 s
- *   unmask_1000_graph          1,000 sites, 100 gone, 1,000,000 words, 5 % colluders, neighbours by the rule of masked rounds, against
- *                              the streams alone: as many octets of ChaCha20 at the speed of one tile in the cache, which is
- *                              measured after each slice, since a machine's speed changes within seconds              goal 1.15
+ *   unmask_500_complete       500 sites, 150 gone after they dealt shares, 100,000 words, complete graph      goal 8 s
+ *   unmask_500_complete_two   how much faster two workers are: one worker's time against the busier one's     goal 1.8
+ *   unmask_500_complete_wall  the same on the wall, waiting for locks included; nothing else should run then
+ *   unmask_500_graph          the same load with 58 neighbours and t = 20, the rule against a coordinator that follows
+ *                             the protocol, 5 % colluders: for comparison, masked rounds use the other rule   goal 1.5 s
+ *   unmask_1000_graph         1,000 sites, 100 gone, 1,000,000 words, 5 % colluders, the rule of masked rounds, against
+ *                             the streams alone: as many octets of ChaCha20 at the speed of one tile in the cache, which
+ *                             is measured after each slice, since a machine's speed changes within seconds    goal 1.15
  */
 #include "base/random.h"
 #include "base/vec.h"

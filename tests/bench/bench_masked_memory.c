@@ -1,12 +1,12 @@
 /*
- * The most resident memory of a coordinator's part in a masked round of 1,000,000 words, for 50 sites and for 500: the core and the
- * sum, in a process of their own that is told by a pipe what the sites send, so that nothing of the sites is in it. 5 % of the sites
- * are gone after they dealt shares. Vectors are added piece by piece, as from staged files.
+ * The most resident memory of a coordinator's part in a masked round of 1,000,000 words, for 50 sites and for 500: the
+ * core and the sum, in a process of their own that is told by a file what the sites send, so that nothing of the sites is
+ * in it. 5 % of the sites are gone after they dealt shares. Vectors are added piece by piece, as from staged files.
  *
- *   masked_memory_50_sites      everyone everyone's peer                     reference: the sum itself
- *   masked_memory_500_sites     neighbours by the rule                       goal: as with 50, but for what is kept per site
- *   masked_memory_per_site      what each of the other 450 adds: its messages, of which most are ciphertexts for its peers and shares
- *                               reference: docs/SECURE-AGGREGATION.md, 260 + 152 p octets
+ *   masked_memory_50_sites    complete graph                                  reference: the sum itself
+ *   masked_memory_500_sites   neighbours by the rule                          goal: as with 50, but for the messages kept
+ *   masked_memory_per_site    what each of the other 450 adds: its messages, most of them ciphertexts and shares
+ *                             reference: docs/SECURE-AGGREGATION.md, 260 + 152 p octets
  */
 #include "coordinator/masked_sum.h"
 #include "crypto/graph.h"

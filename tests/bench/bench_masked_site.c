@@ -1,7 +1,7 @@
 /*
- * What one masked attempt costs a site: the whole core (crypto/secagg_client.h), from opening the attempt to the answer, against what
- * everyone else told it in an attempt that ran to its end. The site draws the same secrets in each run, so that what it was told
- * stays right. The best of many runs, thread CPU time.
+ * What one masked attempt costs a site: the whole core (crypto/secagg_client.h), from opening the attempt to the answer,
+ * against what everyone else told it in an attempt that ran to its end. The site draws the same secrets in each run, so
+ * that what it was told stays right. The best of many runs, thread CPU time.
  *
  *   site_attempt_20_peers             1,000,000 words of 32 bits: keys, the others' signatures on both sides, shares sealed
  *                                     and opened, 21 masks, signatures, records in locked memory             goal 22 ms

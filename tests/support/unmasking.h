@@ -1,8 +1,8 @@
 /*
- * The coordinator's core of a large attempt, brought to where survivors' answers are all there, by sites that are secrets and a
- * polynomial each instead of cores: what takes a site's core n^2 work in all (opening everyone's shares, checking everyone's
- * signatures) is left out, what the coordinator is sent is the same and it judges all of it. Ciphertexts, which it cannot read,
- * are random octets. All sites deal shares, `lost` of them, evenly spread, send no vector.
+ * The coordinator's core of a large attempt, brought to where survivors' answers are all there, by sites that are secrets
+ * and a polynomial each instead of cores: what takes a site's core n^2 work in all (opening everyone's shares, checking
+ * everyone's signatures) is left out, what the coordinator is sent is the same and it judges all of it. Ciphertexts, which
+ * it cannot read, are random octets. All sites deal shares, `lost` of them, evenly spread, send no vector.
  */
 #ifndef COHORT_TESTS_SUPPORT_UNMASKING_H
 #define COHORT_TESTS_SUPPORT_UNMASKING_H
@@ -45,7 +45,8 @@ struct unmasking {
 struct secagg_attempt unmasking_attempt(void);
 struct secagg_plan unmasking_plan(const struct unmasking_shape *shape, const struct secagg_site *invited);
 
-/* `tap` may be set before; everything else is set here. Cost: a share, some microseconds, for each survivor and each of its peers. */
+/* `tap` may be set before; everything else is set here. Cost: a share, some microseconds, for each survivor and each of
+ * its peers. */
 void unmasking_init(struct unmasking *u, const struct unmasking_shape *shape);
 void unmasking_free(struct unmasking *u);
 
