@@ -332,8 +332,6 @@ void course_drain(struct course *c)
 	while (campaign_next(c->campaign, &a)) {
 		if (a.kind == CAMPAIGN_PERSIST_SITE)
 			course_persist_site(c, a.site);
-		else if (a.kind == CAMPAIGN_PERSIST_ROW)
-			course_persist_row(c, a.group, a.row);
 		else
 			course_persist(c, &a);
 	}

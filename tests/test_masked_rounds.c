@@ -235,6 +235,43 @@ static void test_killed_in_the_middle_of_each_phase(void **state)
 	teardown(d);
 }
 
+/* ---- another roster */
+
+static void test_a_new_roster(void **state)
+{
+	struct masked_daemon *d = setup(NULL);
+	struct round_plan plan = {0};
+
+	(void)state;
+	masked_daemon_begin(d);
+	round_plan_copy(&plan, &d->h[0].round.plan);
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_KEYS);
+	coordinating_roster(&d->c, 2, UINT32_MAX);
+	assert_true(coordinating_logged(&d->c, "roster version 2", 10000));
+	masked_daemon_play(d, SECAGG_SHARES,
+	                   SECAGG_OPENING); /* an open attempt goes on with the one that it began with */
+	masked_daemon_finish(d, ALL);
+	masked_daemon_begin(d);
+	assert_int_equal(d->m[0].roster.version, 2);
+	assert_true(hash_equal(&d->h[0].round.plan.roster, &d->m[0].roster.content));
+	assert_false(hash_equal(&d->h[0].round.plan.roster, &plan.roster));
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_SHARES);
+	/* a restart that finds another one cannot: the next round asks the same */
+	round_plan_copy(&plan, &d->h[0].round.plan);
+	coordinating_end(&d->c, SIGKILL);
+	coordinating_roster(&d->c, 3, UINT32_MAX);
+	coordinating_start(&d->c);
+	masked_daemon_reconnect(d);
+	masked_daemon_hear_the_end(d, OUTCOME_FAILED);
+	masked_daemon_begin(d);
+	assert_int_equal(d->h[0].round.plan.round, plan.round + 1);
+	assert_int_equal(d->h[0].round.plan.step, plan.step);
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_OPENING);
+	masked_daemon_finish(d, ALL);
+	round_plan_free(&plan);
+	teardown(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_too_few_open),
 		cmocka_unit_test(test_killed_after_each_phase),
 		cmocka_unit_test(test_killed_in_the_middle_of_each_phase),
+		cmocka_unit_test(test_a_new_roster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

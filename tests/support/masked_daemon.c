@@ -72,6 +72,9 @@ void masked_daemon_reconnect(struct masked_daemon *d)
 void masked_daemon_kill(struct masked_daemon *d)
 {
 	coordinating_end(&d->c, SIGKILL);
+	coordinating_must(&d->c, "study pause small"); /* a command opens the state by itself, and commits */
+	coordinating_must(&d->c, "study resume small");
+	coordinating_must(&d->c, "rounds small");
 	coordinating_start(&d->c);
 	masked_daemon_reconnect(d);
 }

@@ -43,7 +43,7 @@ struct masked_daemon {
 void masked_daemon_make(struct masked_daemon *d, const struct masked_daemon_config *config);
 void masked_daemon_remove(struct masked_daemon *d);
 void masked_daemon_reconnect(struct masked_daemon *d); /* after a restart */
-void masked_daemon_kill(struct masked_daemon *d); /* kill -9, start, reconnect */
+void masked_daemon_kill(struct masked_daemon *d); /* kill -9, commands without a daemon, start, reconnect */
 
 /* All have been told of the open attempt, and have computed what they contribute; `all` is set. */
 void masked_daemon_begin(struct masked_daemon *d);
