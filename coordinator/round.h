@@ -58,10 +58,9 @@
  * to call round_row_persisted: a row of phase INPUT with a site after its staged vector is synced, and later rows of the group
  * wait for it. Nothing follows from a row before it is durable: a message of KEYS or SHARES is UPLOAD_PENDING until
  * then, a vector is neither acknowledged nor added, U1, U2 and U3 are not told. Signatures and shares of OPENING are taken without a
- * row (shares of what is opened belong on no disk), so a coordinator that restarts has lost them. Therefore:
- *   - a site that has sent its shares of OPENING goes on asking round_say(OPENING) until the attempt is over;
- *   - SAY_AGAIN and UPLOAD_AGAIN tell a site to send its message of the phase before once more (SURVIVORS), and then to go on
- *     from there; what it sends is octet for octet what it sent before.
+ * row (shares of what is opened belong on no disk), so a coordinator that restarts has lost them, and sites send them again until
+ * the attempt is over: its signature when a site hears nothing of OPENING, and by way of it its shares. UPLOAD_AGAIN, and SAY_AGAIN to
+ * who asks, say that the message of the phase before is missing here; what a site sends again is octet for octet the same.
  * ROUND_PERSIST {site} is for refusals and for sites that leave, as in clear rounds.
  *
  * After a restart: round_open; round_restore_row with every stored row of each group, ascending; round_restore with the stored

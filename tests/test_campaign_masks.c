@@ -204,6 +204,8 @@ static void test_stopped_while_it_is_opened(void **state)
 	campaign_row_persisted(k.campaign, 0, 1, 0);
 	masked_campaign_step(&k);
 	assert_int_equal(campaign_state(k.campaign), CAMPAIGN_STOPPED);
+	campaign_row_persisted(k.campaign, 0, 1, 0);
+	campaign_unmasked(k.campaign, 0, 0, OK, NULL, 0);
 	assert_string_equal(masked_campaign_story(&k), "1.1 abandoned");
 	masked_campaign_free(&k);
 }
@@ -249,6 +251,36 @@ static void test_requests_for_attempts(void **state)
 	assert_int_equal(campaign_heard(k.campaign, 11, 1, 1, SECAGG_INPUT), UPLOAD_LATE);
 	assert_int_equal(campaign_message(k.campaign, 11, 1, 1, SECAGG_SURVIVORS, nothing, 0, &why), UPLOAD_LATE);
 	buf_free(&said);
+	masked_campaign_free(&k);
+}
+
+/* Keys that come when the others are further are late at once; when the round has closed, once that is on disk. */
+static void test_late_keys(void **state)
+{
+	(void)state;
+	struct masked_campaign k;
+	struct diag why = {{0}};
+
+	masked_campaign_init(&k, required, 5);
+	k.hold = true;
+	for (uint32_t i = 0; i < 5; i++)
+		k.m.w.sites[i].lasts = i == 4 ? SECAGG_KEYS : SECAGG_INPUT;
+	masked_campaign_start(&k);
+	masked_campaign_step(&k);
+	campaign_tick(k.campaign, MASKED_JOIN_MS);
+	masked_campaign_step(&k);
+	assert_string_equal(words(&k), "input: 0 of 4 hospitals, at least 4");
+	struct bytes keys = buf_bytes(&k.m.w.sites[4].outbox[SECAGG_KEYS]);
+	assert_int_equal(campaign_message(k.campaign, 39, 1, 1, SECAGG_KEYS, keys, 0, &why), UPLOAD_LATE);
+	for (uint32_t i = 0; i < 4; i++) {
+		k.m.w.sites[i].lasts = SECAGG_PHASE_COUNT;
+		k.m.w.sites[i].silent = false;
+		k.m.w.sites[i].sends[SECAGG_INPUT] = 1;
+	}
+	masked_campaign_step(&k);
+	assert_int_equal(campaign_state(k.campaign), CAMPAIGN_EXPECT_OUTCOME);
+	assert_int_equal(campaign_message(k.campaign, 39, 1, 1, SECAGG_KEYS, keys, 0, &why), UPLOAD_PENDING);
+	assert_int_equal(campaign_heard(k.campaign, 39, 1, 1, SECAGG_KEYS), UPLOAD_PENDING);
 	masked_campaign_free(&k);
 }
 
@@ -428,6 +460,9 @@ static void test_groups_stay(void **state)
 
 	masked_campaign_init(&k, groups, 12);
 	masked_campaign_start(&k);
+	while (campaign_round(k.campaign) == NULL)
+		masked_campaign_shell(&k);
+	assert_int_equal(round_quorum(campaign_round(k.campaign)), 6); /* two of three groups with 3 of 4 sites each */
 	masked_campaign_run(&k, 1);
 	assert_int_equal(campaign_plan(k.campaign)->site_count, 12);
 	memcpy(first, k.m.group_of, sizeof first);
@@ -506,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_masks_that_cannot_be_had),
 		cmocka_unit_test(test_stopped_while_it_is_opened),
 		cmocka_unit_test(test_requests_for_attempts),
+		cmocka_unit_test(test_late_keys),
 		cmocka_unit_test(test_a_clear_round),
 		cmocka_unit_test(test_no_roster_yet),
 		cmocka_unit_test(test_a_roster_between_attempts),

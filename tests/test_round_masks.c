@@ -598,6 +598,30 @@ static void test_restart_while_it_is_opened(void **state)
 	}
 }
 
+/* Deadlines start anew, that of joining too. */
+static void test_time_after_a_restart(void **state)
+{
+	(void)state;
+	static const int64_t takes[] = {MASKED_DEADLINE_MS, MASKED_PHASE_MS, MASKED_DEADLINE_MS, MASKED_PHASE_MS};
+
+	for (uint32_t p = SECAGG_KEYS; p <= SECAGG_SURVIVORS; p++) {
+		struct masked_round m;
+
+		masked_round_init(&m, 43, 5, 1, 0);
+		m.w.sites[4].lasts = p;
+		masked_round_begin(&m, 1);
+		round_joined(m.round, masked_round_number(&m, 4), 0);
+		masked_round_step(&m);
+		m.now_ms = 777;
+		masked_round_restart(&m);
+		round_joined(m.round, masked_round_number(&m, 4), m.now_ms);
+		assert_int_equal(round_deadline_ms(m.round), 777 + MASKED_JOIN_MS);
+		round_tick(m.round, 777 + MASKED_JOIN_MS);
+		assert_int_equal(round_deadline_ms(m.round), 777 + takes[p]);
+		masked_round_free(&m);
+	}
+}
+
 static void test_refusals_last(void **state)
 {
 	(void)state;
@@ -869,6 +893,7 @@ int main(void)
 		cmocka_unit_test(test_leavers_that_leave_too_few),
 		cmocka_unit_test(test_restart_at_each_commit),
 		cmocka_unit_test(test_restart_while_it_is_opened),
+		cmocka_unit_test(test_time_after_a_restart),
 		cmocka_unit_test(test_refusals_last),
 		cmocka_unit_test(test_rows_that_do_not_fit),
 		cmocka_unit_test(test_an_unreadable_vector),

@@ -303,7 +303,7 @@ static void follow_round(struct masked_campaign *k)
 	k->m.round = (struct round *)(uintptr_t)campaign_round(k->campaign);
 }
 
-static bool shell(struct masked_campaign *k)
+bool masked_campaign_shell(struct masked_campaign *k)
 {
 	struct campaign_action a;
 	bool any = false;
@@ -363,12 +363,12 @@ void masked_campaign_restart(struct masked_campaign *k)
 
 bool masked_campaign_turn(struct masked_campaign *k)
 {
-	bool any = shell(k);
+	bool any = masked_campaign_shell(k);
 
 	poll_all(k);
 	for (uint32_t i = 0; i < k->m.w.n && campaign_round_open(k->campaign); i++)
 		any |= masked_round_site(&k->m, i);
-	any |= shell(k);
+	any |= masked_campaign_shell(k);
 	if (!k->m.dead)
 		return any;
 	masked_campaign_restart(k);

@@ -60,6 +60,7 @@ void masked_campaign_free(struct masked_campaign *k);
 void masked_campaign_start(struct masked_campaign *k);
 void masked_campaign_roster(struct masked_campaign *k); /* another version is in force */
 void masked_campaign_restart(struct masked_campaign *k); /* the coordinator */
+bool masked_campaign_shell(struct masked_campaign *k); /* what the coordinator's core asks for; false: nothing */
 bool masked_campaign_turn(struct masked_campaign *k); /* of everybody; false: nothing to do */
 void masked_campaign_step(struct masked_campaign *k); /* until nothing happens any more */
 
