@@ -221,6 +221,12 @@ $(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archiv
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
+# a disk that is slower than this machine's, for programs that are measured
+$(O)/bench/bench_masked_round: | $(O)/bench/slow_sync.so
+$(O)/bench/slow_sync.so: tests/bench/slow_sync.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIC -shared -o $@ $<
+
 $(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)

@@ -170,9 +170,13 @@ struct json *federation_rounds(struct federation *f)
 {
 	struct json *list = json_new_array(), *one;
 	struct diag why = {{0}};
-	const char *out = federation_command(
-		f, "\"$BIN/cohort-coordinator\" rounds %s --config coordinator/coordinator.yaml --json", f->study);
+	const char *out;
 
+	/* by way of a file: hundreds of rounds are more than a command's output may have here */
+	federation_command(
+		f, "\"$BIN/cohort-coordinator\" rounds %s --config coordinator/coordinator.yaml --json >rounds.json",
+		f->study);
+	out = tempdir_read(&f->dir, "rounds.json", NULL);
 	for (const char *at = out; *at != '\0';) {
 		size_t len = strcspn(at, "\n");
 
