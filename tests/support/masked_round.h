@@ -98,6 +98,8 @@ void masked_round_restart(struct masked_round *m); /* kills the coordinator and 
 
 /* The sum of a group is that of the vectors of the sites that the round says are in it, and of no others. */
 bool masked_round_exact(const struct masked_round *m, uint32_t group);
+/* "contributed", "absent", "in phase shares", "revoked": what the round says of site i. */
+const char *masked_round_fate(const struct masked_round *m, uint32_t i);
 uint32_t masked_round_number(const struct masked_round *m, uint32_t i);
 
 #endif
