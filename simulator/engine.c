@@ -279,7 +279,6 @@ enum err engine_new(struct engine **out, const struct study *study, struct feder
 		.pause_ms = PAUSE_MS,
 		.sites_per_round = options->sites_per_round,
 		.sample_seed = study->draws,
-		.roster = roster,
 		.phase_ms = DEADLINE_MS,
 	};
 	enum err err = crew_new(&e->crew, options->threads, why);
@@ -297,6 +296,7 @@ enum err engine_new(struct engine **out, const struct study *study, struct feder
 		e->study = without_masks(e);
 	config.study = e->study;
 	config.world = e;
+	config.roster = e->masked != NULL ? roster : NULL;
 	e->federation = federation;
 	e->options = *options;
 	e->policy = options->policy != NULL ? *options->policy : permissive();
