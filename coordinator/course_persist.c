@@ -5,6 +5,7 @@
 #include "coordinator/course.h"
 
 #include "coordinator/events.h"
+#include "protocol/masked_plan.h"
 
 static void persist_answer(struct course *c, const struct campaign_action *a)
 {
@@ -12,6 +13,19 @@ static void persist_answer(struct course *c, const struct campaign_action *a)
 
 	store_answer(w->store, c->id, a->site, a->answer, w->wall_ms);
 	events_answer(w, c->study, a->site, a->answer);
+}
+
+/* The fewest contributions of a round that succeeds: under groups those of the smallest groups, more than half of them. */
+static uint32_t quorum_of(const struct study *study, uint32_t invited)
+{
+	uint32_t groups = masked_plan_groups(study, invited);
+
+	if (study->sites.masking != MASKING_GROUPS || groups == 0)
+		return plan_quorum(&study->sites, invited);
+	uint32_t size = invited / groups, small = groups - invited % groups, needed = groups / 2 + 1;
+	if (small > needed)
+		small = needed;
+	return small * plan_quorum(&study->sites, size) + (needed - small) * plan_quorum(&study->sites, size + 1);
 }
 
 static void persist_record(struct course *c, uint64_t token)
@@ -29,7 +43,7 @@ static void persist_record(struct course *c, uint64_t token)
 	if (report != NULL && store_close_round(w->store, c->id, report, w->wall_ms))
 		events_round_closed(w, c->study, report);
 	if (campaign_round_open(c->campaign) &&
-	    store_open_round(w->store, c->id, plan, plan_quorum(&c->study->sites, plan->site_count), course_octets(c),
+	    store_open_round(w->store, c->id, plan, quorum_of(c->study, plan->site_count), course_octets(c),
 	                     w->wall_ms))
 		events_round_opened(w, c->study, plan);
 	if (!campaign_round_open(c->campaign))

@@ -96,6 +96,7 @@ static void test_a_group_that_fails_is_left_out(void **state)
 	failing = play_without_group(d, 1);
 	masked_daemon_finish(d, ALL & ~failing);
 	struct json *round = masked_daemon_round(d, 1, 1);
+	assert_int_equal(json_as_integer(json_get(round, "quorum")), 2 * 3); /* two groups of three */
 	for (uint32_t i = 0; i < SITES; i++) {
 		const struct json *site = json_at(json_get(round, "sites"), i);
 		const char *state_name = json_as_string(json_get(site, "state"));
@@ -128,6 +129,7 @@ static void test_a_lie_costs_its_group_alone(void **state)
 	masked_daemon_finish(d, ALL & ~lying);
 	assert_true(coordinating_logged(&d->c, "the sum's check words do not hold", 0));
 	struct json *round = masked_daemon_round(d, 1, 1);
+	assert_int_equal(json_as_integer(json_get(round, "quorum")), 2 * 3); /* two groups of three */
 	for (uint32_t i = 0; i < SITES; i++)
 		assert_string_equal(json_as_string(json_get(json_at(json_get(round, "sites"), i), "state")),
 		                    lying >> i & 1 ? "dropped" : "contributed");
