@@ -150,10 +150,14 @@ void campaign_answer(struct campaign *c, uint32_t site, enum site_answer answer,
 
 void campaign_revoked(struct campaign *c, uint32_t site, int64_t now_ms)
 {
-	if (members_revoke(&c->members, site) && c->state == CAMPAIGN_EXPECT_ROUND) {
+	if (!members_revoke(&c->members, site))
+		return;
+	if (c->state == CAMPAIGN_EXPECT_ROUND) {
 		round_dropped(c->round, site, DROP_REVOKED, now_ms);
 		campaign_drain_round(c, now_ms);
 	}
+	if (c->state == CAMPAIGN_EXPECT_SITES) /* masked: a roster without it may be in force already */
+		campaign_open_or_wait(c);
 }
 
 void campaign_polled(struct campaign *c, uint32_t site, int64_t now_ms)

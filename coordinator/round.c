@@ -189,6 +189,8 @@ enum upload_verdict round_wants(const struct round *r, uint32_t site, uint64_t o
 {
 	const struct round_site *s = round_find(r, site);
 
+	if (round_lost_group(s))
+		return UPLOAD_LATE;
 	if (s == NULL || s->state >= SITE_REFUSED)
 		return UPLOAD_UNINVITED;
 	if (octets != r->octets)

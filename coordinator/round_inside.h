@@ -67,6 +67,12 @@ static inline bool round_takes_part(const struct round_site *s)
 	return s != NULL && s->state < SITE_REFUSED;
 }
 
+/* Its group failed: it has done nothing wrong, and all that it can still hear is that the attempt is over. */
+static inline bool round_lost_group(const struct round_site *s)
+{
+	return s != NULL && s->state == SITE_DROPPED && s->dropped == DROP_GROUP;
+}
+
 /* ---- round_groups.c */
 
 void round_groups_open(struct round *r, const struct round_config *config, int64_t now_ms);

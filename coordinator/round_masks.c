@@ -55,6 +55,8 @@ enum upload_verdict round_message(struct round *r, uint32_t site, enum secagg_ph
 
 	CHECK(round_masked(r) && phase != SECAGG_INPUT && phase < SECAGG_PHASE_COUNT);
 	round_groups_settle(r, now_ms);
+	if (round_lost_group(s))
+		return UPLOAD_LATE;
 	if (!round_takes_part(s))
 		return UPLOAD_UNINVITED;
 	struct round_group *g = round_site_group(r, s);
@@ -73,6 +75,8 @@ enum upload_verdict round_heard(const struct round *r, uint32_t site, enum secag
 {
 	const struct round_site *s = round_find(r, site);
 
+	if (round_lost_group(s))
+		return UPLOAD_LATE;
 	if (!round_takes_part(s))
 		return UPLOAD_UNINVITED;
 	if (s->reached > phase)
@@ -147,6 +151,8 @@ enum say_verdict round_say(const struct round *r, uint32_t site, enum secagg_pha
 	CHECK(round_masked(r) && phase > SECAGG_KEYS && phase < SECAGG_PHASE_COUNT);
 	buf_free(out);
 	buf_init(out, 0);
+	if (round_lost_group(s))
+		return SAY_WAIT;
 	if (!round_takes_part(s))
 		return SAY_DROPPED;
 	const struct round_group *g = round_site_group(r, s);

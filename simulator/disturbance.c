@@ -21,10 +21,30 @@ static const char *const faults[FAULT_COUNT] = {
 };
 
 static const char *const phases[DURING_COUNT] = {
-	[DURING_JOINING] = "joining",   [DURING_OPENING] = "opening",           [DURING_COLLECTING] = "collecting",
-	[DURING_SUMMING] = "summing",   [DURING_OUTCOME] = "outcome",           [DURING_CLOSING] = "closing",
-	[DURING_FETCHING] = "fetching", [DURING_COMPUTING] = "computing",       [DURING_PERSISTING] = "persisting",
-	[DURING_SENDING] = "sending",   [DURING_ACKNOWLEDGED] = "acknowledged", [DURING_BETWEEN] = "between",
+	[DURING_JOINING] = "joining",
+	[DURING_OPENING] = "opening",
+	[DURING_COLLECTING] = "collecting",
+	[DURING_KEYS] = "keys",
+	[DURING_SHARES] = "shares",
+	[DURING_INPUT] = "input",
+	[DURING_SURVIVORS] = "survivors",
+	[DURING_ANSWERS] = "answers",
+	[DURING_UNMASKING] = "unmasking",
+	[DURING_RECORDING] = "recording",
+	[DURING_AT_KEYS] = "at keys",
+	[DURING_AT_SHARES] = "at shares",
+	[DURING_AT_INPUT] = "at input",
+	[DURING_AT_SURVIVORS] = "at survivors",
+	[DURING_AT_OPENING] = "at opening",
+	[DURING_SUMMING] = "summing",
+	[DURING_OUTCOME] = "outcome",
+	[DURING_CLOSING] = "closing",
+	[DURING_FETCHING] = "fetching",
+	[DURING_COMPUTING] = "computing",
+	[DURING_PERSISTING] = "persisting",
+	[DURING_SENDING] = "sending",
+	[DURING_ACKNOWLEDGED] = "acknowledged",
+	[DURING_BETWEEN] = "between",
 	[DURING_OVER] = "over",
 };
 
@@ -61,22 +81,27 @@ static const char *impossible_at_coordinator(enum fault f, enum during d)
 {
 	if (is_of_the_line(f) && (d == DURING_OPENING || d == DURING_CLOSING))
 		return "answers leave after the commit that a turn ends with";
-	if (f == FAULT_SLOW && d != DURING_COLLECTING && d != DURING_SUMMING && d != DURING_OUTCOME)
+	if (f == FAULT_SLOW && d != DURING_COLLECTING && d != DURING_SUMMING && d != DURING_OUTCOME &&
+	    d != DURING_INPUT && d != DURING_SURVIVORS && d != DURING_UNMASKING)
 		return "no job is under way that anybody waits for";
+	if ((f == FAULT_FULL || f == FAULT_SYNC) &&
+	    (d == DURING_SURVIVORS || d == DURING_ANSWERS || d == DURING_UNMASKING))
+		return "nothing of the attempt is written then";
 	return NULL;
 }
 
 static const char *impossible_at_site(enum fault f, enum during d)
 {
-	bool writes = d == DURING_FETCHING || d == DURING_PERSISTING || d == DURING_OVER;
+	bool final = d == DURING_PERSISTING || d == DURING_RECORDING;
+	bool writes = d == DURING_FETCHING || final || d == DURING_OVER;
 
 	if (f == FAULT_SLOW)
 		return d == DURING_COMPUTING ? NULL : "only training takes long";
 	if (f == FAULT_FULL || f == FAULT_SYNC)
 		return writes ? NULL : "it writes nothing then";
-	if (d == DURING_PERSISTING && f != FAULT_CRASH)
-		return "the contribution is made final where it is drained: no time passes";
-	if (f == FAULT_DAMAGE && d <= DURING_COMPUTING)
+	if (final && f != FAULT_CRASH)
+		return "what must last is written where it is drained: no time passes";
+	if (f == FAULT_DAMAGE && (d <= DURING_COMPUTING || d == DURING_AT_INPUT))
 		return "its requests have no octets that could be damaged";
 	return NULL;
 }

@@ -36,9 +36,21 @@ enum during {
 	DURING_SUMMING, /* coordinator: none may come any more, the last ones are stored and added */
 	DURING_OUTCOME, /* coordinator: the model is made of the sum */
 	DURING_CLOSING, /* coordinator: the end's record is on its way to the disk */
-	DURING_FETCHING, /* site: the round's model */
+	DURING_KEYS, /* coordinator, under masks, as the next five: keys may come */
+	DURING_SHARES,
+	DURING_INPUT,
+	DURING_SURVIVORS,
+	DURING_ANSWERS, /* shares that open the sum */
+	DURING_UNMASKING, /* masks are taken off the sum */
+	DURING_FETCHING, /* site: the round's model, or the roster */
 	DURING_COMPUTING, /* site */
 	DURING_PERSISTING, /* site: the contribution is made final */
+	DURING_RECORDING, /* site, under masks, as the next five: the record of its secrets is written */
+	DURING_AT_KEYS, /* it sends its keys */
+	DURING_AT_SHARES, /* it waits for keys, then sends shares */
+	DURING_AT_INPUT, /* it waits for shares, then masks */
+	DURING_AT_SURVIVORS, /* it waits for the survivors, then signs */
+	DURING_AT_OPENING, /* it waits for signatures, then opens */
 	DURING_SENDING, /* site */
 	DURING_ACKNOWLEDGED, /* site: it has sent or refused, and waits for the round's end */
 	DURING_BETWEEN, /* coordinator: it waits before another attempt; site: it waits for a round */

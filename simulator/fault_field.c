@@ -8,7 +8,6 @@ static const char common[] = "cohort: 1\n"
 			     "purpose: Made-up rows for a world that is disturbed\n"
 			     "expires: 2199-12-31\n"
 			     "model: {layers: [%s]}\n"
-			     "masking: off\n"
 			     "privacy: {mechanism: none}\n"
 			     "data:\n"
 			     "  features:\n"
@@ -19,33 +18,50 @@ static const char common[] = "cohort: 1\n"
 			     "%s";
 
 static const struct variant {
-	const char *layer, *label, *lines;
+	const char *layer, *label, *masking, *lines;
 } variants[FAULT_STUDIES] = {
-	{"dense 1", "type: binary",
+	{"dense 1", "type: binary", "off",
          "training: {rounds: 4, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
          "evaluation: {release: masked, bins: 4, select: loss}\n"
          "sites: {min: 2, max_dropouts: 1, cell_min: 1}\n"},
-	{"dense 1", "type: binary", /* nothing is evaluated: the study ends with its last training round */
+	{"dense 1", "type: binary", "off", /* nothing is evaluated: the study ends with its last training round */
          "training: {rounds: 3, strategy: fedadam, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
          "evaluation: {release: none}\n"
          "sites: {min: 2, max_dropouts: 2, cell_min: 1}\n"},
-	{"dense 1", "type: binary", /* nobody may stay away, and single updates are looked at */
+	{"dense 1", "type: binary", "off", /* nobody may stay away, and single updates are looked at */
          "training: {rounds: 2, strategy: median, local: {epochs: 1, batch: 8, learning_rate: 0.1}, weights: {by: "
          "equal}}\n"
          "evaluation: {release: masked, bins: 4, select: accuracy}\n"
          "sites: {min: 3, max_dropouts: 0, cell_min: 1}\n"},
-	{"dense 1", "type: binary", /* the best model is often not the last, and the study then stops early */
+	{"dense 1", "type: binary", "off", /* the best model is often not the last, and the study then stops early */
          "training: {rounds: 5, strategy: fedavgm, local: {epochs: 2, batch: 4, learning_rate: 2}}\n"
          "evaluation: {release: masked, bins: 4, select: auc, patience: 2}\n"
          "sites: {min: 2, max_dropouts: \"50%\", cell_min: 1}\n"},
-	{"dense 3", "type: categorical, levels: [p, q, r]",
+	{"dense 3", "type: categorical, levels: [p, q, r]", "off",
          "training: {rounds: 3, local: {steps: 2, batch: 4, optimizer: adam, learning_rate: 0.01}}\n"
          "evaluation: {release: masked, select: loss}\n"
          "sites: {min: 3, max_dropouts: 1, cell_min: 1}\n"},
-	{"dense 1", "type: binary", /* one evaluation, of the last model */
+	{"dense 1", "type: binary", "off", /* one evaluation, of the last model */
          "training: {rounds: 3, evaluate_every: 0, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
          "evaluation: {release: masked, bins: 4, select: loss}\n"
          "sites: {min: 2, max_dropouts: \"25%\", cell_min: 1}\n"},
+	{"dense 1", "type: binary", "required", /* one may stay away, or fall silent */
+         "training: {rounds: 3, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
+         "evaluation: {release: masked, bins: 4, select: loss}\n"
+         "sites: {min: 2, max_dropouts: 1, max_colluders: 0, cell_min: 1}\n"},
+	{"dense 3", "type: categorical, levels: [p, q, r]", "required", /* all must come, against one colluder */
+         "training: {rounds: 2, strategy: fedadam, local: {steps: 2, batch: 4, learning_rate: 0.1}}\n"
+         "evaluation: {release: masked, select: loss}\n"
+         "sites: {min: 3, max_dropouts: 0, max_colluders: 1, cell_min: 1}\n"},
+	{"dense 1", "type: binary", "groups of 2", /* a group's sum is what the strategy sees */
+         "training: {rounds: 2, strategy: median, local: {epochs: 1, batch: 8, learning_rate: 0.1}, weights: {by: "
+         "equal}}\n"
+         "evaluation: {release: none}\n"
+         "sites: {min: 2, max_dropouts: 0, max_colluders: 0, cell_min: 1}\n"},
+	{"dense 1", "type: binary", "required", /* most may fall silent */
+         "training: {rounds: 3, evaluate_every: 0, local: {epochs: 1, batch: 8, learning_rate: 0.1}}\n"
+         "evaluation: {release: masked, bins: 4, select: loss}\n"
+         "sites: {min: 2, max_dropouts: \"40%\", max_colluders: 0, cell_min: 1}\n"},
 };
 
 /* ---- studies and rows */
@@ -58,6 +74,7 @@ static void make_study(struct study *out, uint32_t number)
 
 	buf_init(&text, YAML_TEXT_MAX);
 	buf_printf(&text, common, number, v->layer, v->label, v->lines);
+	buf_printf(&text, "masking: %s\n", v->masking);
 	if (study_parse(out, buf_bytes(&text), "a study of the faults", false, &why) != OK) {
 		fprintf(stderr, "%s\n", why.text);
 		CHECK(false);

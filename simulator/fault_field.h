@@ -8,7 +8,7 @@
 #include "simulator/world.h"
 
 #define FAULT_SITES_MAX 5
-#define FAULT_STUDIES 6
+#define FAULT_STUDIES 10 /* four of them masked */
 
 struct fault_field {
 	struct policy policy; /* permits all of them */

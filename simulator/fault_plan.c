@@ -24,6 +24,14 @@ static void draw_odds(struct world_odds *odds, struct rng *r)
 		}
 }
 
+/* A masked round takes many exchanges: in a storm that is always heavy its last phases would hardly be reached. */
+static void soften(struct world_odds *odds)
+{
+	for (int f = 0; f < FAULT_COUNT; f++)
+		for (int s = 0; s < SIDE_COUNT; s++)
+			odds->of[f][s] /= 4;
+}
+
 /* ---- people */
 
 static uint32_t count(const struct world_plan *p, uint32_t sites, bool (*is)(const struct world_plan *, uint32_t))
@@ -51,7 +59,10 @@ static bool suffice(const struct world_plan *p, const struct study *s, uint32_t 
 {
 	uint32_t there = count(p, sites, is_there), useless = count(p, sites, is_of_no_use);
 
-	return plan_check(&s->sites, there, NULL) == OK && there >= useless + plan_quorum(&s->sites, there);
+	if (there <= useless || plan_check(&s->sites, there, NULL) != OK ||
+	    plan_check(&s->sites, there - useless, NULL) != OK) /* who is absent may never have approved */
+		return false;
+	return there >= useless + plan_quorum(&s->sites, there);
 }
 
 /* One site does what `change` says, if the study can go on all the same. */
@@ -60,6 +71,8 @@ static void perhaps(struct world_plan *p, const struct study *s, uint32_t sites,
 {
 	struct world_plan before = *p;
 
+	if (s->sites.masking == MASKING_GROUPS)
+		return; /* groups stay as they are, so each needs all of its own */
 	change(p, (uint32_t)rng_below(r, sites), r);
 	if (!suffice(p, s, sites))
 		*p = before;
@@ -145,4 +158,8 @@ void fault_field_draw(struct world_setting *setting, struct world_plan *plan, co
 	draw_odds(&plan->odds, &r);
 	draw_people(plan, setting->study, sites, &r);
 	draw_orders(plan, &r);
+	plan->phase_ms = joins_ms[rng_below(&r, 3)];
+	plan->renews = rng_below(&r, 2) == 0;
+	if (setting->study->sites.masking != MASKING_OFF && !THIRD(&r))
+		soften(&plan->odds);
 }

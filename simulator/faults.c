@@ -76,6 +76,7 @@ static void take_in(struct faults_tally *t, uint64_t seed, const struct world_re
 	t->seeds++;
 	t->finished += r->state == CAMPAIGN_FINISHED && r->violation[0] == '\0';
 	t->stopped += r->state == CAMPAIGN_STOPPED && r->violation[0] == '\0';
+	t->lost += r->state == CAMPAIGN_FAILED && r->violation[0] == '\0';
 	t->events += r->events;
 	disturbances_add(&t->disturbances, &r->disturbances);
 	if (r->violation[0] != '\0')
@@ -87,6 +88,7 @@ static void add(struct faults_tally *to, const struct faults_tally *from)
 	to->seeds += from->seeds;
 	to->finished += from->finished;
 	to->stopped += from->stopped;
+	to->lost += from->lost;
 	to->events += from->events;
 	to->repeated += from->repeated;
 	disturbances_add(&to->disturbances, &from->disturbances);

@@ -112,6 +112,7 @@ struct json *faults_to_json(const struct faults_tally *t, const struct faults_op
 	json_set_integer(node, "seeds", (int64_t)t->seeds);
 	json_set_integer(node, "finished", (int64_t)t->finished);
 	json_set_integer(node, "stopped", (int64_t)t->stopped);
+	json_set_integer(node, "lost", (int64_t)t->lost);
 	json_set_integer(node, "events", (int64_t)t->events);
 	json_set_integer(node, "repeated", (int64_t)t->repeated);
 	json_set(node, "violations", violations_to_json(t));

@@ -23,6 +23,10 @@ static const struct {
 	[CHECK_FINAL] = {"final", "a site makes one vector final for a round, and sends those octets and no others"},
 	[CHECK_CLEAN] = {"clean", "damaged octets are refused"},
 	[CHECK_MODEL] = {"model", "the model that a record names is there, and is the one that was made of the sum"},
+	[CHECK_FRESH] = {"fresh", "keys are drawn anew for each attempt, say the same ever after, and mask one vector"},
+	[CHECK_OPENED] = {"opened",
+                          "a site opens a round in one attempt only, and there in one way; statistics once in a study"},
+	[CHECK_SEALED] = {"sealed", "in an attempt that failed nobody has given a share away"},
 	[CHECK_PROGRESS] = {"progress", "undisturbed, a study makes progress within 20 round times"},
 	[CHECK_END] = {"end", "every study finishes, and every hospital hears of it"},
 };
@@ -70,6 +74,14 @@ static void counted_are_durable(struct world *w)
 
 		if (s == NULL || s->state < SITE_EXPECT_ADDED || s->state > SITE_CONTRIBUTED)
 			continue;
+		if (world_masked(w)) {
+			if (!truth_has_masked(w, &c->disk, SECAGG_INPUT, s->number) || !c->synced[i].complete ||
+			    !hash_equal(&c->synced[i].content, &s->content))
+				truth_violated(w, CHECK_ACKNOWLEDGED,
+				               "site %u counts in round %llu.%u, but its row or vector is not on disk",
+				               s->number, (unsigned long long)plan->round, plan->attempt);
+			continue;
+		}
 		if (!c->disk.has_row[i] || row->state != SITE_CONTRIBUTED || c->disk.rows_round != plan->round ||
 		    c->disk.rows_attempt != plan->attempt || !c->synced[i].complete ||
 		    !hash_equal(&c->synced[i].content, &s->content) || !hash_equal(&row->content, &s->content))
@@ -101,8 +113,11 @@ static void final_is_durable(struct world *w, const struct host *h)
 {
 	const struct release_record *r = h->session != NULL ? session_content(h->session) : NULL;
 
-	if (r != NULL &&
-	    (!h->has_record || h->record.round != r->round || !hash_equal(&h->record.content, &r->content)))
+	bool is_v = r != NULL && hash_equal(&h->record.content, &r->content);
+
+	if (r != NULL && world_masked(w) && is_v)
+		truth_violated(w, CHECK_FINAL, "site %u may send its vector without a mask", h->number);
+	if (r != NULL && (!h->has_record || h->record.round != r->round || is_v == world_masked(w)))
 		truth_violated(w, CHECK_FINAL, "site %u may send round %llu, which its ledger does not know", h->number,
 		               (unsigned long long)r->round);
 }
@@ -134,11 +149,20 @@ static bool may_be_stopped(const struct world *w)
 	return w->office.expired;
 }
 
+/* Sites answer statistics once: a round of them that is lost after it may have been opened ends the study. */
+static bool statistics_are_lost(const struct world *w)
+{
+	const struct world_end *last = w->out->end_count > 0 ? &w->out->ends[w->out->end_count - 1] : NULL;
+
+	return world_masked(w) && last != NULL && last->outcome == OUTCOME_ABANDONED && last->statistics;
+}
+
 void truth_of_run(struct world *w)
 {
 	enum campaign_state state = campaign_state(w->office.campaign);
 
-	if (state != CAMPAIGN_FINISHED && !(state == CAMPAIGN_STOPPED && may_be_stopped(w)))
+	if (state != CAMPAIGN_FINISHED && !(state == CAMPAIGN_STOPPED && may_be_stopped(w)) &&
+	    !(state == CAMPAIGN_FAILED && statistics_are_lost(w)))
 		truth_violated(w, CHECK_END, "the study is %s", campaign_state_name(w->office.campaign));
 	for (uint32_t i = 0; i < w->setting->site_count; i++)
 		if (host_takes_part(w, &w->hosts[i]) && !w->hosts[i].over)

@@ -22,6 +22,9 @@ enum check {
 	CHECK_FINAL,
 	CHECK_CLEAN,
 	CHECK_MODEL,
+	CHECK_FRESH,
+	CHECK_OPENED,
+	CHECK_SEALED,
 	CHECK_PROGRESS,
 	CHECK_END,
 	CHECK_COUNT
@@ -49,9 +52,20 @@ void truth_list(struct world_end *out, const struct round_report *r); /* the end
 
 /* truth_words.c: what leaves a site, what a site is told */
 void truth_of_release(struct world *w, struct host *h, const struct release_record *r);
-void truth_of_upload(struct world *w, const struct host *h, const struct letter *l);
+void truth_of_upload(struct world *w, struct host *h, const struct letter *l);
 void truth_of_staged(struct world *w, const struct host *h, const struct letter *l);
 void truth_of_message(struct world *w, const struct message *m);
 void truth_of_verdict(struct world *w, struct host *h, const struct letter *l, enum upload_verdict v);
+
+/* truth_masks.c: what a masked attempt shows to whom */
+void truth_of_say(struct world *w, struct host *h, const struct letter *l); /* a message leaves the site */
+void truth_of_masked_upload(struct world *w, struct host *h, const struct letter *l);
+void truth_of_told(struct world *w, const struct letter *l); /* the site is told the phase that it listens for */
+void truth_of_heard(struct world *w, const struct letter *l); /* its message is acknowledged */
+void truth_of_masked_row(struct world *w, uint32_t group, const struct secagg_row *row); /* written */
+void truth_of_failed(struct world *w, const struct world_end *end); /* an attempt failed */
+bool truth_has_masked(const struct world *w, const struct office_disk *d, enum secagg_phase phase,
+                      uint32_t site); /* the open attempt's row; `site` 0: the set that opens the phase, of any group */
+bool truth_sent_masked(const struct host *h, uint64_t round, uint32_t attempt, const struct hash *y);
 
 #endif

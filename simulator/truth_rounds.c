@@ -35,6 +35,7 @@ static void list(struct world_end *out, const struct round_plan *plan, enum roun
                  const struct round *round)
 {
 	*out = (struct world_end){.round = plan->round, .attempt = plan->attempt, .outcome = outcome};
+	out->statistics = (plan->asks & ASK_STATISTICS) != 0;
 	for (uint32_t i = 0; i < round_site_count(round) && outcome == OUTCOME_DONE; i++)
 		if (round_site_at(round, i)->state == SITE_CONTRIBUTED)
 			out->participants[out->participant_count++] = round_site_at(round, i)->number;
@@ -118,13 +119,29 @@ static void publish(struct world *w)
 /* ---- ends */
 
 /* The contract's own words, worked out again (docs/PROTOCOL.md, section 2). */
-static uint32_t quorum_of(const struct sites_rule *rule, uint32_t invited)
+static uint32_t most(uint32_t a, uint32_t b)
 {
-	uint32_t stay_away = rule->dropouts_percent ? invited * rule->max_dropouts / 100 : rule->max_dropouts;
-	uint32_t rest = stay_away < invited ? invited - stay_away : 0;
-	uint32_t quorum = rest > rule->min ? rest : rule->min;
+	return a > b ? a : b;
+}
 
-	return quorum > 0 ? quorum : 1;
+/* Of n sites that make one sum. */
+static uint32_t quorum_of(const struct sites_rule *rule, uint32_t n)
+{
+	uint32_t stay_away = rule->dropouts_percent ? n * rule->max_dropouts / 100 : rule->max_dropouts;
+	uint32_t quorum = most(stay_away < n ? n - stay_away : 0, rule->min);
+
+	if (rule->masking != MASKING_OFF)
+		quorum = most(quorum, most((n + rule->max_colluders) / 2 + 1, rule->max_colluders + 2));
+	return most(quorum, 1);
+}
+
+/* Of a round: under groups more than half of them must come through, and each has a quorum of its own. */
+static uint32_t quorum_of_round(const struct study *s, uint32_t invited)
+{
+	uint32_t groups = s->sites.masking == MASKING_GROUPS ? invited / s->sites.group : 1;
+
+	return s->sites.masking == MASKING_GROUPS ? (groups / 2 + 1) * quorum_of(&s->sites, invited / groups)
+	                                          : quorum_of(&s->sites, invited);
 }
 
 static bool has_said(const struct host *h, const struct round_plan *plan, enum refusal refusal)
@@ -136,8 +153,40 @@ static bool has_said(const struct host *h, const struct round_plan *plan, enum r
 	return false;
 }
 
-static bool is_true_drop(const struct world *w, const struct host *h, enum drop_reason dropped)
+/* In the open attempt; before a restart, if its keys are on disk. */
+static bool was_seen(const struct world *w, const struct host *h)
 {
+	return w->office.joined[h->index] || truth_has_masked(w, &w->office.cache, SECAGG_KEYS, h->number);
+}
+
+/* It fell out in this phase: what it sent before has its rows, what it should have sent has none, and it had its time. */
+static bool is_true_phase(const struct world *w, const struct round_report *r, const struct round_site *s,
+                          enum secagg_phase phase)
+{
+	const struct office_disk *d = &w->office.cache;
+	const struct campaign_config config = world_config(w);
+	int64_t open_ms = w->now_ms - w->office.opened_ms;
+	int64_t least_ms = phase == SECAGG_SHARES ? config.phase_ms : config.deadline_ms;
+
+	for (int p = 0; p < (int)phase; p++)
+		if (!truth_has_masked(w, d, (enum secagg_phase)p, s->number))
+			return false;
+	if (r->outcome != OUTCOME_DONE)
+		return true;
+	return !truth_has_masked(w, d, phase, s->number) &&
+	       (open_ms >= least_ms || !w->office.awaited[world_host((struct world *)(uintptr_t)w, s->number)->index]);
+}
+
+static bool is_true_drop(const struct world *w, const struct host *h, const struct round_report *r,
+                         const struct round_site *s)
+{
+	enum drop_reason dropped = s->dropped;
+
+	if (dropped >= DROP_IN_KEYS && dropped <= DROP_IN_INPUT)
+		return (w->office.joined[h->index] || truth_has_masked(w, &w->office.cache, SECAGG_KEYS, s->number)) &&
+		       is_true_phase(w, r, s, (enum secagg_phase)(SECAGG_KEYS + (dropped - DROP_IN_KEYS)));
+	if (dropped == DROP_GROUP)
+		return w->setting->study->sites.masking == MASKING_GROUPS;
 	if (dropped == DROP_REVOKED)
 		return w->office.revoked[h->index];
 	return dropped == DROP_WITHDRAWN && h->leaving;
@@ -155,7 +204,7 @@ static const char *false_reason(struct world *w, const struct round_report *r, c
 	case SITE_REFUSED:
 		return has_said(h, r->plan, s->refusal) ? NULL : "refused, which it has not said";
 	case SITE_DROPPED:
-		return is_true_drop(w, h, s->dropped) ? NULL : "dropped without a true reason";
+		return is_true_drop(w, h, r, s) ? NULL : "dropped without a true reason";
 	case SITE_EXPECT_JOIN:
 		if (c->joined[h->index])
 			return "absent, though it has joined";
@@ -163,7 +212,7 @@ static const char *false_reason(struct world *w, const struct round_report *r, c
 		               ? NULL
 		               : "not waited for, though it could still join";
 	case SITE_EXPECT_CONTRIBUTION:
-		if (!c->joined[h->index])
+		if (!was_seen(w, h))
 			return "joined, though nobody has seen it";
 		return r->outcome != OUTCOME_DONE || open_ms >= config.deadline_ms || !c->awaited[h->index]
 		               ? NULL
@@ -178,7 +227,7 @@ static const char *false_reason(struct world *w, const struct round_report *r, c
 void truth_of_report(struct world *w, const struct round_report *r)
 {
 	struct world_end now;
-	uint32_t quorum = quorum_of(&w->setting->study->sites, r->plan->site_count);
+	uint32_t quorum = quorum_of_round(w->setting->study, r->plan->site_count);
 
 	truth_list(&now, r);
 	if (r->outcome == OUTCOME_DONE && now.participant_count < quorum)
@@ -189,7 +238,9 @@ void truth_of_report(struct world *w, const struct round_report *r)
 		               (unsigned long long)now.round, r->plan->site_count, round_site_count(r->round));
 	for (uint32_t i = 0; i < round_site_count(r->round); i++) {
 		const struct round_site *s = round_site_at(r->round, i);
-		const char *wrong = w->office.end_stored ? NULL : false_reason(w, r, s);
+		bool told =
+			w->office.end_stored || w->office.has_end; /* an order came while its end was being stored */
+		const char *wrong = told ? NULL : false_reason(w, r, s);
 
 		if (wrong != NULL)
 			truth_violated(w, CHECK_NAMED, "round %llu.%u says of site %u: %s",
@@ -225,6 +276,8 @@ void truth_of_end(struct world *w, const struct world_end *end)
 		truth_violated(w, CHECK_SUM, "round %llu.%u published participants whose sum was not made",
 		               (unsigned long long)end->round, end->attempt);
 	acknowledged_are_counted(w, end);
+	if (end->outcome == OUTCOME_FAILED)
+		truth_of_failed(w, end);
 	if (out->end_count == WORLD_ENDS_MAX) {
 		truth_violated(w, CHECK_PROGRESS, "%u attempts have ended, and no end", out->end_count);
 		return;

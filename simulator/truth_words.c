@@ -30,14 +30,20 @@ static bool is_final(const struct host *h, const struct letter *l)
 
 	if (l->round >= WORLD_ROUNDS_MAX || !h->has_truth[l->round])
 		return false;
+	if (h->sent_count > 0) {
+		sha256_of(&content, buf_bytes(&l->body));
+		return truth_sent_masked(h, l->round, l->attempt, &content);
+	}
 	if (h->record.round == l->round)
 		return bytes_equal(buf_bytes(&l->body), buf_bytes(&h->truth_vector));
 	sha256_of(&content, buf_bytes(&l->body));
 	return hash_equal(&content, &h->truth[l->round]);
 }
 
-void truth_of_upload(struct world *w, const struct host *h, const struct letter *l)
+void truth_of_upload(struct world *w, struct host *h, const struct letter *l)
 {
+	if (world_masked(w))
+		truth_of_masked_upload(w, h, l);
 	if (!is_final(h, l))
 		truth_violated(w, CHECK_FINAL, "site %u sends to round %llu what it has not made final", h->number,
 		               (unsigned long long)l->round);
@@ -108,6 +114,9 @@ static bool has_row(const struct world *w, const struct host *h, const struct le
 {
 	const struct office_disk *d = &w->office.disk;
 
+	if (world_masked(w))
+		return truth_has_masked(w, d, SECAGG_INPUT, h->number) && d->rows_round == l->round &&
+		       d->rows_attempt == l->attempt;
 	return d->has_row[h->index] && d->rows_round == l->round && d->rows_attempt == l->attempt &&
 	       d->rows[h->index].state == SITE_CONTRIBUTED && hash_equal(&d->rows[h->index].content, &l->content);
 }
@@ -123,7 +132,7 @@ void truth_of_verdict(struct world *w, struct host *h, const struct letter *l, e
 {
 	const struct world_end *end = truth_find_end(w, l->round, l->attempt);
 
-	if (v == UPLOAD_LATE && is_open_on_disk(w, l))
+	if (v == UPLOAD_LATE && !world_masked(w) && is_open_on_disk(w, l)) /* under masks its phase may be over */
 		truth_violated(w, CHECK_LATE, "site %u was late in round %llu.%u before its end was on disk", h->number,
 		               (unsigned long long)l->round, l->attempt);
 	if (v == UPLOAD_LATE && is_newest_end(w, end) && truth_took_part(end, h->number))

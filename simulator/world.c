@@ -11,6 +11,16 @@
 
 /* ---- small things that all use */
 
+static const struct roster *roster_in_force(void *world)
+{
+	return &((const struct world *)world)->roster;
+}
+
+bool world_masked(const struct world *w)
+{
+	return w->setting->study->sites.masking != MASKING_OFF;
+}
+
 struct campaign_config world_config(const struct world *w)
 {
 	const struct world_plan *p = w->plan;
@@ -20,6 +30,9 @@ struct campaign_config world_config(const struct world *w)
 		.deadline_ms = p->deadline_ms > 0 ? p->deadline_ms : WORLD_DEADLINE_MS,
 		.pause_ms = p->pause_ms > 0 ? p->pause_ms : WORLD_PAUSE_MS,
 		.sites_per_round = p->sites_per_round,
+		.phase_ms = p->phase_ms > 0 ? p->phase_ms : WORLD_PHASE_MS,
+		.roster = roster_in_force,
+		.world = (void *)(uintptr_t)w, /* which only looks */
 	};
 
 	store_u64(config.sample_seed.b, p->seed);
@@ -28,7 +41,10 @@ struct campaign_config world_config(const struct world *w)
 
 int64_t world_wait_ms(const struct world *w)
 {
-	return world_config(w).join_ms + ROUND_MS;
+	const struct campaign_config c = world_config(w);
+
+	/* under masks who falls silent is waited for in a phase: at most one of each kind */
+	return c.join_ms + ROUND_MS + (world_masked(w) ? c.deadline_ms + 3 * c.phase_ms : 0);
 }
 
 void world_put(struct buf *to, struct bytes from)
@@ -96,6 +112,7 @@ static void begin_host(struct world *w, uint32_t i)
 	h->policy = w->plan->refuses[i] ? policy_strict() : *w->setting->policy;
 	snprintf(h->name, sizeof h->name, "site-%u", i);
 	buf_init(&h->staged, MODEL_FILE_MAX);
+	secrets_begin(w, h);
 	w->office.disk.answers[i] = h->joined && !w->plan->unapproved ? ANSWER_APPROVED : ANSWER_COUNT;
 }
 
@@ -108,6 +125,7 @@ static void begin(struct world *w)
 	w->calm = w->plan->calm_from_ms == 0 && is_undisturbed(w->plan);
 	for (uint32_t i = 0; i < w->setting->site_count; i++)
 		begin_host(w, i);
+	secrets_renew_roster(w);
 	office_start(w);
 	for (uint32_t i = 0; i < w->setting->site_count; i++) {
 		e = world_event(w, EVENT_START, i, (int64_t)world_below(w, 4));
@@ -146,6 +164,7 @@ static void end(struct world *w)
 		buf_free(&w->told_texts[t]);
 	free(w->made_moments);
 	free(w->published_moments);
+	roster_free(&w->roster);
 }
 
 static bool is_over(const struct world *w)

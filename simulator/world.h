@@ -13,6 +13,8 @@
  *     world_disk.c         the coordinator's disk: what is written, what is committed, what a new start finds
  *     world_host.c         a hospital's program: the session's actions, its disk
  *     world_wire.c         a hospital's requests: asked, given up, asked again, answered
+ *     world_secrets.c      a hospital under masks: its identity, its record, its masked vector
+ *     world_sums.c         the coordinator under masks: rows, sums, unmasking
  *     world_people.c       the operator, the authority, who comes and goes
  *     truth*.c             what must hold
  *
@@ -40,6 +42,7 @@
 #define WORLD_JOIN_MS 30000
 #define WORLD_DEADLINE_MS 600000
 #define WORLD_PAUSE_MS 10000
+#define WORLD_PHASE_MS 60000
 
 enum crash_when { CRASH_BEFORE, CRASH_AFTER /* what was done is done, its answer was not fed */ };
 
@@ -67,13 +70,14 @@ struct world_odds {
 
 struct world_plan {
 	uint64_t seed;
-	int64_t join_ms, deadline_ms, pause_ms; /* 0: the above */
+	int64_t join_ms, deadline_ms, pause_ms, phase_ms; /* 0: the above */
 	uint32_t sites_per_round; /* 0: all that approve */
 	struct world_odds odds;
 	int64_t calm_from_ms; /* from then on nothing is disturbed, and the study must go on; 0: from the beginning */
 	bool favours; /* phases that are short or rare are disturbed more than the odds say */
 	bool silent; /* a lost letter is noticed by nobody: its sender waits until it gives up */
 	bool expires; /* the coordinator's clock, too, may jump beyond the last day, which ends the study */
+	bool renews; /* whoever is revoked leaves the roster, too */
 	bool unapproved; /* the study is started before anybody approves */
 	struct world_crash crashes[WORLD_CRASHES_MAX];
 	struct world_order orders[WORLD_ORDERS_MAX];
@@ -91,6 +95,7 @@ struct world_end { /* of an attempt, as published */
 	uint64_t round;
 	uint32_t attempt;
 	enum round_outcome outcome;
+	bool statistics; /* they were asked */
 	uint32_t participants[WORLD_SITES_MAX], participant_count;
 };
 

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const letter_names[LETTER_KIND_COUNT] = {"is asked for news", "is asked for a model",
-                                                            "gets a contribution", "gets a refusal", "gets an answer"};
+static const char *const letter_names[LETTER_KIND_COUNT] = {
+	"is asked for news", "is asked for a model",    "gets a contribution", "gets a refusal",
+	"gets an answer",    "is asked for the roster", "gets a message",      "is listened to"};
 
 /* ---- answers */
 
@@ -61,7 +62,12 @@ void desk_close(struct world *w, bool broken)
 	c->arrived_count = c->held_count = c->leaving_count = 0;
 }
 
-static void hold(struct world *w, struct letter *l, bool upload)
+static bool waits_for_commit(const struct letter *l)
+{
+	return l->kind == LETTER_UPLOAD || l->kind == LETTER_SAY;
+}
+
+static void hold(struct world *w, struct letter *l)
 {
 	struct office *c = &w->office;
 	struct event e = world_event(w, EVENT_HOLD, COORDINATOR, HOLD_MS);
@@ -70,9 +76,9 @@ static void hold(struct world *w, struct letter *l, bool upload)
 		close_one(w, l, true);
 		return;
 	}
-	c->held[c->held_count++] = (struct held){l, upload};
+	c->held[c->held_count++] = (struct held){l};
 	e.number = l->request;
-	if (!upload)
+	if (!waits_for_commit(l))
 		agenda_add(&w->agenda, &e);
 }
 
@@ -129,7 +135,7 @@ static void poll(struct world *w, struct letter *l)
 	if (has_news(w, l))
 		answer_poll(w, l);
 	else
-		hold(w, l, false);
+		hold(w, l);
 }
 
 void desk_wake(struct world *w)
@@ -137,7 +143,7 @@ void desk_wake(struct world *w)
 	struct office *c = &w->office;
 
 	for (uint32_t i = 0; i < c->held_count;) {
-		if (!c->held[i].upload && has_news(w, c->held[i].letter))
+		if (c->held[i].letter->kind == LETTER_POLL && has_news(w, c->held[i].letter))
 			answer_poll(w, let_go(c, i));
 		else
 			i++;
@@ -149,10 +155,14 @@ void desk_expire(struct world *w, uint64_t request)
 	struct office *c = &w->office;
 
 	for (uint32_t i = 0; i < c->held_count; i++) {
-		if (c->held[i].upload || c->held[i].letter->request != request)
+		if (waits_for_commit(c->held[i].letter) || c->held[i].letter->request != request)
 			continue;
-		inbox_write(&reply(w, let_go(c, i), REPLY_INBOX)->body, NULL, 0);
 		office_wants_turn(w, 0);
+		if (c->held[i].letter->kind == LETTER_LISTEN) {
+			reply(w, let_go(c, i), REPLY_NOTHING);
+			return;
+		}
+		inbox_write(&reply(w, let_go(c, i), REPLY_INBOX)->body, NULL, 0);
 		return;
 	}
 }
@@ -215,7 +225,9 @@ static bool stage(struct world *w, const struct letter *l)
 
 	slot->complete = false;
 	sha256_of(&found, buf_bytes(&l->body));
-	if (l->body.len != l->octets || !hash_equal(&found, &l->content) || !is_possible(w, buf_bytes(&l->body)))
+	if (l->body.len != l->octets || !hash_equal(&found, &l->content))
+		return false;
+	if (!world_masked(w) && !is_possible(w, buf_bytes(&l->body)))
 		return false;
 	world_put(&slot->octets, buf_bytes(&l->body));
 	slot->content = l->content;
@@ -232,7 +244,7 @@ static bool settles(struct world *w, struct letter *l, enum upload_verdict verdi
 	case UPLOAD_WANTED:
 		return false;
 	case UPLOAD_PENDING:
-		hold(w, l, true);
+		hold(w, l);
 		break;
 	case UPLOAD_ACCEPTED:
 		reply(w, l, REPLY_ACCEPTED);
@@ -247,6 +259,49 @@ static bool settles(struct world *w, struct letter *l, enum upload_verdict verdi
 	return true;
 }
 
+static void settle_message(struct world *w, struct letter *l, enum upload_verdict verdict)
+{
+	switch (verdict) {
+	case UPLOAD_PENDING:
+		hold(w, l);
+		break;
+	case UPLOAD_ACCEPTED:
+		truth_of_heard(w, l);
+		reply(w, l, REPLY_DONE);
+		break;
+	case UPLOAD_LATE:
+		reply(w, l, REPLY_LATE);
+		break;
+	case UPLOAD_AGAIN:
+		reply(w, l, REPLY_AGAIN);
+		break;
+	case UPLOAD_UNINVITED:
+		reply(w, l, REPLY_DROPPED);
+		break;
+	default:
+		reply(w, l, REPLY_REFUSED);
+		break;
+	}
+}
+
+/* Of a vector that is staged. */
+static enum upload_verdict take(struct world *w, const struct letter *l)
+{
+	struct campaign *c = w->office.campaign;
+	struct diag why = {{0}};
+	enum upload_verdict v;
+
+	if (!world_masked(w))
+		return campaign_upload(c, world_number(l->site), l->round, l->attempt, l->octets, &l->content,
+		                       office_now_ms(w));
+	v = campaign_input(c, world_number(l->site), l->round, l->attempt, l->octets, &l->content, l->signature,
+	                   office_now_ms(w), &why);
+	if (v == UPLOAD_MALFORMED || v == UPLOAD_AGAIN)
+		truth_violated(w, CHECK_FRESH, "the vector of site %u is not taken: %s", world_number(l->site),
+		               why.text);
+	return v;
+}
+
 static enum upload_verdict wants(const struct world *w, const struct letter *l)
 {
 	return campaign_wants(w->office.campaign, world_number(l->site), l->round, l->attempt, l->octets, &l->content);
@@ -258,19 +313,32 @@ static void upload(struct world *w, struct letter *l)
 
 	if (settles(w, l, wants(w, l)))
 		return;
-	if (world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, l->site)) {
+	if (disk_can_fail(w, FAULT_FULL) && world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, l->site)) {
 		reply(w, l, REPLY_BUSY);
 		return;
 	}
 	if (!stage(w, l)) {
-		reply(w, l, REPLY_REFUSED);
+		if (world_masked(w) &&
+		    l->damaged) /* TLS keeps it from us; a hospital that is refused would ask a person */
+			close_one(w, l, true);
+		else
+			reply(w, l, REPLY_REFUSED);
 		return;
 	}
-	verdict = campaign_upload(w->office.campaign, world_number(l->site), l->round, l->attempt, l->octets,
-	                          &l->content, office_now_ms(w));
+	verdict = take(w, l);
 	if (verdict == UPLOAD_WANTED)
 		w->office.joined[l->site] = w->office.awaited[l->site] = true;
 	settles(w, l, verdict == UPLOAD_WANTED ? UPLOAD_PENDING : verdict);
+}
+
+/* What became of an upload or a message that waits for a commit. */
+static enum upload_verdict heard(const struct world *w, const struct letter *l)
+{
+	enum secagg_phase phase = l->kind == LETTER_UPLOAD ? SECAGG_INPUT : l->phase;
+
+	if (!world_masked(w))
+		return wants(w, l);
+	return campaign_heard(w->office.campaign, world_number(l->site), l->round, l->attempt, phase);
 }
 
 void desk_told(struct world *w)
@@ -280,14 +348,102 @@ void desk_told(struct world *w)
 	for (uint32_t i = 0; i < c->held_count;) {
 		enum upload_verdict verdict;
 
-		if (!c->held[i].upload || (verdict = wants(w, c->held[i].letter)) == UPLOAD_PENDING) {
+		if (!waits_for_commit(c->held[i].letter) || (verdict = heard(w, c->held[i].letter)) == UPLOAD_PENDING) {
 			i++;
 			continue;
 		}
 		struct letter *l = let_go(c, i);
-		if (!settles(w, l, verdict))
+		if (l->kind == LETTER_SAY)
+			settle_message(w, l, verdict);
+		else if (!settles(w, l, verdict))
 			reply(w, l, REPLY_OFFSET); /* it did not become durable: once more */
 	}
+}
+
+/* ---- messages of masked attempts */
+
+/* Out of turn nothing is taken, whatever the site is told: signatures that come when enough are there are as good as taken. */
+static bool is_in_turn(const struct world *w, const struct letter *l)
+{
+	static const enum secagg_server_state takes[SECAGG_PHASE_COUNT] = {
+		[SECAGG_KEYS] = SECAGG_SERVER_EXPECT_KEYS,       [SECAGG_SHARES] = SECAGG_SERVER_EXPECT_SHARES,
+		[SECAGG_INPUT] = SECAGG_SERVER_EXPECT_INPUTS,    [SECAGG_SURVIVORS] = SECAGG_SERVER_EXPECT_SIGNATURES,
+		[SECAGG_OPENING] = SECAGG_SERVER_EXPECT_ANSWERS,
+	};
+	const struct round_plan *p = campaign_plan(w->office.campaign);
+	const struct round *round = campaign_round(w->office.campaign);
+	uint32_t group;
+
+	if (campaign_state(w->office.campaign) != CAMPAIGN_EXPECT_ROUND || p->round != l->round ||
+	    p->attempt != l->attempt)
+		return false;
+	group = round_group_of(round, world_number(l->site));
+	return group != UINT32_MAX && secagg_server_state(round_server(round, group)) == takes[l->phase];
+}
+
+static void say(struct world *w, struct letter *l)
+{
+	struct diag why = {{0}};
+	enum upload_verdict v;
+	bool in_turn;
+
+	if (l->damaged && l->phase == SECAGG_OPENING) { /* a share may look like any other: TLS keeps this from us */
+		close_one(w, l, true);
+		return;
+	}
+	in_turn = is_in_turn(w, l);
+	v = campaign_message(w->office.campaign, world_number(l->site), l->round, l->attempt, l->phase,
+	                     buf_bytes(&l->body), office_now_ms(w), &why);
+	if (v == UPLOAD_MALFORMED && !l->damaged)
+		truth_violated(w, CHECK_FRESH, "a message of site %u is not taken: %s", world_number(l->site),
+		               why.text);
+	if (l->damaged && in_turn && (v == UPLOAD_PENDING || v == UPLOAD_ACCEPTED))
+		truth_violated(w, CHECK_CLEAN, "a damaged message of site %u to round %llu was taken",
+		               world_number(l->site), (unsigned long long)l->round);
+	if (l->damaged)
+		close_one(w, l, true);
+	else
+		settle_message(w, l, v);
+}
+
+static bool is_told(struct world *w, struct letter *l)
+{
+	enum say_verdict v;
+	struct buf octets;
+
+	buf_init(&octets, MODEL_FILE_MAX);
+	v = campaign_say(w->office.campaign, world_number(l->site), l->round, l->attempt, l->phase, &octets);
+	if (v == SAY_READY) {
+		truth_of_told(w, l);
+		buf_put(&reply(w, l, REPLY_SAID)->body, buf_bytes(&octets));
+	} else if (v == SAY_DROPPED || v == SAY_OVER || v == SAY_AGAIN) {
+		reply(w, l, v == SAY_DROPPED ? REPLY_DROPPED : v == SAY_OVER ? REPLY_LATE : REPLY_NOTHING);
+	}
+	buf_free(&octets);
+	return v != SAY_WAIT;
+}
+
+static void listen(struct world *w, struct letter *l)
+{
+	if (!is_told(w, l))
+		hold(w, l);
+}
+
+void desk_tell(struct world *w)
+{
+	struct office *c = &w->office;
+
+	for (uint32_t i = 0; i < c->held_count;) {
+		if (c->held[i].letter->kind == LETTER_LISTEN && is_told(w, c->held[i].letter))
+			(void)let_go(c, i);
+		else
+			i++;
+	}
+}
+
+static void give_roster(struct world *w, struct letter *l)
+{
+	reply(w, l, REPLY_DONE);
 }
 
 /* ---- messages of sites */
@@ -339,8 +495,8 @@ void desk_receive(struct world *w, struct letter *l)
 
 void desk_handle(struct world *w, struct letter *l)
 {
-	static void (*const handlers[LETTER_KIND_COUNT])(struct world *, struct letter *) = {poll, give_model, upload,
-	                                                                                     take_refusal, take_answer};
+	static void (*const handlers[LETTER_KIND_COUNT])(struct world *, struct letter *) = {
+		poll, give_model, upload, take_refusal, take_answer, give_roster, say, listen};
 
 	world_note(w, COORDINATOR, letter_names[l->kind], world_number(l->site), l->request,
 	           world_digest(buf_bytes(&l->body)));

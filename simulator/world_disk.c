@@ -79,8 +79,10 @@ void disk_store_record(struct world *w, uint64_t token)
 		truth_list(&c->end, report);
 		c->has_end = true;
 	}
-	if (p->round != c->cache.rows_round || p->attempt != c->cache.rows_attempt)
+	if (p->round != c->cache.rows_round || p->attempt != c->cache.rows_attempt) {
 		memset(c->cache.has_row, 0, sizeof c->cache.has_row);
+		c->cache.masked_begin = c->cache.masked_end;
+	}
 	c->cache.rows_round = p->round;
 	c->cache.rows_attempt = p->attempt;
 	c->obeyed = c->ordered;
@@ -114,6 +116,34 @@ void disk_store_row(struct world *w, uint32_t index)
 	c->told_attempt = plan->attempt;
 	queue_push(&c->told, &index);
 	c->dirty = true;
+}
+
+/* A row that is not there any more is of an attempt that has ended. */
+void disk_store_masked_row(struct world *w, uint32_t group, uint64_t number)
+{
+	struct office *c = &w->office;
+	const struct secagg_row *row = round_row(campaign_round(c->campaign), group, number);
+	uint32_t at = c->cache.masked_end;
+
+	if (row == NULL)
+		return;
+	truth_of_masked_row(w, group, row);
+	c->masked_rows = mem_resize(c->masked_rows, at + 1, sizeof *c->masked_rows);
+	struct masked_row *m = &c->masked_rows[at];
+	*m = (struct masked_row){.group = group, .row = *row};
+	buf_init(&m->octets, row->octets.len);
+	buf_put(&m->octets, row->octets);
+	m->row.octets = buf_bytes(&m->octets);
+	c->cache.masked_end++;
+	queue_push(&c->rows_told, &at);
+	c->dirty = true;
+}
+
+static void drop_masked_rows(struct office *c, uint32_t from)
+{
+	for (uint32_t at = from; at < c->cache.masked_end; at++)
+		buf_free(&c->masked_rows[at].octets);
+	c->cache.masked_end = from;
 }
 
 /* ---- what becomes durable */
@@ -154,6 +184,7 @@ void disk_lose(struct world *w, bool survives)
 		become_durable(w);
 		return;
 	}
+	drop_masked_rows(c, c->disk.masked_end);
 	if (c->cache.record != c->disk.record)
 		json_free(c->cache.record);
 	if (c->cache.moments.values != c->disk.moments.values)
@@ -176,6 +207,8 @@ void disk_free(struct world *w)
 	struct office *c = &w->office;
 
 	disk_lose(w, false);
+	drop_masked_rows(c, 0);
+	free(c->masked_rows);
 	json_free(c->disk.record);
 	drop_moments(&c->disk.moments);
 	drop_moments(&c->moments);
@@ -185,6 +218,11 @@ void disk_free(struct world *w)
 		buf_free(&c->models[i].bytes);
 }
 
+bool disk_can_fail(const struct world *w, enum fault f)
+{
+	return disturbance_impossible(f, SIDE_COORDINATOR, office_during(w)) == NULL;
+}
+
 bool disk_commit(struct world *w)
 {
 	uint32_t step = w->out->coordinator_steps++;
@@ -192,11 +230,11 @@ bool disk_commit(struct world *w)
 	world_note(w, COORDINATOR, "commits", step, 0, 0);
 	if (office_dies(w, step, CRASH_BEFORE))
 		return false;
-	if (world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, 0)) {
+	if (disk_can_fail(w, FAULT_FULL) && world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, 0)) {
 		office_crash(w, false);
 		return false;
 	}
-	if (world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0)) {
+	if (disk_can_fail(w, FAULT_SYNC) && world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0)) {
 		office_crash(w, world_below(w, 2) == 0);
 		return false;
 	}
@@ -216,7 +254,7 @@ static void sync_slot(struct office *c, uint32_t index)
 bool disk_sync(struct world *w, const uint32_t *sites, uint32_t count)
 {
 	struct office *c = &w->office;
-	bool fails = world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0);
+	bool fails = disk_can_fail(w, FAULT_SYNC) && world_befalls(w, FAULT_SYNC, SIDE_COORDINATOR, 0);
 
 	for (uint32_t i = 0; i < count; i++)
 		if (c->slots[sites[i]].complete && (!fails || world_below(w, 2) == 0))

@@ -10,6 +10,12 @@
 
 enum during host_during(const struct host *h)
 {
+	static const enum during at[SECAGG_PHASE_COUNT] = {[SECAGG_KEYS] = DURING_AT_KEYS,
+	                                                   [SECAGG_SHARES] = DURING_AT_SHARES,
+	                                                   [SECAGG_INPUT] = DURING_AT_INPUT,
+	                                                   [SECAGG_SURVIVORS] = DURING_AT_SURVIVORS,
+	                                                   [SECAGG_OPENING] = DURING_AT_OPENING};
+
 	if (h->over || h->leaving)
 		return DURING_OVER;
 	if (h->session == NULL)
@@ -17,12 +23,20 @@ enum during host_during(const struct host *h)
 	switch (session_state(h->session)) {
 	case SESSION_EXPECT_ROUND:
 		return session_plan(h->session)->round == 0 && !h->has_record ? DURING_JOINING : DURING_BETWEEN;
+	case SESSION_EXPECT_ROSTER:
 	case SESSION_EXPECT_MODEL:
 		return DURING_FETCHING;
 	case SESSION_EXPECT_VECTOR:
 		return DURING_COMPUTING;
 	case SESSION_EXPECT_PERSISTED:
 		return DURING_PERSISTING;
+	case SESSION_EXPECT_MASKS_PERSISTED:
+		return DURING_RECORDING;
+	case SESSION_EXPECT_SAID:
+	case SESSION_EXPECT_HEARD:
+		return at[session_phase(h->session)];
+	case SESSION_EXPECT_MASKED:
+		return DURING_AT_INPUT;
 	case SESSION_EXPECT_ACKNOWLEDGED:
 		return DURING_SENDING;
 	case SESSION_EXPECT_CLOSED:
@@ -51,10 +65,12 @@ void host_start(struct world *w, struct host *h)
 		h->done = true;
 		return;
 	}
+	secrets_configure(w, h, &config);
 	contributor_init(&h->contributor, w->setting->study, &w->setting->tables[h->index], h->name);
 	h->session = session_new(&config);
 	if (h->has_record)
 		session_restore(h->session, &h->record);
+	session_restore_masks(h->session, buf_bytes(&h->record_of_masks));
 	host_drain(w, h);
 }
 
@@ -64,7 +80,10 @@ void host_stop(struct host *h)
 	h->session = NULL;
 	contributor_free(&h->contributor);
 	round_plan_free(&h->chore.plan);
-	memset(&h->chore, 0, sizeof h->chore);
+	h->chore.action = (struct session_action){0};
+	h->chore.bare = false;
+	buf_clear(&h->chore.say);
+	buf_clear(&h->masked);
 	memset(h->lanes, 0, sizeof h->lanes);
 	h->computing = h->computing_given_up = 0;
 	buf_clear(&h->staged);
@@ -94,6 +113,8 @@ bool host_dies(struct world *w, struct host *h)
 void host_free(struct host *h)
 {
 	host_stop(h);
+	buf_free(&h->chore.say);
+	secrets_free(h);
 	buf_free(&h->staged);
 	buf_free(&h->vector);
 	buf_free(&h->model);
@@ -174,7 +195,18 @@ static bool execute(struct world *w, struct host *h, const struct session_action
 	case SESSION_FETCH:
 	case SESSION_COMPUTE:
 	case SESSION_SEND:
+	case SESSION_ROSTER:
+	case SESSION_MASK:
+	case SESSION_SAY:
+	case SESSION_LISTEN:
 		give_chore(h, a);
+		break;
+	case SESSION_PERSIST_MASKS:
+		return secrets_persist(w, h, refusal);
+	case SESSION_LEAVE:
+		if (a->alarm)
+			truth_violated(w, CHECK_TOLD, "site %u leaves a round in alarm: %s", h->number,
+			               session_why(h->session));
 		break;
 	case SESSION_PERSIST:
 		return persist(w, h, refusal);
@@ -192,14 +224,6 @@ static bool execute(struct world *w, struct host *h, const struct session_action
 		h->over = true;
 		give_chore(h, a);
 		break;
-	case SESSION_ROSTER: /* contracts that mask are not accepted yet */
-	case SESSION_PERSIST_MASKS:
-	case SESSION_MASK:
-	case SESSION_SAY:
-	case SESSION_LISTEN:
-	case SESSION_LEAVE:
-		CHECK(false);
-		break;
 	}
 	return true;
 }
@@ -215,11 +239,16 @@ static void begin_chore(struct world *w, struct host *h)
 		round_plan_copy(&c->plan, session_plan(h->session));
 	if (c->action.kind == SESSION_SEND)
 		c->content = *session_content(h->session);
-	if (c->action.kind != SESSION_COMPUTE) {
+	if (c->action.kind == SESSION_SEND && world_masked(w))
+		memcpy(c->signature, session_input_signature(h->session), sizeof c->signature);
+	buf_clear(&c->say);
+	if (c->action.kind == SESSION_SAY)
+		buf_put(&c->say, session_to_say(h->session, c->action.phase));
+	if (c->action.kind != SESSION_COMPUTE && c->action.kind != SESSION_MASK) {
 		wire_work(w, h);
 		return;
 	}
-	if (world_befalls(w, FAULT_SLOW, SIDE_SITE, h->index))
+	if (c->action.kind == SESSION_COMPUTE && world_befalls(w, FAULT_SLOW, SIDE_SITE, h->index))
 		e.at_ms += world_config(w).deadline_ms + (int64_t)world_below(w, (uint64_t)world_config(w).deadline_ms);
 	h->computing = e.number = ++w->jobs;
 	agenda_add(&w->agenda, &e);
@@ -262,6 +291,8 @@ void host_drain(struct world *w, struct host *h)
 		}
 		if (a.kind == SESSION_PERSIST)
 			session_persisted(h->session, a.work, refusal);
+		else if (a.kind == SESSION_PERSIST_MASKS)
+			session_masks_persisted(h->session, refusal);
 	}
 	if (h->chore.bare)
 		begin_chore(w, h);
@@ -276,6 +307,7 @@ static void computed_in_vain(struct world *w, struct host *h)
 
 	h->computing_given_up = 0;
 	session_computed(h->session, h->computing_given_up_work, &nothing, 1, REFUSAL_NONE);
+	session_masked(h->session, h->computing_given_up_work, &nothing, REFUSAL_NONE);
 	host_drain(w, h);
 }
 
@@ -305,6 +337,11 @@ void host_computed(struct world *w, struct host *h, uint64_t number)
 	if (number != h->computing || host_dies(w, h))
 		return;
 	h->computing = 0;
+	if (h->chore.action.kind == SESSION_MASK) {
+		world_note(w, h->index, "has masked", h->chore.plan.round, h->chore.plan.attempt, 0);
+		secrets_mask(w, h);
+		return;
+	}
 	refusal = compute(w, h, &content);
 	world_note(w, h->index, "has computed", h->chore.plan.round, h->chore.plan.attempt,
 	           world_digest(buf_bytes(&h->staged)));

@@ -3,6 +3,7 @@
 #define COHORT_SIMULATOR_WORLD_INSIDE_H
 
 #include "base/queue.h"
+#include "coordinator/masked_sum.h"
 #include "simulator/agenda.h"
 #include "simulator/world.h"
 
@@ -23,7 +24,17 @@
 
 /* ---- letters */
 
-enum letter_kind { LETTER_POLL, LETTER_MODEL, LETTER_UPLOAD, LETTER_REFUSAL, LETTER_ANSWER, LETTER_KIND_COUNT };
+enum letter_kind {
+	LETTER_POLL,
+	LETTER_MODEL,
+	LETTER_UPLOAD,
+	LETTER_REFUSAL,
+	LETTER_ANSWER,
+	LETTER_ROSTER,
+	LETTER_SAY,
+	LETTER_LISTEN,
+	LETTER_KIND_COUNT
+};
 
 enum reply {
 	REPLY_NONE, /* it is a request */
@@ -35,6 +46,10 @@ enum reply {
 	REPLY_BUSY, /* 507: ask again later */
 	REPLY_LATE, /* 410 to an upload */
 	REPLY_DONE, /* 204 */
+	REPLY_SAID, /* 200 to LISTEN: body */
+	REPLY_NOTHING, /* 204 to LISTEN */
+	REPLY_AGAIN, /* 425: what the phase before has is missing */
+	REPLY_DROPPED, /* 403 to SAY and LISTEN */
 	REPLY_REFUSED, /* any 4xx */
 	REPLY_COUNT
 };
@@ -46,8 +61,10 @@ struct letter {
 	enum letter_kind kind;
 	enum reply reply;
 	uint64_t after; /* POLL */
-	uint64_t round; /* UPLOAD, REFUSAL: as in their paths */
+	uint64_t round; /* UPLOAD, REFUSAL, SAY, LISTEN: as in their paths */
 	uint32_t attempt;
+	enum secagg_phase phase; /* SAY, LISTEN */
+	uint8_t signature[KEYS_SIGNATURE_SIZE]; /* UPLOAD under masks */
 	uint64_t octets; /* UPLOAD: as the request says, and so */
 	struct hash content; /* is this; MODEL: which one */
 	struct buf body;
@@ -72,6 +89,17 @@ struct chore { /* what the session asked for last; its plan is copied when all i
 	bool bare;
 	struct round_plan plan;
 	struct release_record content; /* SEND */
+	uint8_t signature[KEYS_SIGNATURE_SIZE]; /* SEND under masks */
+	struct buf say; /* SAY */
+};
+
+/* The truth about one masked attempt at one site: what it ever sent, over all boots. Zero: not yet. */
+struct sent_masked {
+	uint64_t round;
+	uint32_t attempt;
+	struct hash said[SECAGG_PHASE_COUNT]; /* of INPUT: y */
+	uint8_t c_pk[KEYS_SIZE];
+	bool statistics;
 };
 
 struct said { /* a refusal */
@@ -103,6 +131,14 @@ struct host {
 	struct buf vector;
 	struct buf model;
 	struct hash model_sha256; /* zero: none */
+	struct buf record_of_masks;
+	bool knows_roster; /* and has it when it starts */
+	/* under masks */
+	uint8_t identity[KEYS_IDENTITY_SECRET_SIZE];
+	struct rng draws;
+	struct buf masked; /* y, in memory */
+	struct sent_masked *sent; /* the truth; owned */
+	uint32_t sent_count;
 	bool joined, leaving, left, over, done; /* over: it has heard the end; done: and has the study's model */
 	/* the truth */
 	bool has_truth[WORLD_ROUNDS_MAX];
@@ -135,6 +171,7 @@ struct office_disk { /* one transaction's worth */
 	enum site_answer answers[WORLD_SITES_MAX]; /* ANSWER_COUNT: none */
 	struct round_site rows[WORLD_SITES_MAX]; /* of the attempt below */
 	bool has_row[WORLD_SITES_MAX];
+	uint32_t masked_begin, masked_end; /* its rows under masks, of office.masked_rows */
 	uint64_t rows_round;
 	uint32_t rows_attempt;
 };
@@ -144,19 +181,33 @@ struct stored_model {
 	struct buf bytes;
 };
 
-enum office_job_kind { JOB_SYNC, JOB_ADD, JOB_COMPUTE, JOB_KIND_COUNT };
+enum office_job_kind { JOB_SYNC, JOB_ADD, JOB_COMPUTE, JOB_UNMASK, JOB_KIND_COUNT };
 
 struct office_job {
 	uint64_t number; /* 0: none is under way */
 	uint32_t staging; /* the attempt that it is for */
-	uint32_t sites[WORLD_SITES_MAX], count; /* indices */
+	uint32_t sites[WORLD_SITES_MAX], count; /* indices; UNMASK: groups */
 	struct round_plan plan; /* COMPUTE */
 };
 
-struct held {
+struct held { /* what it waits for follows from its kind: news, a commit, words */
 	struct letter *letter;
-	bool upload;
 };
+
+struct masked_row { /* of a masked attempt, once it is written */
+	uint32_t group;
+	struct secagg_row row; /* octets are `octets` */
+	struct buf octets;
+};
+
+struct row_waiting { /* for those before it, and with a vector for a sync */
+	uint32_t group;
+	uint64_t row;
+	uint32_t index; /* of the site */
+	bool vector;
+};
+
+#define ROWS_WAITING_MAX 128 /* three messages of each site, three sets of each group */
 
 struct office {
 	bool up;
@@ -172,6 +223,13 @@ struct office {
 	struct slot slots[WORLD_SITES_MAX]; /* written, not necessarily synced */
 	struct office_job jobs[JOB_KIND_COUNT];
 	struct queue to_sync, to_add; /* indices of sites */
+	struct queue to_unmask; /* groups */
+	struct row_waiting waiting[ROWS_WAITING_MAX];
+	uint32_t waiting_count;
+	struct masked_sum *masked[WORLD_SITES_MAX]; /* per group */
+	struct aggregate group_sums[WORLD_SITES_MAX];
+	uint32_t group_sum_count;
+	uint32_t roster_told; /* version that the campaign has heard of */
 	bool to_compute;
 	struct held held[HELD_MAX];
 	uint32_t held_count;
@@ -186,6 +244,8 @@ struct office {
 	bool dirty;
 	uint64_t token;
 	struct queue told; /* indices of sites whose rows are written, not committed */
+	struct queue rows_told; /* positions in masked_rows, the same */
+	struct masked_row *masked_rows; /* all that were ever written and not lost; owned */
 	uint64_t told_round; /* the attempt that those are of */
 	uint32_t told_attempt;
 	bool obeyed; /* an order is in what is written */
@@ -218,6 +278,7 @@ struct world {
 	uint64_t letters, requests, jobs; /* numbers given */
 	struct office office;
 	struct host hosts[WORLD_SITES_MAX];
+	struct roster roster; /* in force; its sites are owned */
 	bool crashed[WORLD_CRASHES_MAX];
 	/* the truth */
 	struct buf told_texts[MESSAGE_TYPE_COUNT]; /* of the record on disk, by type; empty: null */
@@ -249,6 +310,8 @@ struct event world_event(const struct world *w, enum event_kind kind, uint32_t w
 int64_t world_wall_s(const struct world *w, int64_t wrong_s); /* Unix time */
 int64_t world_wait_ms(const struct world *w); /* the longest that a calm round takes */
 
+bool world_masked(const struct world *w); /* the study's rounds are */
+
 /* world_post.c */
 struct letter *post_letter(struct world *w, uint32_t site, enum letter_kind kind);
 void post_free(struct letter *l); /* accepts NULL */
@@ -279,6 +342,7 @@ void people_come_or_go(struct world *w); /* after each commit */
 void people_leave(struct world *w, struct host *h);
 
 /* world_disk.c: all are false when the program has died of it */
+bool disk_can_fail(const struct world *w, enum fault f); /* does it write anything now that the odds are about? */
 bool disk_commit(struct world *w);
 void disk_store_record(struct world *w, uint64_t token);
 void disk_store_row(struct world *w, uint32_t index);
@@ -287,6 +351,7 @@ bool disk_keep_model(struct world *w, const struct outcome *o);
 void disk_take_moments(struct world *w, struct outcome *o); /* in memory, until their record is written */
 const float *disk_moments(const struct world *w, const struct hash *model);
 void disk_free(struct world *w);
+void disk_store_masked_row(struct world *w, uint32_t group, uint64_t number);
 void disk_restore(struct world *w); /* what the next start finds */
 void disk_lose(struct world *w, bool survives); /* a crash: what was not committed is gone, or is not */
 
@@ -294,7 +359,8 @@ void disk_lose(struct world *w, bool survives); /* a crash: what was not committ
 void desk_receive(struct world *w, struct letter *l); /* takes it */
 void desk_handle(struct world *w, struct letter *l); /* takes it */
 void desk_wake(struct world *w); /* polls that have news now */
-void desk_told(struct world *w); /* uploads that waited for a commit */
+void desk_told(struct world *w); /* uploads and messages that waited for a commit */
+void desk_tell(struct world *w); /* sites that listen */
 void desk_expire(struct world *w, uint64_t request);
 void desk_answer(struct world *w); /* what was decided in this turn leaves */
 void desk_close(struct world *w, bool broken); /* all that is held or on its way out */
@@ -309,6 +375,26 @@ bool host_dies(struct world *w, struct host *h); /* at this moment, by the odds 
 void host_computed(struct world *w, struct host *h, uint64_t number);
 void host_stop(struct host *h); /* the program ends; its memory is gone */
 void host_free(struct host *h);
+
+/* world_secrets.c: a hospital under masks */
+void secrets_begin(struct world *w, struct host *h);
+void secrets_free(struct host *h);
+void secrets_configure(struct world *w, struct host *h, struct session_config *config);
+bool secrets_persist(struct world *w, struct host *h, enum refusal *refusal); /* false: the program has died of it */
+void secrets_mask(struct world *w, struct host *h); /* y is made */
+void secrets_renew_roster(struct world *w); /* without those who are revoked */
+
+/* world_sums.c: the coordinator's rows and sums under masks */
+void sums_begin(struct world *w);
+void sums_end(struct world *w);
+void sums_persist_row(struct world *w, uint32_t group, uint64_t row);
+void sums_write_rows(struct world *w, uint32_t synced); /* as far as their order and `synced` vectors allow */
+bool sums_take_vectors(struct world *w, struct office_job *job); /* sites whose vectors a sync is for */
+void sums_add(struct world *w, uint32_t index);
+void sums_unmask(struct world *w, uint32_t group);
+enum err sums_finish(struct world *w, struct diag *why);
+void sums_tell(struct world *w); /* rows are durable */
+void sums_restore(struct world *w);
 
 /* world_wire.c */
 void wire_poll(struct world *w, struct host *h);

@@ -27,6 +27,29 @@ struct bytes office_model(const struct world *w, const struct hash *sha256)
 	return bytes_of(NULL, 0);
 }
 
+/* What the first group that has not ended awaits. */
+static enum during during_masks(const struct round *round)
+{
+	static const enum during awaits[SECAGG_SERVER_STATE_COUNT] = {
+		[SECAGG_SERVER_EXPECT_KEYS] = DURING_KEYS,
+		[SECAGG_SERVER_EXPECT_U1_PERSISTED] = DURING_KEYS,
+		[SECAGG_SERVER_EXPECT_SHARES] = DURING_SHARES,
+		[SECAGG_SERVER_EXPECT_U2_PERSISTED] = DURING_SHARES,
+		[SECAGG_SERVER_EXPECT_INPUTS] = DURING_INPUT,
+		[SECAGG_SERVER_EXPECT_U3_PERSISTED] = DURING_INPUT,
+		[SECAGG_SERVER_EXPECT_SIGNATURES] = DURING_SURVIVORS,
+		[SECAGG_SERVER_EXPECT_ANSWERS] = DURING_ANSWERS,
+		[SECAGG_SERVER_EXPECT_UNMASKED] = DURING_UNMASKING,
+		[SECAGG_SERVER_DONE] = DURING_UNMASKING,
+		[SECAGG_SERVER_FAILED] = DURING_UNMASKING,
+	};
+	enum secagg_server_state state = SECAGG_SERVER_DONE;
+
+	for (uint32_t g = 0; g < round_groups(round) && state >= SECAGG_SERVER_DONE; g++)
+		state = secagg_server_state(round_server(round, g));
+	return awaits[state];
+}
+
 enum during office_during(const struct world *w)
 {
 	const struct office *c = &w->office;
@@ -40,6 +63,8 @@ enum during office_during(const struct world *w)
 	case CAMPAIGN_EXPECT_OPENED:
 		return DURING_OPENING;
 	case CAMPAIGN_EXPECT_ROUND:
+		if (world_masked(w))
+			return during_masks(campaign_round(c->campaign));
 		return round_state(campaign_round(c->campaign)) == ROUND_EXPECT_CONTRIBUTIONS ? DURING_COLLECTING
 		                                                                              : DURING_SUMMING;
 	case CAMPAIGN_EXPECT_OUTCOME:
@@ -82,6 +107,8 @@ static void restore(struct world *w)
 	for (uint32_t i = 0; i < w->setting->site_count; i++)
 		if (c->cache.answers[i] != ANSWER_COUNT)
 			campaign_restore_answer(c->campaign, world_number(i), c->cache.answers[i]);
+	if (campaign_round_open(c->campaign))
+		sums_restore(w);
 	for (uint32_t i = 0; i < w->setting->site_count && campaign_round_open(c->campaign); i++)
 		if (c->cache.has_row[i])
 			campaign_restore_site(c->campaign, &c->cache.rows[i]);
@@ -103,6 +130,8 @@ void office_start(struct world *w)
 	queue_init(&c->to_sync, sizeof(uint32_t));
 	queue_init(&c->to_add, sizeof(uint32_t));
 	queue_init(&c->told, sizeof(uint32_t));
+	queue_init(&c->rows_told, sizeof(uint32_t));
+	queue_init(&c->to_unmask, sizeof(uint32_t));
 	disk_restore(w);
 	restore(w);
 	office_turn(w); /* what the campaign begins with comes before any request */
@@ -112,6 +141,7 @@ static void forget(struct world *w)
 {
 	struct office *c = &w->office;
 
+	sums_end(w);
 	campaign_free(c->campaign);
 	c->campaign = NULL;
 	aggregate_free(&c->sum);
@@ -126,6 +156,9 @@ static void forget(struct world *w)
 	queue_free(&c->to_sync);
 	queue_free(&c->to_add);
 	queue_free(&c->told);
+	queue_free(&c->rows_told);
+	queue_free(&c->to_unmask);
+	c->roster_told = 0;
 	c->staging++;
 	c->token = 0;
 	c->to_compute = c->ordered = c->obeyed = c->end_stored = c->dirty = c->has_end = c->turn_is_due = false;
@@ -175,6 +208,7 @@ static void end_attempt(struct world *w)
 		c->slots[i].complete = false;
 	while (queue_pop(&c->to_sync, &site) || queue_pop(&c->to_add, &site))
 		;
+	sums_end(w);
 }
 
 static void persist_site(struct world *w, uint32_t index)
@@ -208,6 +242,7 @@ static void execute(struct world *w, const struct campaign_action *a)
 		end_attempt(w);
 		opened(w);
 		aggregate_begin(&c->sum, campaign_layout(c->campaign));
+		sums_begin(w);
 		break;
 	case CAMPAIGN_ADD:
 		queue_push(&c->to_add, &index);
@@ -215,14 +250,20 @@ static void execute(struct world *w, const struct campaign_action *a)
 	case CAMPAIGN_COMPUTE:
 		c->to_compute = true;
 		break;
-	case CAMPAIGN_PERSIST_ROW: /* of masked rounds */
+	case CAMPAIGN_PERSIST_ROW:
+		sums_persist_row(w, a->group, a->row);
+		break;
 	case CAMPAIGN_TELL:
+		desk_tell(w);
+		break;
 	case CAMPAIGN_UNMASK:
+		queue_push(&c->to_unmask, &a->group);
 		break;
 	case CAMPAIGN_WAKE:
 		if (!campaign_round_open(c->campaign))
 			end_attempt(w);
 		desk_wake(w);
+		desk_tell(w);
 		break;
 	}
 }
@@ -297,6 +338,7 @@ static void tell(struct world *w)
 		if (campaign_state(c->campaign) == CAMPAIGN_EXPECT_ROUND && plan->round == c->told_round &&
 		    plan->attempt == c->told_attempt)
 			campaign_site_persisted(c->campaign, world_number(index), true, office_now_ms(w));
+	sums_tell(w);
 	c->token = 0;
 	if (token != 0)
 		campaign_persisted(c->campaign, token, office_now_ms(w));

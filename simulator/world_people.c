@@ -41,6 +41,9 @@ void people_act(struct world *w)
 	if (campaign_state(c->campaign) == CAMPAIGN_READY && campaign_start(c->campaign, now_ms, &why) != OK)
 		truth_violated(w, CHECK_KEPT, "a study that is ready cannot be started: %s", why.text);
 	obey(w);
+	if (c->roster_told != w->roster.version)
+		campaign_roster_changed(c->campaign, now_ms);
+	c->roster_told = w->roster.version;
 	for (uint32_t i = 0; i < w->setting->site_count; i++)
 		if (c->revoked[i])
 			campaign_revoked(c->campaign, world_number(i), now_ms);
@@ -80,6 +83,8 @@ static void revoke(struct world *w, struct host *h)
 {
 	world_note(w, h->index, "is revoked", 0, 0, 0);
 	h->revoked = w->office.revoked[h->index] = true;
+	if (w->plan->renews)
+		secrets_renew_roster(w);
 	if (w->office.up)
 		office_wants_turn(w, 1);
 }

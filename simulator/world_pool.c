@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define JOB_MS 6 /* a job takes less, unless it is slow */
+#define UNMASK_MS 90 /* so does taking off masks */
 #define OUTCOME_MS 30 /* making a model takes more, so that something may happen meanwhile */
 
 static void start(struct world *w, struct office_job *job, uint64_t most_ms)
@@ -35,10 +36,12 @@ void pool_start_jobs(struct world *w)
 	struct office *c = &w->office;
 	struct office_job *compute = &c->jobs[JOB_COMPUTE], *add = &c->jobs[JOB_ADD];
 
-	if (take_sites(&c->jobs[JOB_SYNC], &c->to_sync))
+	if (take_sites(&c->jobs[JOB_SYNC], &c->to_sync) || sums_take_vectors(w, &c->jobs[JOB_SYNC]))
 		start(w, &c->jobs[JOB_SYNC], JOB_MS);
 	if (compute->number == 0 && take_sites(add, &c->to_add))
 		start(w, add, JOB_MS);
+	if (add->number == 0 && take_sites(&c->jobs[JOB_UNMASK], &c->to_unmask))
+		start(w, &c->jobs[JOB_UNMASK], UNMASK_MS);
 	if (c->to_compute && add->number == 0 && compute->number == 0) {
 		c->to_compute = false;
 		round_plan_copy(&compute->plan, campaign_plan(c->campaign));
@@ -53,6 +56,11 @@ static bool end_sync(struct world *w, const struct office_job *job)
 
 	if (!disk_sync(w, job->sites, job->count))
 		return false;
+	if (world_masked(w)) {
+		if (job->staging == c->staging)
+			sums_write_rows(w, job->count);
+		return true;
+	}
 	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
 		if (++w->out->uploads == w->plan->disk_full_at) {
 			campaign_site_persisted(c->campaign, world_number(job->sites[i]), false, office_now_ms(w));
@@ -69,7 +77,10 @@ static void end_add(struct world *w, const struct office_job *job)
 	struct office *c = &w->office;
 
 	for (uint32_t i = 0; i < job->count && job->staging == c->staging; i++) {
-		aggregate_add(&c->sum, buf_bytes(&c->synced[job->sites[i]].octets));
+		if (world_masked(w))
+			sums_add(w, job->sites[i]);
+		else
+			aggregate_add(&c->sum, buf_bytes(&c->synced[job->sites[i]].octets));
 		campaign_added(c->campaign, world_number(job->sites[i]), office_now_ms(w));
 	}
 }
@@ -87,6 +98,34 @@ static enum err read_summand(void *context, uint32_t summand, uint32_t first, ui
 	return OK;
 }
 
+static enum err read_group(void *context, uint32_t summand, uint32_t first, uint32_t words, int64_t *out,
+                           struct diag *why)
+{
+	const struct world *w = context;
+
+	(void)why;
+	memcpy(out, w->office.group_sums[summand].sums + first, words * sizeof *out);
+	return OK;
+}
+
+static void end_unmask(struct world *w, const struct office_job *job)
+{
+	for (uint32_t i = 0; i < job->count && job->staging == w->office.staging; i++)
+		sums_unmask(w, job->sites[i]);
+}
+
+/* False: they are garbage, which in a world of honest sites they never are. */
+static bool masks_are_off(struct world *w)
+{
+	struct diag why = {{0}};
+
+	if (!world_masked(w) || sums_finish(w, &why) == OK)
+		return true;
+	truth_violated(w, CHECK_SUM, "%s", why.text);
+	campaign_discarded(w->office.campaign, why.text, office_now_ms(w));
+	return false;
+}
+
 static bool end_compute(struct world *w, const struct office_job *job)
 {
 	struct office *c = &w->office;
@@ -97,8 +136,13 @@ static bool end_compute(struct world *w, const struct office_job *job)
 
 	if (campaign_state(c->campaign) != CAMPAIGN_EXPECT_OUTCOME)
 		return true; /* stopped meanwhile: its model is nobody's */
+	if (!masks_are_off(w))
+		return true;
 	truth_of_sum(w, plan, campaign_round(c->campaign)); /* and lists who takes part */
-	c->summands = (struct summands){w->made.participant_count, read_summand, w};
+	if (world_masked(w))
+		c->summands = (struct summands){c->group_sum_count, read_group, w};
+	else
+		c->summands = (struct summands){w->made.participant_count, read_summand, w};
 	c->sum.summands = &c->summands;
 	if (outcome_compute(&outcome, w->setting->study, plan, &c->sum, office_model(w, &plan->model),
 	                    disk_moments(w, &plan->model), &why) != OK)
@@ -116,7 +160,7 @@ static bool end_compute(struct world *w, const struct office_job *job)
 
 void pool_job_ends(struct world *w, uint64_t number)
 {
-	static const char *const names[JOB_KIND_COUNT] = {"synced", "added", "computed"};
+	static const char *const names[JOB_KIND_COUNT] = {"synced", "added", "computed", "unmasked"};
 	struct office *c = &w->office;
 	uint32_t step = w->out->coordinator_steps;
 	struct office_job job;
@@ -136,6 +180,8 @@ void pool_job_ends(struct world *w, uint64_t number)
 		alive = end_sync(w, &job);
 	else if (k == JOB_ADD)
 		end_add(w, &job);
+	else if (k == JOB_UNMASK)
+		end_unmask(w, &job);
 	else
 		alive = end_compute(w, &job);
 	round_plan_free(&job.plan);

@@ -12,7 +12,8 @@
 
 static void give_up_later(struct world *w, const struct letter *l)
 {
-	struct event e = world_event(w, EVENT_SILENCE, l->site, GIVE_UP_MS + (l->kind == LETTER_POLL ? HOLD_MS : 0));
+	bool held = l->kind == LETTER_POLL || l->kind == LETTER_LISTEN;
+	struct event e = world_event(w, EVENT_SILENCE, l->site, GIVE_UP_MS + (held ? HOLD_MS : 0));
 
 	e.number = l->request;
 	agenda_add(&w->agenda, &e);
@@ -82,7 +83,7 @@ static void send_contribution(struct world *w, struct host *h)
 	const struct release_record *r = &h->chore.content;
 	struct letter *l;
 
-	if (h->vector.len == 0) { /* discarded: its round was closed */
+	if (h->vector.len == 0 || (world_masked(w) && h->masked.len == 0)) { /* discarded: its round was closed */
 		session_sent(h->session, h->chore.action.work, SENT_REJECTED);
 		host_drain(w, h);
 		return;
@@ -92,9 +93,44 @@ static void send_contribution(struct world *w, struct host *h)
 	l->attempt = h->chore.plan.attempt;
 	l->octets = r->octets;
 	l->content = r->content;
-	buf_put(&l->body, buf_bytes(&h->vector));
+	buf_put(&l->body, buf_bytes(world_masked(w) ? &h->masked : &h->vector));
+	memcpy(l->signature, h->chore.signature, sizeof l->signature);
 	truth_of_upload(w, h, l);
 	send_off(w, l);
+}
+
+/* ---- under masks */
+
+static void send_phase(struct world *w, struct host *h, enum letter_kind kind)
+{
+	struct letter *l = request(w, h, kind);
+
+	l->round = h->chore.plan.round;
+	l->attempt = h->chore.plan.attempt;
+	l->phase = h->chore.action.phase;
+	if (kind == LETTER_SAY) {
+		buf_put(&l->body, buf_bytes(&h->chore.say));
+		truth_of_say(w, h, l);
+	}
+	send_off(w, l);
+}
+
+static enum masks_reply masks_reply_of(enum reply r)
+{
+	switch (r) {
+	case REPLY_DONE:
+	case REPLY_SAID:
+		return MASKS_YES;
+	case REPLY_NOTHING:
+	case REPLY_AGAIN:
+		return MASKS_NOTHING;
+	case REPLY_DROPPED:
+		return MASKS_DROPPED;
+	case REPLY_LATE:
+		return MASKS_OVER;
+	default:
+		return MASKS_REJECTED;
+	}
 }
 
 static void fetched(struct world *w, struct host *h, enum refusal refusal)
@@ -138,6 +174,12 @@ void wire_work(struct world *w, struct host *h)
 		fetch(w, h);
 	else if (h->chore.action.kind == SESSION_SEND)
 		send_contribution(w, h);
+	else if (h->chore.action.kind == SESSION_SAY)
+		send_phase(w, h, LETTER_SAY);
+	else if (h->chore.action.kind == SESSION_LISTEN)
+		send_phase(w, h, LETTER_LISTEN);
+	else if (h->chore.action.kind == SESSION_ROSTER)
+		send_off(w, request(w, h, LETTER_ROSTER));
 	else if (h->chore.action.kind == SESSION_REFUSE)
 		send_refusal(w, h);
 	else if (h->chore.action.kind == SESSION_END)
@@ -259,7 +301,7 @@ static void worked(struct world *w, struct host *h, const struct letter *l)
 	uint64_t work = h->chore.action.work;
 
 	if (l->reply == REPLY_BUSY || l->reply == REPLY_OFFSET || (h->leaving && l->reply != REPLY_DONE) ||
-	    (kind == SESSION_END && !h->leaving && l->damaged)) {
+	    ((kind == SESSION_END || kind == SESSION_LISTEN) && !h->leaving && l->damaged)) {
 		again(w, h, LANE_WORK);
 		return;
 	}
@@ -276,6 +318,16 @@ static void worked(struct world *w, struct host *h, const struct letter *l)
 	} else if (kind == SESSION_SEND) {
 		session_sent(h->session, work, sent_how(l->reply));
 		host_drain(w, h);
+	} else if (kind == SESSION_SAY) {
+		session_said(h->session, work, masks_reply_of(l->reply));
+		host_drain(w, h);
+	} else if (kind == SESSION_LISTEN) {
+		session_heard(h->session, work, masks_reply_of(l->reply), buf_bytes(&l->body));
+		host_drain(w, h);
+	} else if (kind == SESSION_ROSTER) {
+		h->knows_roster = true;
+		session_roster(h->session, work, &w->roster, REFUSAL_NONE);
+		host_drain(w, h);
 	}
 }
 
@@ -288,6 +340,12 @@ static void answered_in_vain(struct world *w, struct host *h, const struct lette
 		return;
 	if (l->kind == LETTER_UPLOAD)
 		session_sent(h->session, lane->given_up_work, sent_how(l->reply));
+	else if (l->kind == LETTER_SAY)
+		session_said(h->session, lane->given_up_work, MASKS_YES);
+	else if (l->kind == LETTER_LISTEN)
+		session_heard(h->session, lane->given_up_work, MASKS_YES, buf_bytes(&l->body));
+	else if (l->kind == LETTER_ROSTER)
+		session_roster(h->session, lane->given_up_work, &w->roster, REFUSAL_NONE);
 	else if (l->kind == LETTER_MODEL)
 		session_model(h->session, lane->given_up_work, REFUSAL_MODEL);
 	lane->given_up = 0;

@@ -50,8 +50,8 @@ static void test_every_promise_holds(void **state)
 	run(t, 1, SEEDS, 2);
 	assert_kept(t);
 	assert_int_equal(t->seeds, SEEDS);
-	assert_int_equal(t->finished + t->stopped, SEEDS);
-	assert_true(t->finished > SEEDS * 9 / 10);
+	assert_int_equal(t->finished + t->stopped + t->lost, SEEDS);
+	assert_true(t->finished > SEEDS * 8 / 10);
 	assert_true(t->repeated >= SEEDS / 20);
 	if (t->seeds >= FAULTS_TABLE_SEEDS && faults_wrong_cells(wrong, sizeof wrong, &t->disturbances) > 0)
 		fail_msg("never, or against all reason: %s", wrong);
@@ -144,7 +144,7 @@ static void test_plans_can_be_fulfilled(void **state)
 	}
 	assert_true(absent > 100 && left > 100);
 	for (uint32_t k = 0; k < FAULT_STUDIES; k++)
-		assert_true(studies[k] > 300);
+		assert_true(studies[k] > 200);
 	fault_field_free(field);
 	free(field);
 }
@@ -220,7 +220,7 @@ static void test_json(void **state)
 	assert_string_equal(json_as_string(json_get(node, "schema")), "cohort/faults/1");
 	assert_int_equal(json_as_integer(json_get(node, "seeds")), FEW);
 	assert_int_equal(json_count(json_get(node, "violations")), 0);
-	assert_int_equal(json_count(json_get(node, "disturbances")), FAULT_COUNT * 2 * 8);
+	assert_int_equal(json_count(json_get(node, "disturbances")), FAULT_COUNT * 2 * 14);
 	json_free(node);
 	free(p);
 }

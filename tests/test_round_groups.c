@@ -395,6 +395,34 @@ static void test_groups_that_fail(void **state)
 	}
 }
 
+/* It is not left out of a sum, for there is none: it hears nothing until the attempt is over, and what it sends is late. Told that it
+ * has no part, a site whose vector was acknowledged would call that a lie. */
+static void test_what_the_sites_of_a_failed_group_hear(void **state)
+{
+	(void)state;
+	struct masked_round m;
+	struct hash other = {{1}};
+	struct diag why;
+	struct buf said;
+
+	masked_round_init(&m, 51, 15, 3, 0);
+	for (uint32_t k = 0; k < 3; k++)
+		m.w.sites[3 * k].lasts = SECAGG_INPUT;
+	masked_round_begin(&m, 1);
+	masked_round_run(&m);
+	assert_int_equal(round_site(m.round, m.w.sites[0].number)->dropped, DROP_GROUP);
+	assert_int_equal(round_site(m.round, m.w.sites[9].number)->dropped, DROP_GROUP);
+	buf_init(&said, 0);
+	assert_int_equal(round_say(m.round, m.w.sites[9].number, SECAGG_SURVIVORS, &said), SAY_WAIT);
+	assert_int_equal(round_wants(m.round, m.w.sites[0].number, secagg_input_octets(&m.plans[0]), &other),
+	                 UPLOAD_LATE);
+	assert_int_equal(round_message(m.round, m.w.sites[9].number, SECAGG_SURVIVORS, bytes_text("late"), 0, &why),
+	                 UPLOAD_LATE);
+	assert_int_equal(round_heard(m.round, m.w.sites[0].number, SECAGG_OPENING), UPLOAD_LATE);
+	buf_free(&said);
+	masked_round_free(&m);
+}
+
 /* Two of three have failed: nobody waits for the third. */
 static void test_groups_that_cannot_succeed(void **state)
 {
@@ -454,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_a_slice_outlives_its_round),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_groups_that_fail),
+		cmocka_unit_test(test_what_the_sites_of_a_failed_group_hear),
 		cmocka_unit_test(test_groups_that_cannot_succeed),
 		cmocka_unit_test(test_unreadable_after_others_are_done),
 	};

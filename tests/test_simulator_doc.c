@@ -59,7 +59,7 @@ static struct json *run_json(struct tempdir *t)
 	const char *text;
 
 	program_run(&p, "cohort-sim",
-	            "run examples/breast-cancer/study.yaml --synthetic 3x60 --set training.rounds=2 --out '%s/run'",
+	            "run examples/breast-cancer/study.yaml --synthetic 4x60 --set training.rounds=2 --out '%s/run'",
 	            t->path);
 	program_expect(&p, 0, "");
 	text = tempdir_read(t, "run/run.json", &len);
