@@ -46,6 +46,11 @@ struct masked_hospital {
 	/* what it did */
 	struct buf said[SECAGG_PHASE_COUNT]; /* in this attempt; of INPUT y's hash and signature */
 	uint32_t says[SECAGG_PHASE_COUNT];
+	uint64_t
+		spoke_round; /* the newest attempt in which it said something, and what: it never speaks in an older one */
+	uint32_t spoke_attempt;
+	struct hash spoke[SECAGG_PHASE_COUNT];
+	uint64_t statistics_round; /* in which it answered about statistics; 0: none. There is one */
 	uint64_t opened_round; /* newest round for which it gave an answer, and its attempt */
 	uint32_t opened_attempt;
 	uint32_t refusals, leaves, alarms, rosters;

@@ -130,7 +130,7 @@ static void unmask(struct masked_sessions *w)
 		struct diag why = {{0}};
 		uint32_t count;
 		enum err e = secagg_server_masks(w->server, k, &masks, &count, &why);
-		if (e != OK)
+		if (e != OK && w->lie == NULL)
 			fail_msg("%s", why.text);
 		mask_add(w->sum, 0, plan->words, (const struct mask *)(const void *)masks.ptr, count);
 		secret_free(&masks);
