@@ -166,10 +166,10 @@ enum err outcome_train(struct outcome *out, float *parameters, float *moments, d
 	enum err e = OK;
 
 	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
-	if (out->weight <= 0)
-		return diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
-	if (study_is_robust(s))
+	if (study_is_robust(s)) /* who lies about the weight under masks is left out, and the total is no matter */
 		e = robust_update(update, s, sum, why);
+	else if (out->weight <= 0)
+		e = diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
 	else
 		mean_update(update, s, sum, out->weight);
 	if (e != OK)

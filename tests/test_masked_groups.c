@@ -222,6 +222,24 @@ static void test_the_median_of_the_groups(void **state)
 	teardown(d);
 }
 
+/* A weight far below zero makes the total one, too: its group has no update, and the others have theirs. */
+static void test_a_lie_about_the_weight(void **state)
+{
+	struct masked_daemon *d = setup(NULL, "training: {strategy: median, ");
+	uint32_t liar;
+
+	(void)state;
+	masked_daemon_begin(d); /* statistics */
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_OPENING);
+	masked_daemon_finish(d, ALL);
+	masked_daemon_begin(d);
+	liar = (uint32_t)__builtin_ctzll(group_sites(d, 0));
+	d->m[liar].x[layout_find(&d->m[liar].layout, SEGMENT_WEIGHT)->first] = (uint32_t)-1000000;
+	masked_daemon_play(d, SECAGG_KEYS, SECAGG_OPENING);
+	expect_median(d, 1);
+	teardown(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_a_lie_costs_its_group_alone),
 		cmocka_unit_test(test_lies_in_most_groups_cost_the_round),
 		cmocka_unit_test(test_the_median_of_the_groups),
+		cmocka_unit_test(test_a_lie_about_the_weight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
