@@ -88,7 +88,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
 
-.PHONY: all test check demo bench soak evil evil-secagg fuzz ranks layers format format-check install clean help deps
+.PHONY: all test check demo bench bench-large soak evil evil-secagg fuzz ranks layers format format-check install clean help deps
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build the programs into build/bin
@@ -113,11 +113,15 @@ demo: deps ## five hospitals train one model over mutual TLS on this machine
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)examples/breast-cancer/demo
 
-bench: deps ## measure; writes build/bench.json
+bench: deps ## measure; writes build/bench.json (without bench-large)
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 bench-run: $(PROGRAMS) $(BENCHES)
 	$(Q)tests/bench/run $(O)
+
+# minutes, so `make bench` does without
+bench-large: $(BIN)/cohort-sim ## 10,000 simulated hospitals in a masked round; some minutes
+	$(Q)tests/bench/large $(O)
 
 soak: $(BIN)/cohort-sim ## run 100,000 disturbed worlds; some minutes
 	$(Q)$(BIN)/cohort-sim faults --seeds 1..100000

@@ -107,12 +107,15 @@ static void write_shares(struct buf *b, const struct secagg_client *c)
 		}
 }
 
-/* More than any record: lists of |U1|, and the masks of the peers. */
+/*
+ * More than any record: the numbers of U1 and two sets of it, and for each whose shares are held a mask, two shares and an answer.
+ * Under a graph these are few, and locked memory for all of thousands of sites would be cleared and wiped for nothing.
+ */
 static size_t record_max(const struct secagg_client *c)
 {
-	size_t n = c->members.count;
+	size_t n = c->members.count, held = graph_degree(&c->members.graph) + (size_t)1;
 
-	return 1024 + n * (4 + 1 + 1 + KEYS_SIZE + 1 + 2 * SHAMIR_SCALAR_SIZE + SECAGG_ANSWER_ITEM) + 64;
+	return 1024 + n * (4 + 1) + held * (KEYS_SIZE + 1 + 2 * SHAMIR_SCALAR_SIZE + SECAGG_ANSWER_ITEM);
 }
 
 void secagg_client_write(struct secagg_client *c)
