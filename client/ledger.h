@@ -50,8 +50,8 @@ bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *st
  * none (`path` is set all the same). */
 bool ledger_masked(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);
 
-/* Whether a release of this study was ever sent under masks. */
-bool ledger_has_masked(struct ledger *l, const struct hash *study_hash);
+/* The newest attempt that a release of this study was sent to under masks; false: none was. */
+bool ledger_newest_masked(struct ledger *l, const struct hash *study_hash, uint64_t *round, uint32_t *attempt);
 
 /* Deletes all masked octets of a study: its attempt is over. */
 void ledger_discard_masked(struct ledger *l, const struct hash *study_hash);

@@ -44,14 +44,17 @@ void ledger_note_sent(struct ledger *l, const struct hash *study_hash, uint64_t 
 	note(l, s);
 }
 
-bool ledger_has_masked(struct ledger *l, const struct hash *study_hash)
+bool ledger_newest_masked(struct ledger *l, const struct hash *study_hash, uint64_t *round, uint32_t *attempt)
 {
 	sqlite3_stmt *s =
-		ledger_prepare(l, "SELECT 1 FROM releases WHERE study_hash = ? AND masked IS NOT NULL LIMIT 1");
+		ledger_prepare(l, "SELECT round, attempt FROM releases WHERE study_hash = ? AND masked IS NOT NULL "
+	                          "ORDER BY round DESC LIMIT 1");
 	bool any;
 
 	ledger_bind_hash(s, 1, study_hash);
 	any = sqlite3_step(s) == SQLITE_ROW;
+	*round = any ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	*attempt = any ? (uint32_t)sqlite3_column_int64(s, 1) : 0;
 	ledger_finish(l, s);
 	return any;
 }

@@ -8,16 +8,33 @@
 
 /* ---- birth and end */
 
-/* The ledger says that masked vectors were sent, and what guards the rounds that were opened is not there: it must not begin anew. */
+/* What guards the rounds that were opened is gone, or a copy of some time ago, when the ledger has sent to a later attempt than it
+ * knows: it must not begin anew. The record is on the disk before a masked vector leaves, so it is never behind by itself. */
 static enum err judge_record(const struct member *m, struct diag *why)
 {
-	if (masks_file_record(m->masks).len > 0 || !ledger_has_masked(m->config.ledger, &m->study.hash))
+	static const char advice[] =
+		"so nobody knows which rounds this hospital has opened: reject the study and ask for a "
+		"new revision";
+	struct bytes record = masks_file_record(m->masks);
+	struct secagg_record_summary s;
+	uint64_t round;
+	uint32_t attempt;
+	enum err e;
+
+	if (!ledger_newest_masked(m->config.ledger, &m->study.hash, &round, &attempt))
 		return OK;
+	if (record.len == 0)
+		return diag_set(why, ERR_DATA, "%s/masks: the record of this study is gone, %s",
+		                m->config.client->state, advice);
+	e = secagg_record_read(&s, record, why);
+	if (e != OK || s.round > round || (s.round == round && s.attempt >= attempt))
+		return e;
 	return diag_set(
 		why, ERR_DATA,
-		"%s/masks: the record of this study is gone, so nobody knows which rounds this hospital has opened: "
-		"reject the study and ask for a new revision",
-		m->config.client->state);
+		"%s/masks: the record of this study is of round %llu attempt %u, and round %llu attempt %u was sent, "
+		"%s",
+		m->config.client->state, (unsigned long long)s.round, s.attempt, (unsigned long long)round, attempt,
+		advice);
 }
 
 /* A crashed process may have left a masked contribution of an attempt that is over; one that goes on makes its own again. */

@@ -390,6 +390,27 @@ static void test_a_record_that_is_gone(void **state)
 	start_fails(f, ERR_DATA, "the record of this study is gone");
 }
 
+/* A backup of the folder masks/ was put back: the ledger has sent to a later attempt, and that may have been opened. */
+static void test_a_record_that_is_older(void **state)
+{
+	struct membership *f = *state;
+	struct release_record r = {.study_hash = f->study.hash, .round = 2, .octets = 1};
+
+	membership_start(f);
+	fake_round(&f->fake, 1, 1, 0);
+	fake_wait(&f->fake, &SHARES(f)->listens, 1);
+	membership_stop(f);
+	ledger_note_sent(f->ledger, &f->study.hash, 1, 1, SENT_ACCEPTED, &f->study.hash);
+	membership_start(f); /* the record is of that attempt */
+	membership_stop(f);
+	ledger_note_sent(f->ledger, &f->study.hash, 1, 2, SENT_ACCEPTED, &f->study.hash);
+	start_fails(f, ERR_DATA, "the record of this study is of round 1 attempt 1, and round 1 attempt 2 was sent");
+	ledger_note_sent(f->ledger, &f->study.hash, 1, 1, SENT_ACCEPTED, &f->study.hash);
+	assert_int_equal(ledger_commit(f->ledger, "small", &r, "", bytes_text("v"), NULL), OK);
+	ledger_note_sent(f->ledger, &f->study.hash, 2, 1, SENT_ACCEPTED, &f->study.hash);
+	start_fails(f, ERR_DATA, "the record of this study is of round 1 attempt 1, and round 2 attempt 1 was sent");
+}
+
 /* A restart before anything was masked: out of the attempt, into the next. */
 static void test_a_restart_in_the_attempt(void **state)
 {
@@ -459,6 +480,7 @@ int main(void)
 		CASE(test_another_signing_key),
 		CASE(test_a_damaged_record),
 		CASE(test_a_record_that_is_gone),
+		CASE(test_a_record_that_is_older),
 		CASE(test_a_restart_in_the_attempt),
 		CASE(test_stopping_while_listening),
 		CASE(test_an_old_masked_vector_goes),
