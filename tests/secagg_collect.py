@@ -81,10 +81,10 @@ def site_of(number, identity, a, ctx, t, u3):
 
 
 def transcript(number, logs, identities, total):
-    """None when no site answered: the attempt was not opened."""
+    """None when too few sites answered: the attempt gave no sum."""
     parts = {a["self"]: a for a in (log.get(number) for log in logs) if a is not None}
     answered = [a for a in parts.values() if "opening" in a["sent"]]
-    if not answered:
+    if not answered or len(answered) < (len(answered[0]["invited"]) + answered[0]["n_C"]) // 2 + 1:
         return None
     a = answered[0]
     u1 = [v for v, _ in items(a["heard"]["shares"], 164)]

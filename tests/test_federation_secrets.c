@@ -26,7 +26,7 @@
 #include <cmocka.h>
 
 #define SITES 5
-#define LIMIT_MS 120000
+#define LIMIT_MS 240000 /* half a minute of it are deadlines, on a machine that has nothing else to do */
 #define ROUNDS 5 /* statistics, three of training, the last evaluation */
 #define LOST 4 /* the one that stops */
 
@@ -52,7 +52,7 @@ static void make(struct federation *f)
 		table_free(&rows);
 		federation_command(f, "mv site-%u.csv %s/data.csv", i, names[i]);
 	}
-	federation_settings(f, "rounds: {join: 3, deadline: 6, phase: 6, pause: 0.1}\n");
+	federation_settings(f, "rounds: {join: 5, deadline: 15, phase: 15, pause: 0.1}\n");
 	study_free(&study);
 	free(text);
 	buf_free(&yaml);
@@ -88,10 +88,12 @@ static void collect(struct federation *f)
 	buf_free(&logs);
 	if (said.exit_code != 0)
 		fail_msg("%s%s", said.out, said.err);
-	for (uint32_t round = 1; round <= ROUNDS; round++) {
-		char name[32];
-		snprintf(name, sizeof name, "transcripts/%u-1.json", round);
-		assert_true(tempdir_exists(&f->dir, name));
+	for (uint32_t round = 1; round <= ROUNDS; round++) { /* whichever attempt went through: one */
+		char path[32], *first;
+		snprintf(path, sizeof path, "/%u-", round);
+		first = strstr(said.out, path);
+		assert_non_null(first);
+		assert_null(strstr(first + 1, path));
 	}
 }
 
