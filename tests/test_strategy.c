@@ -104,42 +104,46 @@ static double update_at(int t, int i)
  *         fedyogi            v = v - (1-b2)*s*((v>s)-(v<s))
  *                            w = f32(w + eta*m/(math.sqrt(v)+tau));   m, v = f32(m), f32(v)
  * from w = 1, -0.5, 0.25, 2, m = 0, v = f32(tau*tau). */
+#define SERVER(eta, m, b1, b2, t)                                                                                      \
+	{                                                                                                              \
+		.learning_rate = eta, .momentum = m, .beta1 = b1, .beta2 = b2, .tau = t                                \
+	}
 static const struct known {
 	enum strategy_kind strategy;
-	struct server_training server; /* learning_rate, momentum, beta1, beta2, tau */
+	struct server_training server;
 	uint32_t moments;
 	float w[SMALL], kept[2 * SMALL];
 } known[] = {
-	{STRATEGY_FEDAVG, {0.75, 0, 0, 0, 0}, 0, {0x1.3p+0f, -0x1.18p-1f, 0x1.018p-2f, 0x1p+1f}, {0}},
+	{STRATEGY_FEDAVG, SERVER(0.75, 0, 0, 0, 0), 0, {0x1.3p+0f, -0x1.18p-1f, 0x1.018p-2f, 0x1p+1f}, {0}},
 	{STRATEGY_FEDAVGM,
-         {0.5, 0.9, 0, 0, 0},
+         SERVER(0.5, 0.9, 0, 0, 0),
          1,
          {0x1.56a03ap+1f, -0x1.5106d8p-1f, 0x1.f09e8p-3f, 0x1p+1f},
          {-0x1.84736p-4f, -0x1.18cb3ap-5f, 0x1.f731bep-9f, 0}},
 	{STRATEGY_FEDADAGRAD,
-         {0.1, 0, 0, 0, 0.001},
+         SERVER(0.1, 0, 0, 0, 0.001),
          2,
          {0x1.161568p+0f, -0x1.2e408ap-1f, 0x1.1632ep-2f, 0x1p+1f},
          {0x1p-2f, -0x1p-4f, 0x1p-9f, 0, 0x1.c8001p+0f, 0x1.f80432p-6f, 0x1.bd0c7p-12f, 0x1.0c6f7ap-20f}},
 	{STRATEGY_FEDADAGRAD,
-         {0.1, 0, 0.5, 0, 0.001},
+         SERVER(0.1, 0, 0.5, 0, 0.001),
          2,
          {0x1.14e27p+0f, -0x1.1fda88p-1f, 0x1.04d24ap-2f, 0x1p+1f},
          {-0x1.258p-5f, -0x1.98ap-6f, 0x1.76bp-9f, 0, 0x1.c8001p+0f, 0x1.f80432p-6f, 0x1.bd0c7p-12f, 0x1.0c6f7ap-20f}},
 	{STRATEGY_FEDADAM,
-         {0.1, 0, 0.9, 0.99, 0.001},
+         SERVER(0.1, 0, 0.9, 0.99, 0.001),
          2,
          {0x1.762c5p+0f, -0x1.9b1ca8p-1f, 0x1.9ace2cp-3f, 0x1p+1f},
          {-0x1.36c2bap-7f, -0x1.c14528p-9f, 0x1.928e2ep-12f, 0, 0x1.151e9cp-6f, 0x1.31cd48p-12f, 0x1.49b47p-18f,
           0x1.dbdfccp-21f}},
 	{STRATEGY_FEDYOGI,
-         {0.1, 0, 0.9, 0.99, 0.001},
+         SERVER(0.1, 0, 0.9, 0.99, 0.001),
          2,
          {0x1.75575p+0f, -0x1.9a2ba6p-1f, 0x1.9c9846p-3f, 0x1p+1f},
          {-0x1.36c2bap-7f, -0x1.c14528p-9f, 0x1.928e2ep-12f, 0, 0x1.23db3cp-6f, 0x1.439bccp-12f, 0x1.5a261cp-18f,
           0x1.0c6f7ap-20f}},
 	{STRATEGY_FEDYOGI,
-         {0.05, 0, 0.5, 0.75, 0.01},
+         SERVER(0.05, 0, 0.5, 0.75, 0.01),
          2,
          {0x1.136864p+0f, -0x1.1916f8p-1f, 0x1.f8cf2p-3f, 0x1p+1f},
          {-0x1.258p-5f, -0x1.98ap-6f, 0x1.76bp-9f, 0, 0x1.501a38p-2f, 0x1.cd1b7p-9f, 0x1.776e2ep-14f, 0x1.a36e2ep-14f}},
