@@ -62,7 +62,7 @@ static void stop_member(void *context)
 {
 	const struct seat *s = context;
 
-	member_stop(s->member);
+	member_leave(s->member);
 }
 
 static void is_gone(void *context)

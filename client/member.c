@@ -200,6 +200,23 @@ void member_look(struct member *m, struct member_view *out)
 	pthread_mutex_unlock(&m->mutex);
 }
 
+void member_abandon(struct member *m)
+{
+	if (m->stopping || m->session == NULL) /* the disk has failed, or no record was looked at */
+		return;
+	session_abandon(m->session);
+	member_drain(m);
+}
+
+void member_leave(struct member *m)
+{
+	pthread_mutex_lock(&m->mutex);
+	member_abandon(m);
+	m->stopping = true; /* before a poll brings another round */
+	pthread_mutex_unlock(&m->mutex);
+	member_stop(m);
+}
+
 void member_stop(struct member *m)
 {
 	if (m == NULL)

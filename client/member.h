@@ -48,4 +48,7 @@ void member_look(struct member *m, struct member_view *out);
 /* Cancels what is under way and joins the threads: milliseconds, but for a file of rows that is being read. Accepts NULL. */
 void member_stop(struct member *m);
 
+/* The same for good, the study was rejected here: first the masks' record is closed, so no key or share stays on the disk. */
+void member_leave(struct member *m);
+
 #endif

@@ -78,6 +78,9 @@ struct member {
 /* Carries out what the session wants. Under the mutex. */
 void member_drain(struct member *m);
 
+/* The study is over for this hospital: the attempt in hand is given up, its record closed. Under the mutex. */
+void member_abandon(struct member *m);
+
 /* The process must end; both threads go home. Under the mutex. */
 void member_give_up(struct member *m, enum err e, const char *why);
 

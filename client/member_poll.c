@@ -133,6 +133,7 @@ static enum err explain_conflict(struct member *m, const struct diag *words, str
 	} else {
 		log_warning("study %s: revision %u was replaced by revision %u; look at it: cohort-client fetch %s",
 		            m->study.name, m->study.revision, current.revision, m->study.name);
+		member_abandon(m);
 		m->over = true;
 	}
 	study_free(&current);

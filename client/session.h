@@ -141,6 +141,10 @@ void session_restore_masks(struct session *s, struct bytes record); /* copied; e
 enum err session_polled(struct session *s, const struct message *messages, uint32_t count, bool missed, int64_t now_s,
                         struct diag *why) MUST_USE;
 
+/* This hospital's part ends though nobody has said `finished`: the contract was replaced, or rejected here. What is in hand is given
+ * up, and the masks' record, of whatever attempt, is closed; only the actions for that are left to be drained. */
+void session_abandon(struct session *s);
+
 /* Answers to work. A `refusal` other than NONE: it did not succeed, for this reason. */
 void session_roster(struct session *s, uint64_t work, const struct roster *roster, enum refusal refusal); /* copied */
 void session_model(struct session *s, uint64_t work, enum refusal refusal);

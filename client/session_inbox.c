@@ -76,6 +76,15 @@ static void on_finished(struct session *s, const struct message *m)
 	session_act(s, SESSION_END);
 }
 
+void session_abandon(struct session *s)
+{
+	CHECK(s->state != SESSION_EXPECT_PERSISTED && !s->persisting);
+	if (s->state == SESSION_OVER) /* closed already */
+		return;
+	session_give_up(s);
+	session_masks_forget(s, UINT64_MAX, UINT32_MAX);
+}
+
 static enum err judge(const struct session *s, const struct message *messages, uint32_t count, bool missed,
                       struct diag *why)
 {

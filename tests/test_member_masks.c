@@ -6,6 +6,7 @@
 #include "client/masks_file.h"
 #include "crypto/secagg_client.h"
 #include "tests/support/membership.h"
+#include "tests/support/small_study.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -411,6 +412,62 @@ static void test_a_record_that_is_older(void **state)
 	start_fails(f, ERR_DATA, "the record of this study is of round 1 attempt 1, and round 2 attempt 1 was sent");
 }
 
+/* Leaves a record on the disk as of an attempt whose vector was masked: keys and shares would follow. */
+static void leave_a_live_record(struct membership *f)
+{
+	struct masks_file *m;
+	struct buf record;
+	struct hash sum;
+
+	membership_start(f);
+	fake_round(&f->fake, 1, 1, 0);
+	fake_wait(&f->fake, &SHARES(f)->listens, 1);
+	membership_stop(f);
+	assert_int_equal(masks_file_open(&m, f->config.state, &f->study.hash, NULL), OK);
+	buf_init(&record, MASKS_RECORD_MAX);
+	buf_put(&record, masks_file_record(m));
+	record.ptr[1] = SECAGG_INPUT;
+	sha256_of(&sum, bytes_of(record.ptr, record.len - HASH_SIZE));
+	memcpy(record.ptr + record.len - HASH_SIZE, sum.b, HASH_SIZE);
+	assert_int_equal(masks_file_write(m, buf_bytes(&record), true, NULL), OK);
+	masks_file_close(m);
+	buf_free(&record);
+	assert_true(on_record(f).resumable);
+}
+
+/* The coordinator has another contract in force: nobody will ever close the attempt. */
+static void test_a_replaced_contract_closes_the_record(void **state)
+{
+	struct membership *f = *state;
+	struct study next;
+
+	leave_a_live_record(f);
+	small_study(&next, "revision: 2");
+	FAKE_SET(&f->fake, study, &next);
+	FAKE_SET(&f->fake, inbox_status, 409);
+	membership_start(f);
+	membership_wait(f, membership_is_over, "the contract is not the one in force");
+	membership_stop(f);
+	FAKE_SET(&f->fake, study, &f->study);
+	study_free(&next);
+	assert_false(on_record(f).resumable);
+}
+
+/* Rejected while it takes part. */
+static void test_leaving_closes_the_record(void **state)
+{
+	struct membership *f = *state;
+
+	leave_a_live_record(f);
+	FAKE_SET(&f->fake, inbox_status, 503);
+	membership_start(f);
+	membership_wait(f, membership_in_trouble, "polls that fail");
+	member_leave(f->member);
+	f->member = NULL;
+	assert_false(on_record(f).resumable);
+	assert_int_equal(on_record(f).attempt, 1);
+}
+
 /* A restart before anything was masked: out of the attempt, into the next. */
 static void test_a_restart_in_the_attempt(void **state)
 {
@@ -481,6 +538,8 @@ int main(void)
 		CASE(test_a_damaged_record),
 		CASE(test_a_record_that_is_gone),
 		CASE(test_a_record_that_is_older),
+		CASE(test_a_replaced_contract_closes_the_record),
+		CASE(test_leaving_closes_the_record),
 		CASE(test_a_restart_in_the_attempt),
 		CASE(test_stopping_while_listening),
 		CASE(test_an_old_masked_vector_goes),
