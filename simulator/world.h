@@ -10,6 +10,7 @@
  *     world_office.c       the coordinator's program: a turn of its loop, the campaign's actions
  *     world_pool.c         the jobs of its pool
  *     world_desk.c         the coordinator's counter: what becomes of a request
+ *     world_phases.c       the same under masks: messages of the phases, and sites that listen
  *     world_disk.c         the coordinator's disk: what is written, what is committed, what a new start finds
  *     world_host.c         a hospital's program: the session's actions, its disk
  *     world_wire.c         a hospital's requests: asked, given up, asked again, answered

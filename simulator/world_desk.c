@@ -18,7 +18,7 @@ static const char *const letter_names[LETTER_KIND_COUNT] = {
 /* ---- answers */
 
 /* Takes the request. `body` is appended by the caller before the turn is over. */
-static struct letter *reply(struct world *w, struct letter *request, enum reply how)
+struct letter *desk_reply(struct world *w, struct letter *request, enum reply how)
 {
 	struct office *c = &w->office;
 	struct letter *l = post_letter(w, request->site, request->kind);
@@ -42,7 +42,7 @@ void desk_answer(struct world *w)
 		post_send(w, c->leaving[i]);
 }
 
-static void close_one(struct world *w, struct letter *l, bool broken)
+void desk_close_one(struct world *w, struct letter *l, bool broken)
 {
 	if (broken && w->hosts[l->site].up)
 		post_broken(w, l->site, l->request);
@@ -54,11 +54,11 @@ void desk_close(struct world *w, bool broken)
 	struct office *c = &w->office;
 
 	for (uint32_t i = 0; i < c->arrived_count; i++)
-		close_one(w, c->arrived[i], broken);
+		desk_close_one(w, c->arrived[i], broken);
 	for (uint32_t i = 0; i < c->held_count; i++)
-		close_one(w, c->held[i].letter, broken);
+		desk_close_one(w, c->held[i].letter, broken);
 	for (uint32_t i = 0; i < c->leaving_count; i++)
-		close_one(w, c->leaving[i], broken);
+		desk_close_one(w, c->leaving[i], broken);
 	c->arrived_count = c->held_count = c->leaving_count = 0;
 }
 
@@ -67,13 +67,13 @@ static bool waits_for_commit(const struct letter *l)
 	return l->kind == LETTER_UPLOAD || l->kind == LETTER_SAY;
 }
 
-static void hold(struct world *w, struct letter *l)
+void desk_hold(struct world *w, struct letter *l)
 {
 	struct office *c = &w->office;
 	struct event e = world_event(w, EVENT_HOLD, COORDINATOR, HOLD_MS);
 
 	if (c->held_count == HELD_MAX) {
-		close_one(w, l, true);
+		desk_close_one(w, l, true);
 		return;
 	}
 	c->held[c->held_count++] = (struct held){l};
@@ -82,7 +82,7 @@ static void hold(struct world *w, struct letter *l)
 		agenda_add(&w->agenda, &e);
 }
 
-static struct letter *let_go(struct office *c, uint32_t i)
+struct letter *desk_let_go(struct office *c, uint32_t i)
 {
 	struct letter *l = c->held[i].letter;
 
@@ -124,7 +124,7 @@ static void answer_poll(struct world *w, struct letter *l)
 		truth_of_message(w, messages[i]);
 		copies[i] = *messages[i];
 	}
-	answer = reply(w, l, kept ? REPLY_INBOX : REPLY_MISSED);
+	answer = desk_reply(w, l, kept ? REPLY_INBOX : REPLY_MISSED);
 	inbox_write(&answer->body, copies, count);
 }
 
@@ -135,7 +135,7 @@ static void poll(struct world *w, struct letter *l)
 	if (has_news(w, l))
 		answer_poll(w, l);
 	else
-		hold(w, l);
+		desk_hold(w, l);
 }
 
 void desk_wake(struct world *w)
@@ -144,7 +144,7 @@ void desk_wake(struct world *w)
 
 	for (uint32_t i = 0; i < c->held_count;) {
 		if (c->held[i].letter->kind == LETTER_POLL && has_news(w, c->held[i].letter))
-			answer_poll(w, let_go(c, i));
+			answer_poll(w, desk_let_go(c, i));
 		else
 			i++;
 	}
@@ -159,10 +159,10 @@ void desk_expire(struct world *w, uint64_t request)
 			continue;
 		office_wants_turn(w, 0);
 		if (c->held[i].letter->kind == LETTER_LISTEN) {
-			reply(w, let_go(c, i), REPLY_NOTHING);
+			desk_reply(w, desk_let_go(c, i), REPLY_NOTHING);
 			return;
 		}
-		inbox_write(&reply(w, let_go(c, i), REPLY_INBOX)->body, NULL, 0);
+		inbox_write(&desk_reply(w, desk_let_go(c, i), REPLY_INBOX)->body, NULL, 0);
 		return;
 	}
 }
@@ -189,9 +189,9 @@ static void give_model(struct world *w, struct letter *l)
 	if (offered && file.len == 0)
 		truth_violated(w, CHECK_MODEL, "a model that a record names is not on the disk");
 	if (offered)
-		buf_put(&reply(w, l, REPLY_MODEL)->body, file);
+		buf_put(&desk_reply(w, l, REPLY_MODEL)->body, file);
 	else
-		reply(w, l, REPLY_REFUSED);
+		desk_reply(w, l, REPLY_REFUSED);
 }
 
 /* ---- contributions */
@@ -244,44 +244,19 @@ static bool settles(struct world *w, struct letter *l, enum upload_verdict verdi
 	case UPLOAD_WANTED:
 		return false;
 	case UPLOAD_PENDING:
-		hold(w, l);
+		desk_hold(w, l);
 		break;
 	case UPLOAD_ACCEPTED:
-		reply(w, l, REPLY_ACCEPTED);
+		desk_reply(w, l, REPLY_ACCEPTED);
 		break;
 	case UPLOAD_LATE:
-		reply(w, l, REPLY_LATE);
+		desk_reply(w, l, REPLY_LATE);
 		break;
 	default:
-		reply(w, l, REPLY_REFUSED);
+		desk_reply(w, l, REPLY_REFUSED);
 		break;
 	}
 	return true;
-}
-
-static void settle_message(struct world *w, struct letter *l, enum upload_verdict verdict)
-{
-	switch (verdict) {
-	case UPLOAD_PENDING:
-		hold(w, l);
-		break;
-	case UPLOAD_ACCEPTED:
-		truth_of_heard(w, l);
-		reply(w, l, REPLY_DONE);
-		break;
-	case UPLOAD_LATE:
-		reply(w, l, REPLY_LATE);
-		break;
-	case UPLOAD_AGAIN:
-		reply(w, l, REPLY_AGAIN);
-		break;
-	case UPLOAD_UNINVITED:
-		reply(w, l, REPLY_DROPPED);
-		break;
-	default:
-		reply(w, l, REPLY_REFUSED);
-		break;
-	}
 }
 
 /* Of a vector that is staged. */
@@ -314,15 +289,15 @@ static void upload(struct world *w, struct letter *l)
 	if (settles(w, l, wants(w, l)))
 		return;
 	if (disk_can_fail(w, FAULT_FULL) && world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, l->site)) {
-		reply(w, l, REPLY_BUSY);
+		desk_reply(w, l, REPLY_BUSY);
 		return;
 	}
 	if (!stage(w, l)) {
 		if (world_masked(w) &&
 		    l->damaged) /* TLS keeps it from us; a hospital that is refused would ask a person */
-			close_one(w, l, true);
+			desk_close_one(w, l, true);
 		else
-			reply(w, l, REPLY_REFUSED);
+			desk_reply(w, l, REPLY_REFUSED);
 		return;
 	}
 	verdict = take(w, l);
@@ -352,98 +327,12 @@ void desk_told(struct world *w)
 			i++;
 			continue;
 		}
-		struct letter *l = let_go(c, i);
+		struct letter *l = desk_let_go(c, i);
 		if (l->kind == LETTER_SAY)
-			settle_message(w, l, verdict);
+			phases_settle(w, l, verdict);
 		else if (!settles(w, l, verdict))
-			reply(w, l, REPLY_OFFSET); /* it did not become durable: once more */
+			desk_reply(w, l, REPLY_OFFSET); /* it did not become durable: once more */
 	}
-}
-
-/* ---- messages of masked attempts */
-
-/* Out of turn nothing is taken, whatever the site is told: signatures that come when enough are there are as good as taken. */
-static bool is_in_turn(const struct world *w, const struct letter *l)
-{
-	static const enum secagg_server_state takes[SECAGG_PHASE_COUNT] = {
-		[SECAGG_KEYS] = SECAGG_SERVER_EXPECT_KEYS,       [SECAGG_SHARES] = SECAGG_SERVER_EXPECT_SHARES,
-		[SECAGG_INPUT] = SECAGG_SERVER_EXPECT_INPUTS,    [SECAGG_SURVIVORS] = SECAGG_SERVER_EXPECT_SIGNATURES,
-		[SECAGG_OPENING] = SECAGG_SERVER_EXPECT_ANSWERS,
-	};
-	const struct round_plan *p = campaign_plan(w->office.campaign);
-	const struct round *round = campaign_round(w->office.campaign);
-	uint32_t group;
-
-	if (campaign_state(w->office.campaign) != CAMPAIGN_EXPECT_ROUND || p->round != l->round ||
-	    p->attempt != l->attempt)
-		return false;
-	group = round_group_of(round, world_number(l->site));
-	return group != UINT32_MAX && secagg_server_state(round_server(round, group)) == takes[l->phase];
-}
-
-static void say(struct world *w, struct letter *l)
-{
-	struct diag why = {{0}};
-	enum upload_verdict v;
-	bool in_turn;
-
-	if (l->damaged && l->phase == SECAGG_OPENING) { /* a share may look like any other: TLS keeps this from us */
-		close_one(w, l, true);
-		return;
-	}
-	in_turn = is_in_turn(w, l);
-	v = campaign_message(w->office.campaign, world_number(l->site), l->round, l->attempt, l->phase,
-	                     buf_bytes(&l->body), office_now_ms(w), &why);
-	if (v == UPLOAD_MALFORMED && !l->damaged)
-		truth_violated(w, CHECK_FRESH, "a message of site %u is not taken: %s", world_number(l->site),
-		               why.text);
-	if (l->damaged && in_turn && (v == UPLOAD_PENDING || v == UPLOAD_ACCEPTED))
-		truth_violated(w, CHECK_CLEAN, "a damaged message of site %u to round %llu was taken",
-		               world_number(l->site), (unsigned long long)l->round);
-	if (l->damaged)
-		close_one(w, l, true);
-	else
-		settle_message(w, l, v);
-}
-
-static bool is_told(struct world *w, struct letter *l)
-{
-	enum say_verdict v;
-	struct buf octets;
-
-	buf_init(&octets, MODEL_FILE_MAX);
-	v = campaign_say(w->office.campaign, world_number(l->site), l->round, l->attempt, l->phase, &octets);
-	if (v == SAY_READY) {
-		truth_of_told(w, l);
-		buf_put(&reply(w, l, REPLY_SAID)->body, buf_bytes(&octets));
-	} else if (v == SAY_DROPPED || v == SAY_OVER || v == SAY_AGAIN) {
-		reply(w, l, v == SAY_DROPPED ? REPLY_DROPPED : v == SAY_OVER ? REPLY_LATE : REPLY_NOTHING);
-	}
-	buf_free(&octets);
-	return v != SAY_WAIT;
-}
-
-static void listen(struct world *w, struct letter *l)
-{
-	if (!is_told(w, l))
-		hold(w, l);
-}
-
-void desk_tell(struct world *w)
-{
-	struct office *c = &w->office;
-
-	for (uint32_t i = 0; i < c->held_count;) {
-		if (c->held[i].letter->kind == LETTER_LISTEN && is_told(w, c->held[i].letter))
-			(void)let_go(c, i);
-		else
-			i++;
-	}
-}
-
-static void give_roster(struct world *w, struct letter *l)
-{
-	reply(w, l, REPLY_DONE);
 }
 
 /* ---- messages of sites */
@@ -465,7 +354,7 @@ static void take_refusal(struct world *w, struct letter *l)
 		e = campaign_refused(w->office.campaign, world_number(l->site), m.plan.round, m.plan.attempt, m.refusal,
 		                     office_now_ms(w));
 	message_free(&m);
-	reply(w, l, e == OK ? REPLY_DONE : REPLY_REFUSED);
+	desk_reply(w, l, e == OK ? REPLY_DONE : REPLY_REFUSED);
 }
 
 static void take_answer(struct world *w, struct letter *l)
@@ -476,7 +365,7 @@ static void take_answer(struct world *w, struct letter *l)
 	if (ours)
 		campaign_answer(w->office.campaign, world_number(l->site), m.answer, office_now_ms(w));
 	message_free(&m);
-	reply(w, l, ours ? REPLY_DONE : REPLY_REFUSED);
+	desk_reply(w, l, ours ? REPLY_DONE : REPLY_REFUSED);
 }
 
 /* ---- a request */
@@ -486,7 +375,7 @@ void desk_receive(struct world *w, struct letter *l)
 	struct office *c = &w->office;
 
 	if (!c->up || c->revoked[l->site] || c->arrived_count == HELD_MAX) {
-		close_one(w, l, true);
+		desk_close_one(w, l, true);
 		return;
 	}
 	c->arrived[c->arrived_count++] = l;
@@ -496,7 +385,7 @@ void desk_receive(struct world *w, struct letter *l)
 void desk_handle(struct world *w, struct letter *l)
 {
 	static void (*const handlers[LETTER_KIND_COUNT])(struct world *, struct letter *) = {
-		poll, give_model, upload, take_refusal, take_answer, give_roster, say, listen};
+		poll, give_model, upload, take_refusal, take_answer, phases_give_roster, phases_say, phases_listen};
 
 	world_note(w, COORDINATOR, letter_names[l->kind], world_number(l->site), l->request,
 	           world_digest(buf_bytes(&l->body)));

@@ -361,9 +361,19 @@ void desk_handle(struct world *w, struct letter *l); /* takes it */
 void desk_wake(struct world *w); /* polls that have news now */
 void desk_told(struct world *w); /* uploads and messages that waited for a commit */
 void desk_tell(struct world *w); /* sites that listen */
+struct letter *desk_reply(struct world *w, struct letter *request, enum reply how); /* takes the request */
+void desk_hold(struct world *w, struct letter *l);
+struct letter *desk_let_go(struct office *c, uint32_t held);
+void desk_close_one(struct world *w, struct letter *l, bool broken);
 void desk_expire(struct world *w, uint64_t request);
 void desk_answer(struct world *w); /* what was decided in this turn leaves */
 void desk_close(struct world *w, bool broken); /* all that is held or on its way out */
+
+/* world_phases.c: each takes the letter */
+void phases_say(struct world *w, struct letter *l);
+void phases_listen(struct world *w, struct letter *l);
+void phases_give_roster(struct world *w, struct letter *l);
+void phases_settle(struct world *w, struct letter *l, enum upload_verdict verdict); /* of a message that was held */
 
 /* world_host.c */
 enum during host_during(const struct host *h);
