@@ -201,6 +201,7 @@ static void expect_sum(struct fixture *f)
 	assert_int_equal(secagg_server_state(f->server), SECAGG_SERVER_DONE);
 	for (uint32_t i = 0; i < f->group.plan.n; i++)
 		survivors += secagg_server_survives(f->server, f->group.sites[i].number);
+	aggregate_begin(&sum, &f->layout);
 	if (masked_sum_finish(&sum, f->sum, survivors, &why) != OK)
 		fail_msg("%s", why.text);
 	for (uint32_t j = 0; j < f->layout.words; j++)
