@@ -98,7 +98,6 @@ static void expect_the_model_of_the_plain_sums(struct tempdir *t)
 	struct diag why = {{0}};
 	struct buf text;
 
-	buf_init(&text, 1u << 20);
 	assert_int_equal(file_read(&text, "examples/breast-cancer/study.yaml", 1u << 20, &why), OK);
 	assert_int_equal(study_parse(&study, buf_bytes(&text), "study.yaml", true, &why), OK);
 	assert_int_equal(federation_load(&federation, &study, &rows, &why), OK);
@@ -114,7 +113,7 @@ static void expect_the_model_of_the_plain_sums(struct tempdir *t)
 	read_rounds(&who, p.out);
 	assert_int_equal(who.missing, 1); /* one hospital in one round */
 	federate_among(&plain, &study, tables, names, HOSPITALS, took_part, &who);
-	buf_clear(&text);
+	buf_free(&text);
 	assert_int_equal(file_read(&text, tempdir_path(t, "demo/model.safetensors"), 1u << 20, &why), OK);
 	assert_true(bytes_equal(buf_bytes(&text), buf_bytes(&plain.model)));
 	buf_free(&plain.model);
