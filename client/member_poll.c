@@ -3,6 +3,7 @@
  * with back-off, for the hospital's line, the coordinator and the roster all come back; but for two answers that mean that this
  * process has nothing to do any more: another process of this hospital is newer, or the contract was replaced.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "client/member_inside.h"
 
@@ -14,14 +15,6 @@
 #define BACKOFF_TRIES_MAX 6 /* full back-off is reached then */
 #define AT_ONCE_MS                                                                                                     \
 	1000 /* a poll that has nothing new is held for INBOX_WAIT_MAX_S: what comes within this was not held */
-
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 enum err member_judge_roster(struct member *m, const struct roster *roster, uint32_t *number, struct diag *why)
 {
@@ -93,7 +86,7 @@ static enum err poll_once(struct member *m, struct diag *why)
 	struct message *messages = NULL;
 	uint32_t count = 0;
 	uint64_t after = session_seq(m->session);
-	int64_t asked_ms = clock_ms();
+	int64_t asked_ms = clock_monotonic_ms();
 	bool missed = false;
 	enum err e;
 
@@ -107,7 +100,7 @@ static enum err poll_once(struct member *m, struct diag *why)
 		member_drain(m);
 	}
 	if (e == OK && (count == 0 || missed) &&
-	    clock_ms() - asked_ms < AT_ONCE_MS) /* asking again at once would spin */
+	    clock_monotonic_ms() - asked_ms < AT_ONCE_MS) /* asking again at once would spin */
 		e = diag_set(why, ERR_AGAIN, "the coordinator answers polls at once %s",
 		             missed ? "and has begun its messages anew" : "though it has no message");
 	for (uint32_t i = 0; i < count; i++)

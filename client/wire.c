@@ -1,5 +1,6 @@
 #include "client/wire.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "client/roster_file.h"
 #include "protocol/inbox.h"
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TARGET_SIZE 512 /* the longest path with two names, two numbers and two hashes takes 330 */
 #define STUDIES_MAX (1u << 20) /* a thousand studies in a list */
@@ -282,14 +282,6 @@ enum err wire_say(struct requester *r, const char *study, uint64_t round, uint32
 	return e;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 enum err wire_listen(struct requester *r, const char *study, uint64_t round, uint32_t attempt, enum secagg_phase phase,
                      uint32_t sites, unsigned wait_s, struct buf *octets, enum masks_reply *reply, struct diag *why)
 {
@@ -297,7 +289,7 @@ enum err wire_listen(struct requester *r, const char *study, uint64_t round, uin
 	struct request q = {.method = "GET", .target = target, .timeout_ms = (int64_t)(wait_s + POLL_SLACK_S) * 1000};
 	struct response response = {0};
 	size_t most = secagg_message_max(sites, phase);
-	int64_t asked_ms = clock_ms();
+	int64_t asked_ms = clock_monotonic_ms();
 	enum err e;
 
 	phase_target(path, study, round, attempt, phase);
@@ -312,7 +304,7 @@ enum err wire_listen(struct requester *r, const char *study, uint64_t round, uin
 		*reply = MASKS_NOTHING;
 	else
 		*reply = reply_of(response.status, octets, secagg_phase_name(phase), why);
-	if (*reply == MASKS_NOTHING && wait_s > 0 && clock_ms() - asked_ms < AT_ONCE_MS)
+	if (*reply == MASKS_NOTHING && wait_s > 0 && clock_monotonic_ms() - asked_ms < AT_ONCE_MS)
 		return request_sleep(r, AT_ONCE_MS);
 	return OK;
 }

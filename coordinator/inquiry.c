@@ -1,11 +1,11 @@
 #include "coordinator/inquiry.h"
 
+#include "base/clock.h"
 #include "coordinator/admin.h"
 #include "net/local.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define ANSWER_MAX (64u << 20) /* a page of rounds with SITES_MAX sites each */
 #define TRIES 12 /* a daemon that is just starting or stopping has neither lock nor socket for long: 3 s in all */
@@ -57,14 +57,6 @@ static enum err ask_daemon(const struct inquiry *q, struct json **answer, enum h
 
 /* ---- no daemon */
 
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* What a change asks to be persisted is written and committed; the next daemon goes on from there. */
 static enum err settle(struct office *o, struct diag *why)
 {
@@ -113,7 +105,7 @@ enum err inquiry_ask(struct inquiry *q, struct json **answer, enum http_method m
 			return e;
 		if (why != NULL)
 			why->text[0] = '\0';
-		e = office_open(&q->office, q->settings, OFFICE_FOR_COMMAND, TRY_MS, monotonic_ms(), why);
+		e = office_open(&q->office, q->settings, OFFICE_FOR_COMMAND, TRY_MS, clock_monotonic_ms(), why);
 	}
 	if (q->office == NULL)
 		return e;

@@ -7,6 +7,7 @@
  */
 #include "net/loop.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct hook {
@@ -142,12 +142,8 @@ void loop_stop(struct loop *l)
 
 int64_t loop_now_ms(struct loop *l)
 {
-	struct timespec ts;
-
-	if (!l->now_ms) {
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		l->now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-	}
+	if (!l->now_ms)
+		l->now_ms = clock_monotonic_ms();
 	return l->now_ms;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "net/request_inside.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 
@@ -160,7 +161,7 @@ enum err request_download(struct requester *r, const char *target, const char *p
 	*out = (struct response){.retry_after_ms = -1};
 	enum err e = open_part(&d, why);
 	if (!e)
-		e = fetch_all(&d, r, &q, expected, request_clock_ms() + give_up_ms, out, why);
+		e = fetch_all(&d, r, &q, expected, clock_monotonic_ms() + give_up_ms, out, why);
 	/* Nothing worth resuming: refused, wrong, or never begun. */
 	if (d.fd >= 0 && (e == ERR_PROTOCOL || e == ERR_LIMIT || d.size == 0))
 		unlink(d.part);

@@ -60,6 +60,5 @@ bool request_is_transient(enum err e, const struct response *out);
  * but ERR_CANCELLED. */
 bool request_wait(struct requester *r, enum err *e, const struct response *out, unsigned attempt, int64_t until_ms,
                   struct diag *why);
-int64_t request_clock_ms(void);
 
 #endif

@@ -4,17 +4,10 @@
  */
 #include "net/request_inside.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <curl/curl.h>
-#include <time.h>
-
-int64_t request_clock_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 bool request_is_transient(enum err e, const struct response *out)
 {
@@ -23,9 +16,9 @@ bool request_is_transient(enum err e, const struct response *out)
 
 enum err request_sleep(struct requester *r, int64_t ms)
 {
-	int64_t until = request_clock_ms() + ms;
+	int64_t until = clock_monotonic_ms() + ms;
 
-	for (int64_t left = ms; left > 0; left = until - request_clock_ms()) {
+	for (int64_t left = ms; left > 0; left = until - clock_monotonic_ms()) {
 		if (atomic_load(&r->cancelled))
 			break;
 		CHECK(curl_multi_poll(r->multi, NULL, 0, left < INT32_MAX ? (int)left : INT32_MAX, NULL) == CURLM_OK);
@@ -52,7 +45,7 @@ bool request_wait(struct requester *r, enum err *e, const struct response *out, 
 {
 	int64_t ms = request_backoff_ms(attempt, *e ? -1 : out->retry_after_ms, &r->entropy);
 
-	if (request_clock_ms() + ms > until_ms)
+	if (clock_monotonic_ms() + ms > until_ms)
 		return false;
 	if (*e && attempt == 0)
 		log_notice("%s; trying again", why ? why->text : err_text(*e));
@@ -65,7 +58,7 @@ bool request_wait(struct requester *r, enum err *e, const struct response *out, 
 enum err request_persist(struct requester *r, const struct request *q, struct response *out, struct buf *body,
                          int64_t give_up_ms, struct diag *why)
 {
-	int64_t until_ms = request_clock_ms() + give_up_ms;
+	int64_t until_ms = clock_monotonic_ms() + give_up_ms;
 	enum err e;
 
 	for (unsigned attempt = 0;; attempt++) {

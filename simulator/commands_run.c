@@ -1,4 +1,5 @@
 /* run: one simulated study. */
+#include "base/clock.h"
 #include "base/parse.h"
 #include "simulator/commands.h"
 #include "simulator/progress.h"
@@ -11,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define GRACE_MS 1000 /* one Ctrl-C may come as two signals: to the process, and to its group */
@@ -19,18 +19,10 @@
 static atomic_bool interrupted;
 static atomic_llong interrupted_ms;
 
-static long long machine_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The first Ctrl-C ends the run at the next step and keeps what was done; one that comes later ends the process. */
 static void interrupt(int number)
 {
-	long long now = machine_ms();
+	int64_t now = clock_monotonic_ms();
 
 	if (!atomic_load(&interrupted)) {
 		atomic_store(&interrupted_ms, now);
