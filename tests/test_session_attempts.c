@@ -15,41 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct fixture {
-	struct masked_sessions w;
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	masked_sessions_init(&f.w, 7);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	masked_sessions_free(&((struct fixture *)*state)->w);
-	return 0;
-}
-
-static bool is_resumable(const struct masked_hospital *h, bool *opened)
-{
-	struct secagg_record_summary summary;
-
-	assert_int_equal(secagg_record_read(&summary, buf_bytes(&h->record), NULL), OK);
-	*opened = summary.opened;
-	return summary.resumable;
-}
-
-static void expect_no_trouble(const struct masked_sessions *w)
-{
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
-		if (w->hospitals[i].refusals + w->hospitals[i].leaves > 0)
-			fail_msg("%u: %s", i, w->hospitals[i].why.text);
-}
-
 static void expect_other_octets(const struct masked_hospital *h, enum secagg_phase phase, const struct buf *before)
 {
 	assert_true(h->said[phase].len > 0 && before->len == h->said[phase].len);
@@ -91,7 +56,7 @@ static void another_attempt_after(uint32_t last)
 		assert_int_equal(w.hospitals[1].y.len, y.len);
 		assert_false(bytes_equal(buf_bytes(&w.hospitals[1].y), buf_bytes(&y)));
 	}
-	expect_no_trouble(&w);
+	masked_sessions_expect_no_trouble(&w);
 	buf_free(&keys);
 	buf_free(&y);
 	masked_sessions_free(&w);
@@ -107,7 +72,7 @@ static void test_another_attempt_masks_the_same_vector_anew(void **state)
 /* A second sum of the same vectors over other survivors would tell the sites apart. */
 static void test_an_opened_round_is_not_opened_again(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	masked_sessions_open(w, 2, 1, 1);
 	masked_sessions_run(w);
@@ -123,7 +88,7 @@ static void test_an_opened_round_is_not_opened_again(void **state)
 
 static void test_statistics_are_opened_once_per_study(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 	uint32_t computed;
 
 	masked_sessions_open(w, 1, 1, 0);
@@ -148,7 +113,7 @@ static void test_statistics_are_opened_once_per_study(void **state)
 
 static void test_one_round_has_one_roster(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	masked_sessions_lasts(w, SECAGG_INPUT);
 	masked_sessions_open(w, 1, 1, 0);
@@ -168,7 +133,7 @@ static void test_one_round_has_one_roster(void **state)
 /* The roster of the message cannot be had: the newest is another one. */
 static void test_a_roster_that_is_gone(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	masked_sessions_open(w, 1, 1, 0);
 	masked_sessions_renew_roster(w);
@@ -184,7 +149,7 @@ static void test_a_roster_that_is_gone(void **state)
  * had no record of the first. */
 static void test_one_round_has_one_model(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 	struct masked_hospital *h = &w->hospitals[0];
 
 	w->kill_at = 2; /* the first hospital to write: after v, before the record of its keys */
@@ -227,13 +192,13 @@ static void test_keys_of_an_attempt_that_ended_without_us(void **state)
 		masked_sessions_step(&w);
 		session_free(h->session);
 		masked_sessions_start(&w, h);
-		assert_true(is_resumable(h, &opened));
+		assert_true(masked_sessions_resumable(h, &opened));
 		struct message m = {.type = rows[k].type, .seq = 1, .plan = w.plan, .outcome = OUTCOME_FAILED};
 		snprintf(m.study, sizeof m.study, "%s", w.study.name);
 		m.plan.round = rows[k].round;
 		m.plan.attempt = rows[k].attempt;
 		masked_sessions_polled(h, &m, false);
-		assert_int_equal(is_resumable(h, &opened), !rows[k].goes);
+		assert_int_equal(masked_sessions_resumable(h, &opened), !rows[k].goes);
 		masked_sessions_free(&w);
 	}
 }
@@ -241,7 +206,7 @@ static void test_keys_of_an_attempt_that_ended_without_us(void **state)
 /* The policy's min_known holds of who is in the keys and in the sum, too, not only of who is invited. */
 static void test_known_hospitals_in_the_sum(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 	struct masked_hospital *h = &w->hospitals[2];
 	struct known_site told[2];
 	struct known_sites known = {told, 2};
@@ -284,13 +249,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_another_attempt_masks_the_same_vector_anew),
-		cmocka_unit_test_setup_teardown(test_an_opened_round_is_not_opened_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_statistics_are_opened_once_per_study, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_round_has_one_roster, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_roster_that_is_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_round_has_one_model, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_opened_round_is_not_opened_again, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_statistics_are_opened_once_per_study, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_one_round_has_one_roster, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_a_roster_that_is_gone, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_one_round_has_one_model, masked_sessions_setup,
+	                                        masked_sessions_teardown),
 		cmocka_unit_test(test_keys_of_an_attempt_that_ended_without_us),
-		cmocka_unit_test_setup_teardown(test_known_hospitals_in_the_sum, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_known_hospitals_in_the_sum, masked_sessions_setup,
+	                                        masked_sessions_teardown),
 	};
 
 	return cmocka_run_group_tests_name("session_attempts", tests, NULL, NULL);

@@ -16,41 +16,6 @@
 
 #define VICTIM 2 /* the hospital that is lied to */
 
-struct fixture {
-	struct masked_sessions w;
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	masked_sessions_init(&f.w, 7);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	masked_sessions_free(&((struct fixture *)*state)->w);
-	return 0;
-}
-
-static bool is_resumable(const struct masked_hospital *h, bool *opened)
-{
-	struct secagg_record_summary summary;
-
-	assert_int_equal(secagg_record_read(&summary, buf_bytes(&h->record), NULL), OK);
-	*opened = summary.opened;
-	return summary.resumable;
-}
-
-static void expect_no_trouble(const struct masked_sessions *w)
-{
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
-		if (w->hospitals[i].refusals + w->hospitals[i].leaves > 0)
-			fail_msg("%u: %s", i, w->hospitals[i].why.text);
-}
-
 static void keep(struct buf *out, const struct buf *octets)
 {
 	buf_init(out, octets->len);
@@ -165,7 +130,7 @@ static void test_lies_end_in_silence_and_are_told(void **state)
 			assert_int_equal(h->says[p] > 0, p < (int)rows[k].silent);
 		assert_int_equal(h->refusals, 0);
 		assert_int_equal(session_state(h->session), SESSION_EXPECT_CLOSED);
-		assert_false(is_resumable(h, &opened)); /* wiped at once, and on the disk, too */
+		assert_false(masked_sessions_resumable(h, &opened)); /* wiped at once, and on the disk, too */
 		assert_false(opened);
 		masked_sessions_restart(&w, h); /* silent in this attempt, whatever comes */
 		masked_sessions_run(&w);
@@ -178,7 +143,7 @@ static void test_lies_end_in_silence_and_are_told(void **state)
 
 static void test_after_a_lie_the_next_attempt_is_another_matter(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	w->lie = others_in_u2;
 	w->hospitals[0].lasts = SECAGG_INPUT; /* so the attempt fails */
@@ -205,7 +170,7 @@ static void second_u3(struct masked_sessions *w, struct masked_hospital *h, enum
 
 static void test_never_two_lists_of_survivors(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 	struct masked_hospital *h = &w->hospitals[VICTIM];
 	struct buf signature;
 
@@ -225,7 +190,7 @@ static void test_never_two_lists_of_survivors(void **state)
 /* An acknowledgement that was lost: "late" is not the end for a site that is in the sum. */
 static void test_a_lost_acknowledgement(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	w->forgets_to_acknowledge = true;
 	masked_sessions_open(w, 1, 1, 0);
@@ -233,7 +198,7 @@ static void test_a_lost_acknowledgement(void **state)
 	assert_true(masked_sessions_exact(w));
 	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
 		assert_true(secagg_server_survives(w->server, w->hospitals[i].number));
-	expect_no_trouble(w);
+	masked_sessions_expect_no_trouble(w);
 }
 
 /* Really late, or dropped in any other phase: silent, without an alarm, and there again in the next round. */
@@ -268,9 +233,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lies_end_in_silence_and_are_told),
 		cmocka_unit_test(test_late_and_dropped),
-		cmocka_unit_test_setup_teardown(test_after_a_lie_the_next_attempt_is_another_matter, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_never_two_lists_of_survivors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_lost_acknowledgement, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_after_a_lie_the_next_attempt_is_another_matter,
+	                                        masked_sessions_setup, masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_never_two_lists_of_survivors, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_a_lost_acknowledgement, masked_sessions_setup,
+	                                        masked_sessions_teardown),
 	};
 
 	return cmocka_run_group_tests_name("session_lies", tests, NULL, NULL);

@@ -15,52 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-	struct masked_sessions w;
-};
-
-static int setup(void **state)
-{
-	static struct fixture f;
-
-	masked_sessions_init(&f.w, 7);
-	*state = &f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	masked_sessions_free(&((struct fixture *)*state)->w);
-	return 0;
-}
-
-static bool is_resumable(const struct masked_hospital *h, bool *opened)
-{
-	struct secagg_record_summary summary;
-
-	assert_int_equal(secagg_record_read(&summary, buf_bytes(&h->record), NULL), OK);
-	*opened = summary.opened;
-	return summary.resumable;
-}
-
 static void expect_states(struct masked_sessions *w, enum session_state state)
 {
 	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
 		assert_int_equal(session_state(w->hospitals[i].session), state);
 }
 
-static void expect_no_trouble(const struct masked_sessions *w)
-{
-	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
-		if (w->hospitals[i].refusals + w->hospitals[i].leaves > 0)
-			fail_msg("%u: %s", i, w->hospitals[i].why.text);
-}
-
 /* ---- rounds that end well */
 
 static void test_whole_rounds(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	for (uint32_t step = 0; step < 4; step++) {
 		bool opened;
@@ -68,7 +33,7 @@ static void test_whole_rounds(void **state)
 		masked_sessions_run(w);
 		assert_true(masked_sessions_exact(w));
 		expect_states(w, SESSION_EXPECT_CLOSED);
-		assert_true(is_resumable(&w->hospitals[0], &opened));
+		assert_true(masked_sessions_resumable(&w->hospitals[0], &opened));
 		for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
 			for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
 				assert_int_equal(w->hospitals[i].says[p], 1);
@@ -76,17 +41,17 @@ static void test_whole_rounds(void **state)
 		}
 		masked_sessions_close(w, OUTCOME_DONE);
 		expect_states(w, SESSION_EXPECT_ROUND);
-		assert_false(is_resumable(&w->hospitals[0], &opened)); /* no key is left on the disk */
+		assert_false(masked_sessions_resumable(&w->hospitals[0], &opened)); /* no key is left on the disk */
 		assert_true(opened);
 		assert_null(session_content(w->hospitals[0].session));
 	}
-	expect_no_trouble(w);
+	masked_sessions_expect_no_trouble(w);
 }
 
 /* Every poll and every request of every hospital brings nothing, again and again, while the others are slow. */
 static void test_repeats_are_the_same_octets(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	w->hospitals[3].silent = true;
 	masked_sessions_open(w, 1, 1, 0);
@@ -102,7 +67,7 @@ static void test_repeats_are_the_same_octets(void **state)
 	}
 	masked_sessions_run(w);
 	assert_true(masked_sessions_exact(w));
-	expect_no_trouble(w);
+	masked_sessions_expect_no_trouble(w);
 	for (int p = 0; p < SECAGG_PHASE_COUNT; p++)
 		assert_true(w->hospitals[0].says[p] >= 1); /* note_said compares each with the first */
 	assert_true(w->hospitals[0].says[SECAGG_OPENING] > 1);
@@ -111,7 +76,7 @@ static void test_repeats_are_the_same_octets(void **state)
 /* Signatures and answers are in no coordinator's rows: its restart at any moment costs time, and nothing else. */
 static void test_the_coordinator_forgets_signatures_and_answers(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	masked_sessions_open(w, 1, 1, 0);
 	masked_sessions_lasts(w, SECAGG_OPENING);
@@ -135,14 +100,14 @@ static void test_the_coordinator_forgets_signatures_and_answers(void **state)
 	masked_sessions_tick(w);
 	masked_sessions_step(w);
 	assert_true(masked_sessions_exact(w));
-	expect_no_trouble(w);
+	masked_sessions_expect_no_trouble(w);
 	assert_int_equal(w->hospitals[0].says[SECAGG_OPENING], 2);
 }
 
 /* The coordinator is started again while answers are on their way to it. */
 static void test_answers_that_come_before_signatures(void **state)
 {
-	struct masked_sessions *w = &((struct fixture *)*state)->w;
+	struct masked_sessions *w = *state;
 
 	masked_sessions_open(w, 1, 1, 0);
 	masked_sessions_lasts(w, SECAGG_OPENING);
@@ -152,7 +117,7 @@ static void test_answers_that_come_before_signatures(void **state)
 	masked_sessions_lasts(w, SECAGG_PHASE_COUNT);
 	masked_sessions_step(w);
 	assert_true(masked_sessions_exact(w));
-	expect_no_trouble(w);
+	masked_sessions_expect_no_trouble(w);
 	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++) {
 		assert_int_equal(w->hospitals[i].says[SECAGG_SURVIVORS], 2);
 		assert_int_equal(w->hospitals[i].says[SECAGG_OPENING], 2);
@@ -184,7 +149,8 @@ static void test_deaths_at_every_write(void **state)
 				bool opened;
 				assert_int_equal(w.hospitals[i].alarms, 0);
 				assert_int_equal(w.hospitals[i].refusals, 0);
-				if (w.hospitals[i].record.len > 0 && is_resumable(&w.hospitals[i], &opened))
+				if (w.hospitals[i].record.len > 0 &&
+				    masked_sessions_resumable(&w.hospitals[i], &opened))
 					fail_msg("write %u, before %d: hospital %u keeps its keys", k, before, i);
 			}
 			writes = w.writes;
@@ -196,10 +162,13 @@ static void test_deaths_at_every_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_whole_rounds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_repeats_are_the_same_octets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_coordinator_forgets_signatures_and_answers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_answers_that_come_before_signatures, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_rounds, masked_sessions_setup, masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_repeats_are_the_same_octets, masked_sessions_setup,
+	                                        masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_the_coordinator_forgets_signatures_and_answers,
+	                                        masked_sessions_setup, masked_sessions_teardown),
+		cmocka_unit_test_setup_teardown(test_answers_that_come_before_signatures, masked_sessions_setup,
+	                                        masked_sessions_teardown),
 		cmocka_unit_test(test_deaths_at_every_write),
 	};
 

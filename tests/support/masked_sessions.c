@@ -174,3 +174,36 @@ void masked_sessions_close(struct masked_sessions *w, enum round_outcome outcome
 		masked_sessions_polled(&w->hospitals[i], &m, false);
 	}
 }
+
+/* ---- for cmocka */
+
+int masked_sessions_setup(void **state)
+{
+	static struct masked_sessions w;
+
+	masked_sessions_init(&w, 7);
+	*state = &w;
+	return 0;
+}
+
+int masked_sessions_teardown(void **state)
+{
+	masked_sessions_free(*state);
+	return 0;
+}
+
+bool masked_sessions_resumable(const struct masked_hospital *h, bool *opened)
+{
+	struct secagg_record_summary summary;
+
+	assert_int_equal(secagg_record_read(&summary, buf_bytes(&h->record), NULL), OK);
+	*opened = summary.opened;
+	return summary.resumable;
+}
+
+void masked_sessions_expect_no_trouble(const struct masked_sessions *w)
+{
+	for (uint32_t i = 0; i < MASKED_HOSPITALS; i++)
+		if (w->hospitals[i].refusals + w->hospitals[i].leaves > 0)
+			fail_msg("%u: %s", i, w->hospitals[i].why.text);
+}

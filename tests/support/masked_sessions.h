@@ -85,6 +85,10 @@ struct masked_sessions {
 void masked_sessions_init(struct masked_sessions *w, uint64_t seed);
 void masked_sessions_free(struct masked_sessions *w);
 
+/* A test's setup and teardown: *state is a struct masked_sessions of seed 7. */
+int masked_sessions_setup(void **state);
+int masked_sessions_teardown(void **state);
+
 /* Opens a round (or an attempt of it), with a new server: every hospital that is not silent is told. Step 0 asks for statistics. */
 void masked_sessions_open(struct masked_sessions *w, uint64_t round, uint32_t attempt, uint32_t step);
 void masked_sessions_tell(struct masked_sessions *w, struct masked_hospital *h); /* the open round, again */
@@ -108,5 +112,11 @@ bool masked_sessions_exact(struct masked_sessions *w);
 
 /* A message told to one hospital by hand. */
 void masked_sessions_polled(struct masked_hospital *h, const struct message *m, bool missed);
+
+/* Whether the hospital's record could go on after a restart, and whether its round was opened. */
+bool masked_sessions_resumable(const struct masked_hospital *h, bool *opened);
+
+/* No hospital has refused or left; otherwise the test fails with its words. */
+void masked_sessions_expect_no_trouble(const struct masked_sessions *w);
 
 #endif
