@@ -172,6 +172,11 @@ $(O)/obj/%.o: %.c $(O)/recipe
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# The sampler of privacy noise: the compiler takes no floating-point number there, and no vector register.
+ifneq ($(filter x86_64 aarch64,$(shell uname -m)),)
+$(O)/obj/privacy/noise.o $(O)/obj/privacy/chance.o: CFLAGS_ALL += -mgeneral-regs-only
+endif
+
 define archive_rule
 $(call archive,$(1)): $(call room_objects,$(1))
 	@mkdir -p $$(@D)

@@ -51,6 +51,9 @@
 #define LOSS_PER_ROW_MAX                                                                                               \
 	32.0 /* a row's loss is cut here: -log(p) = 32 is p = 1e-14, beyond what a sane model's float logits reach */
 
+/* ---- privacy */
+#define NOISE_VARIANCE_MAX (1ull << 54) /* grid units^2: sigma 2^27 leaves 16 sigma in an int32; see privacy/noise.c */
+
 /* ---- what the simulator writes and reads back */
 #define RUN_JSON_MAX (640u << 20) /* run.json: SIMULATED_SITES_MAX sites of 640 bytes */
 #define RUN_TABLE_MAX (512u << 20) /* rounds.csv: ROUNDS_MAX rounds, each tried ATTEMPTS_MAX times, of 300 bytes */
