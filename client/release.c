@@ -86,7 +86,8 @@ static enum refusal make_masked(struct masked_plan *out, const struct release_te
 {
 	uint32_t group = masked_plan_group_of(t->plan, t->approved, t->self);
 	struct layout layout;
-	enum err e = round_plan_layout(&layout, t->approved, t->plan->asks, t->plan->site_count, why);
+	enum err e =
+		round_plan_layout_clipped(&layout, t->approved, t->plan->asks, t->plan->site_count, t->plan->clip, why);
 
 	if (e == OK)
 		e = masked_plan_make(out, t->plan, t->approved, &layout, t->roster, group, why);

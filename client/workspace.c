@@ -31,9 +31,10 @@ enum err workspace_layout(const struct layout **out, struct workspace *w, const 
                           const struct round_plan *plan, struct diag *why)
 {
 	*out = &w->layout;
-	if (w->asks == plan->asks && w->layout.sites == plan->site_count)
+	if (w->asks == plan->asks && w->layout.sites == plan->site_count && w->clip == plan->clip)
 		return OK;
-	enum err e = round_plan_layout(&w->layout, s, plan->asks, plan->site_count, why);
+	enum err e = round_plan_layout_clipped(&w->layout, s, plan->asks, plan->site_count, plan->clip, why);
 	w->asks = e == OK ? plan->asks : 0;
+	w->clip = plan->clip;
 	return e;
 }

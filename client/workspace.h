@@ -19,6 +19,7 @@ struct workspace {
 	double *counts; /* validation, then test: metrics_counts_length each */
 	struct layout layout; /* of the round in hand */
 	unsigned asks; /* that it is for; 0: none yet */
+	double clip; /* of the round in hand, as round_plan's */
 };
 
 void workspace_init(struct workspace *w, const struct study *s);

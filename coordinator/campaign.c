@@ -279,8 +279,8 @@ enum err campaign_restore(struct campaign **out, const struct campaign_config *c
 	if (e == OK)
 		e = campaign_record_check(&c->record, c->study, why);
 	if (e == OK && c->record.open)
-		e = round_plan_layout(&c->layout, c->study, c->record.round.plan.asks, c->record.round.plan.site_count,
-		                      why);
+		e = round_plan_layout_clipped(&c->layout, c->study, c->record.round.plan.asks,
+		                              c->record.round.plan.site_count, c->record.round.plan.clip, why);
 	if (e != OK) {
 		campaign_free(c);
 		*out = NULL;

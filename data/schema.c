@@ -5,6 +5,7 @@
 
 #include "data/codes.h"
 
+#include <math.h>
 #include <stdio.h>
 
 uint32_t schema_feature_width(const struct feature *f)
@@ -58,6 +59,15 @@ uint32_t schema_statistics_length(const struct schema *s)
 	for (uint32_t i = 0; i < s->feature_count; i++)
 		length += s->features[i].type == COLUMN_CATEGORICAL ? s->features[i].levels.count + 1 : 3;
 	return length;
+}
+
+double schema_statistics_norm(const struct schema *s)
+{
+	uint32_t squared = s->label.type == COLUMN_NUMERIC ? 3 : 1;
+
+	for (uint32_t i = 0; i < s->feature_count; i++)
+		squared += s->features[i].type == COLUMN_NUMERIC ? 3 : 1;
+	return sqrt(squared);
 }
 
 void schema_input_name(char *out, size_t size, const struct schema *s, uint32_t input)

@@ -86,6 +86,9 @@ struct feature schema_label_feature(const struct schema *s);
  * levels and missing, a categorical one its levels and missing, the label its classes or 3 sums. */
 uint32_t schema_statistics_length(const struct schema *s);
 
+/* The largest L2 norm of one row's statistics, hence of a mean over rows: sqrt(3 per number + 1 per choice), the label too. */
+double schema_statistics_norm(const struct schema *s);
+
 /* What input `input` is called in exports: "age", "sex", "cp=2", and "age missing" for an indicator. Cut at `size`. */
 void schema_input_name(char *out, size_t size, const struct schema *s, uint32_t input);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define FIXED_OCTETS_MAX                                                                                               \
-	1024 /* all but the sites: ten lengths, five fields of numbers, a layout of at most six segments */
+	1024 /* all but the sites: ten lengths, six fields of numbers, a layout of at most eight segments */
 
 uint32_t masked_plan_groups(const struct study *s, uint32_t invited)
 {
@@ -125,6 +125,37 @@ static void put_layout(struct buf *out, const struct layout *l)
 	}
 }
 
+static void put_privacy(struct buf *out, const struct round_plan *p, const struct study *s, const struct layout *l)
+{
+	const struct privacy_plan *privacy = &s->privacy;
+
+	if (privacy->mechanism == PRIVACY_NONE) {
+		buf_put_u32(out, 0);
+		return;
+	}
+	buf_put_u32(out, 84 + 20 * l->count);
+	buf_put_u32(out, privacy->mechanism);
+	buf_put_u32(out, privacy->unit);
+	buf_put_u32(out, privacy->hospitals_per_patient);
+	buf_put_f64(out, privacy->epsilon);
+	buf_put_f64(out, privacy->delta);
+	buf_put_f64(out, privacy->sampling_rate);
+	buf_put_u32(out, privacy->patients);
+	buf_put_u32(out, privacy->batch_cap);
+	buf_put_f64(out, privacy->noise_multiplier);
+	buf_put_f64(out, privacy->statistics_multiplier);
+	buf_put_f64(out, privacy->evaluation_multiplier);
+	buf_put_f64(out, p->clip > 0 ? p->clip : privacy->clip);
+	buf_put_f64(out, round_plan_divisor(s, p->site_count));
+	for (uint32_t i = 0; i < l->count; i++) {
+		const struct noised *noised = &l->segments[i].noised;
+
+		buf_put_f64(out, noised->sensitivity);
+		buf_put_u64(out, noised->variance);
+		buf_put_u32(out, noised->clamp);
+	}
+}
+
 static void put_group(struct buf *out, const struct masked_plan *m)
 {
 	buf_put_u32(out, 4 * m->plan.n);
@@ -151,7 +182,7 @@ static void write_octets(struct masked_plan *m, const struct round_plan *p, cons
 	put_numbers(&m->octets, rule, 5);
 	put_kind(&m->octets, p);
 	put_layout(&m->octets, layout);
-	buf_put_field(&m->octets, bytes_of(NULL, 0)); /* privacy: mechanism none */
+	put_privacy(&m->octets, p, s, layout);
 	m->plan.octets = buf_bytes(&m->octets);
 }
 

@@ -21,7 +21,9 @@
  *     7  quorum m, max_colluders n_C, threshold t, neighbours, threshold of shares: u32 each; the last two 0 in the complete graph
  *     8  step u32, asks u32, octets of the model u64, stream u32 (0: a key has one)
  *     9  for each segment of the layout: kind, coding, items u32, bound, grid f64
- *    10  privacy: empty for mechanism none
+ *    10  privacy: empty for mechanism none; otherwise mechanism, unit, hospitals per patient u32 each, epsilon, delta, q f64,
+ *        N, batch cap B_max u32, z, z_e, z_v, clip of the round, divisor L f64, and for each segment of the layout its
+ *        sensitivity f64, variance of a share u64, clamp u32, which are 0 where it is not noised
  *
  * Groups: the invited sites are divided by plan_groups (crypto/plan.h); each group is an attempt of its own.
  */

@@ -7,6 +7,7 @@
 
 #include "base/name.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,8 @@ static void write_round(struct json *o, const struct message *m)
 	set_model(o, &m->plan.model, m->plan.model_octets);
 	if (!hash_is_zero(&m->plan.roster))
 		json_set_hash(o, "roster", &m->plan.roster);
+	if (m->plan.clip > 0)
+		json_set_real(o, "clip", m->plan.clip);
 	set_sites(o, "sites", m->plan.sites, m->plan.site_count);
 }
 
@@ -226,6 +229,8 @@ static void read_round(struct json_reader *r, struct message *m)
 	read_model(r, &m->plan.model, &m->plan.model_octets);
 	if (json_has(r, "roster")) /* not null: a clear round has no such key */
 		json_read_hash(r, "roster", &m->plan.roster);
+	if (json_has(r, "clip")) /* not null either: only where the clip follows the updates */
+		m->plan.clip = json_read_real(r, "clip", DBL_MIN, DBL_MAX);
 	m->plan.sites = read_sites(r, "sites", &m->plan.site_count);
 	if (m->plan.site_count == 0)
 		broken(r, "sites", "must not be empty");

@@ -24,6 +24,24 @@
  *                   counts       count     2 * spec_counts_length            row cap
  *                   or, of a numeric label:
  *                   errors       wide      2 * SPEC_NUMERIC_SUMS             4 * row cap
+ *
+ * Under privacy (docs/PRIVACY.md) each release that spends of epsilon is one noised vector. Its terms, of which
+ * noised_make (privacy/plan.h) makes grid, variance and clamp:
+ *
+ *     asks          segments            items           norm of one unit          multiplier      added by one site
+ *     statistics    statistics          as above        schema_statistics_norm    z_e             N units
+ *     train
+ *      distributed  gradient            parameters      clip                      z               batch cap units
+ *      site         update              parameters      clip of the round         z               1
+ *                   within (adaptive)   1               1/2                       z_e             1
+ *      local        update, weight      as above: the noise is in the steps (round_plan_step_noise)
+ *     evaluate
+ *      noised       loss, counts        2, as above     sqrt 2                    z_v             N units
+ *                   or loss, errors     2, as above     sqrt(1 + 5)               (site: z_e)     (site: 1)
+ *      masked       as without privacy: exact, not covered by epsilon
+ *
+ * Sharers are quorum - max_colluders sites, or 1 under `local`, where each site adds all of the noise. A noised evaluation
+ * is asked for once, of the last model.
  */
 #ifndef COHORT_PROTOCOL_ROUND_PLAN_H
 #define COHORT_PROTOCOL_ROUND_PLAN_H
@@ -43,6 +61,7 @@ struct round_plan {
 	uint64_t model_octets;
 	struct hash
 		roster; /* under masks: SHA-256 of the body of the authority's roster, which has the sites' keys; zero in a clear round */
+	double clip; /* of this round, when the contract lets the clip follow the updates and the round trains; else 0 */
 	uint32_t *sites; /* invited site numbers, ascending; owned */
 	uint32_t site_count;
 };
@@ -67,6 +86,21 @@ uint32_t round_plan_row_cap(const struct study *s, uint32_t sites);
 enum err round_plan_layout(struct layout *out, const struct study *s, unsigned asks, uint32_t sites,
                            struct diag *why) MUST_USE;
 
+/* The same of a round with a clip of its own; 0: the contract's. */
+enum err round_plan_layout_clipped(struct layout *out, const struct study *s, unsigned asks, uint32_t sites,
+                                   double clip, struct diag *why) MUST_USE;
+
+/* `local`: the noise of one step at a site, all of it added there. ERR_LIMIT. */
+enum err round_plan_step_noise(struct noised *out, const struct study *s, struct diag *why) MUST_USE;
+
+/* What a noised sum of training is divided by, a public number whatever took part: distributed q N; site: the invited
+ * sites; and local, of one site's step: q N / sites. */
+double round_plan_divisor(const struct study *s, uint32_t sites);
+
+/* Whether the clip follows the updates (privacy.clip_quantile), and the range that a round's may lie in, around the contract's. */
+bool round_plan_adapts(const struct study *s);
+#define ROUND_CLIP_RANGE 0x1p20
+
 /* The segment that the sums of model/metrics.h travel in: SEGMENT_COUNTS, or SEGMENT_ERRORS of a numeric label. */
 enum segment_kind round_plan_figures(const struct study *s);
 
@@ -76,8 +110,8 @@ enum segment_kind round_plan_figures(const struct study *s);
  * for the caller to check, by round_plan_hash. */
 enum err round_plan_check(const struct round_plan *p, const struct study *s, uint32_t self, struct diag *why) MUST_USE;
 
-/* Of a clear round: H("COHRTpln", study_hash, round u64, step u32, asks u32, model, model_octets u64, sites u32 each in one field): the same
- * for all attempts of a round. Under masks the plan's hash is masked_plan_hash (protocol/masked_plan.h). */
+/* Of a clear round: H("COHRTpln", study_hash, round u64, step u32, asks u32, model, model_octets u64, sites u32 each in one field), and
+ * where the round has a clip of its own that as f64 behind them: the same for all attempts of a round. Under masks the plan's hash is masked_plan_hash (protocol/masked_plan.h). */
 void round_plan_hash(struct hash *out, const struct round_plan *p);
 
 bool round_plan_invites(const struct round_plan *p, uint32_t site);

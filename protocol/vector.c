@@ -68,25 +68,27 @@ static enum err segment_set_grid(struct segment *s, const struct layout *l, stru
 				"the sum of %u sites with %s up to %.0f each does not fit %u bits: lower the cap",
 				l->sites, segment_name(s->kind), s->bound, 2 * l->wide_bits);
 		return OK;
+	case CODING_NOISED:
+		s->grid = s->noised.grid;
+		s->bound = s->noised.clamp * s->noised.grid;
+		return OK;
 	}
 	CHECK(!"a known coding");
 	return ERR_INTERNAL;
 }
 
-enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_coding coding, uint32_t items, double bound,
-                    struct diag *why)
+/* Appends a segment that lacks its place, its words and its grid. */
+static enum err append(struct layout *l, struct segment s, struct diag *why)
 {
-	/* Beyond these a grid would leave the range of double; a study's bounds are far inside. */
-	CHECK(bound >= 0x1p-500 && bound <= 0x1p500);
-	CHECK(l->count < SEGMENT_KIND_COUNT && !layout_find(l, kind));
+	CHECK(l->count < SEGMENT_KIND_COUNT && !layout_find(l, s.kind));
 	if (l->wide_bits == 0)
 		return diag_set(why, ERR_LIMIT, "a sum of %u sites: 1 to %u are possible", l->sites, VECTOR_SITES_MAX);
 
-	struct segment s = {.kind = kind, .coding = coding, .items = items, .first = l->words, .bound = bound};
-	uint64_t words = (coding == CODING_WIDE ? 2 : 1) * (uint64_t)items;
+	uint64_t words = (s.coding == CODING_WIDE ? 2 : 1) * (uint64_t)s.items;
 	if (words > VECTOR_WORDS_MAX - l->words)
 		return diag_set(why, ERR_LIMIT, "a contribution of %llu words: at most %u are possible",
 		                (unsigned long long)(l->words + words), VECTOR_WORDS_MAX);
+	s.first = l->words;
 	s.words = (uint32_t)words;
 	enum err e = segment_set_grid(&s, l, why);
 	if (e)
@@ -94,6 +96,23 @@ enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_codin
 	l->segments[l->count++] = s;
 	l->words += s.words;
 	return OK;
+}
+
+enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_coding coding, uint32_t items, double bound,
+                    struct diag *why)
+{
+	/* Beyond these a grid would leave the range of double; a study's bounds are far inside. */
+	CHECK(bound >= 0x1p-500 && bound <= 0x1p500);
+	CHECK(coding != CODING_NOISED);
+	return append(l, (struct segment){.kind = kind, .coding = coding, .items = items, .bound = bound}, why);
+}
+
+enum err layout_add_noised(struct layout *l, enum segment_kind kind, uint32_t items, const struct noised *noised,
+                           struct diag *why)
+{
+	CHECK(noised->variance > 0 && noised->clamp > 0);
+	return append(l, (struct segment){.kind = kind, .coding = CODING_NOISED, .items = items, .noised = *noised},
+	              why);
 }
 
 const struct segment *layout_find(const struct layout *l, enum segment_kind kind)
@@ -115,6 +134,7 @@ const char *segment_name(enum segment_kind kind)
 		[SEGMENT_STATISTICS] = "statistics", [SEGMENT_UPDATE] = "update",
 		[SEGMENT_WEIGHT] = "weight",         [SEGMENT_LOSS] = "loss",
 		[SEGMENT_COUNTS] = "counts",         [SEGMENT_ERRORS] = "errors",
+		[SEGMENT_GRADIENT] = "gradient",     [SEGMENT_WITHIN] = "within",
 	};
 	CHECK((unsigned)kind < SEGMENT_KIND_COUNT);
 	return names[kind];
@@ -169,6 +189,7 @@ static void store_wide(uint8_t *at, double x, uint32_t wide_bits)
 enum err segment_encode(uint8_t *octets, const struct segment *s, const struct layout *l, const double *values,
                         uint64_t *saturated, struct diag *why)
 {
+	CHECK(s->coding != CODING_NOISED);
 	double per_grid = 1 / s->grid;
 	uint64_t beyond = 0;
 	uint8_t *to = octets + 4 * (size_t)s->first;
@@ -232,7 +253,7 @@ static uint32_t put_outside(uint8_t *to, const float *local, const float *global
 enum err segment_encode_update(uint8_t *octets, const struct segment *s, const struct layout *l, const float *local,
                                const float *global, double scale, uint64_t *saturated, struct diag *why)
 {
-	CHECK(s->coding != CODING_WIDE && s->first + s->words <= l->words);
+	CHECK(s->coding != CODING_WIDE && s->coding != CODING_NOISED && s->first + s->words <= l->words);
 	CHECK(scale >= 0 && scale <= 1);
 	struct update_coding c = update_coding(s, scale);
 	uint8_t *to = octets + 4 * (size_t)s->first;
@@ -280,6 +301,7 @@ static void word_ranges(struct word_range range[2], const struct segment *s, con
 		range[0] = (struct word_range){0, (int32_t)(digit - 1)};
 		range[1] = (struct word_range){(int32_t)(-q / digit - (q % digit != 0)), (int32_t)(q / digit)};
 	} else {
+		q = s->coding == CODING_NOISED ? s->noised.word_max : q;
 		range[0].min = s->coding == CODING_COUNT ? 0 : (int32_t)-q;
 		range[0].max = (int32_t)q;
 		range[1] = range[0];

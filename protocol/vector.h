@@ -15,6 +15,8 @@
  *           so n sites add without losing a carry, for sums that need more than 31 bits.
  *           grid = the smallest power of two with bound / grid + 1 < 2^(2L-1); refused when it is above 1, since the
  *           sums of statistics hold counts, which must stay exact
+ *   noised  item i is word first + i.   clamp(nearest(x / grid)) + the site's share of the noise: grid, clamp and
+ *           variance are privacy/plan.h's struct noised; privacy/quantize.h encodes
  * All arithmetic is IEEE 754 double in the order written, so that every language finds the same grid and the same words.
  * A NaN is refused (ERR_DATA), never encoded.
  */
@@ -22,6 +24,7 @@
 #define COHORT_PROTOCOL_VECTOR_H
 
 #include "base/bytes.h"
+#include "privacy/plan.h"
 
 #include <stdint.h>
 
@@ -30,16 +33,19 @@
 #define VECTOR_WORDS_MAX (128u << 20) /* an update of MODEL_PARAMETERS_MAX twice over; 512 MiB on the wire */
 
 enum segment_kind {
-	SEGMENT_STATISTICS, /* wide: data/standardize.h gives the order */
-	SEGMENT_UPDATE, /* narrow: (weight / cap) * (local - global), bound update_range */
+	SEGMENT_STATISTICS, /* wide, or noised: data/standardize.h gives the order */
+	SEGMENT_UPDATE, /* narrow: (weight / cap) * (local - global), bound update_range; noised: local - global, clipped */
 	SEGMENT_WEIGHT, /* count: the site's weight in patients (1 when weights are equal), bound cap */
-	SEGMENT_LOSS, /* wide: loss sums, validation then test */
-	SEGMENT_COUNTS, /* count: metric counts, validation then test: model/metrics.h gives the order */
-	SEGMENT_ERRORS, /* wide: the sums of a numeric label's figures, validation then test, in that order, too */
+	SEGMENT_LOSS, /* wide: loss sums, validation then test; noised: / LOSS_PER_ROW_MAX */
+	SEGMENT_COUNTS, /* count: metric counts, validation then test: model/metrics.h gives the order; or noised */
+	SEGMENT_ERRORS, /* wide: the sums of a numeric label's figures, validation then test, in that order, too; noised:
+	                   each scaled to [-1, 1] */
+	SEGMENT_GRADIENT, /* noised: the sum of clipped gradients of one step */
+	SEGMENT_WITHIN, /* noised: 1/2 when the site's update was within the clip, else -1/2 */
 	SEGMENT_KIND_COUNT
 };
 
-enum segment_coding { CODING_NARROW, CODING_COUNT, CODING_WIDE };
+enum segment_coding { CODING_NARROW, CODING_COUNT, CODING_WIDE, CODING_NOISED };
 
 struct segment {
 	enum segment_kind kind;
@@ -48,6 +54,8 @@ struct segment {
 	uint32_t first; /* word offset in the vector */
 	uint32_t words; /* items, or 2 * items when wide */
 	double bound, grid;
+	struct noised
+		noised; /* zeroed unless noised; its grid is `grid`, and `bound` its clamp in units of the values */
 };
 
 struct layout {
@@ -67,13 +75,17 @@ void layout_begin(struct layout *l, uint32_t sites);
 enum err layout_add(struct layout *l, enum segment_kind kind, enum segment_coding coding, uint32_t items, double bound,
                     struct diag *why) MUST_USE;
 
+/* Appends a noised segment; `noised` was made for the layout's number of sites. ERR_LIMIT as layout_add, for too many words. */
+enum err layout_add_noised(struct layout *l, enum segment_kind kind, uint32_t items, const struct noised *noised,
+                           struct diag *why) MUST_USE;
+
 const struct segment *layout_find(const struct layout *l, enum segment_kind kind); /* NULL when not part of it */
 size_t layout_octets(const struct layout *l); /* 4 * words */
 const char *segment_name(enum segment_kind kind); /* "update" and such: for messages */
 
 /* Encodes the segment's `items` values into `octets`, the whole vector's buffer of layout_octets() bytes. `saturated` is
  * increased by the number of values beyond +- bound. ERR_DATA on NaN (infinity saturates); the segment's octets are then
- * unspecified. */
+ * unspecified. Not for noised segments (CHECK). */
 enum err segment_encode(uint8_t *octets, const struct segment *s, const struct layout *l, const double *values,
                         uint64_t *saturated, struct diag *why) MUST_USE;
 
@@ -86,8 +98,8 @@ enum err segment_encode_update(uint8_t *octets, const struct segment *s, const s
 void segment_decode(double *values, const struct segment *s, const struct layout *l, const int64_t *sums);
 
 /* Whether `count` words of one clear contribution, from word `first` of its vector on, are words that an honest site can
- * send: |narrow| <= round(bound / grid), 0 <= count <= bound, wide digits in their ranges. The sum of checked vectors is
- * what n clamped sites can make and no more. ERR_PEER_MESSAGE names the segment and the word. Masked words are
+ * send: |narrow| <= round(bound / grid), 0 <= count <= bound, wide digits in their ranges, noised within word_max. The sum
+ * of checked vectors is what n clamped sites can make and no more. ERR_PEER_MESSAGE names the segment and the word. Masked words are
  * uniform, so this holds for clear contributions only. Cost: one pass. */
 enum err layout_check_words(const struct layout *l, uint32_t first, const uint8_t *octets, uint32_t count,
                             struct diag *why) MUST_USE;
