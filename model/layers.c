@@ -133,6 +133,24 @@ void layers_dense_gradient(real *dw, real *db, const real *dy, const real *x, st
 	bias_gradient(db, dy, s, alpha, beta);
 }
 
+VEC_WIDE static void add_columns(double *db, const double *dy, struct dense_shape s)
+{
+	for (size_t r = 0; r < s.rows; r++)
+		for (size_t o = 0; o < s.outputs; o++)
+			db[o] += dy[r * s.outputs + o];
+}
+
+void layers_dense_gradient_double(double *dw, double *db, const double *dy, const double *x, struct dense_shape s)
+{
+	int rows = (int)s.rows, inputs = (int)s.inputs, outputs = (int)s.outputs;
+	if (outputs == 1)
+		cblas_dgemv(CblasRowMajor, CblasTrans, rows, inputs, 1, x, inputs, dy, 1, 1, dw, 1);
+	else
+		cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, outputs, inputs, rows, 1, dy, outputs, x, inputs,
+		            1, dw, inputs);
+	add_columns(db, dy, s);
+}
+
 VEC_WIDE void layers_relu_forward(real *y, const real *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

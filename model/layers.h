@@ -44,6 +44,9 @@ void layers_dense_backward(real *dx, const real *dy, const real *w, struct dense
 void layers_dense_gradient(real *dw, real *db, const real *dy, const real *x, struct dense_shape s, real alpha,
                            real beta);
 
+/* The same sum in double, and always added: dw[O,I] += dy[B,O]^T x[B,I];  db[O] += column sums of dy. */
+void layers_dense_gradient_double(double *dw, double *db, const double *dy, const double *x, struct dense_shape s);
+
 void layers_relu_forward(real *y, const real *x, size_t n);
 void layers_relu_backward(real *dx, const real *dy, const real *y, size_t n);
 void layers_sigmoid_forward(real *y, const real *x, size_t n); /* error below 1e-7; no libm call, so it vectorises */
