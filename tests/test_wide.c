@@ -32,6 +32,7 @@
 #define layers_dense_relu_forward plain_layers_dense_relu_forward
 #define layers_dense_backward plain_layers_dense_backward
 #define layers_dense_gradient plain_layers_dense_gradient
+#define layers_dense_gradient_double plain_layers_dense_gradient_double
 #define layers_relu_forward plain_layers_relu_forward
 #define layers_relu_backward plain_layers_relu_backward
 #define layers_sigmoid_forward plain_layers_sigmoid_forward
@@ -45,6 +46,7 @@
 #undef layers_dense_relu_forward
 #undef layers_dense_backward
 #undef layers_dense_gradient
+#undef layers_dense_gradient_double
 #undef layers_relu_forward
 #undef layers_relu_backward
 #undef layers_sigmoid_forward
