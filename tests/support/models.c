@@ -107,19 +107,23 @@ static void reference_layer_back(double *dx, double *gradient, const double *dy,
 	}
 }
 
-static double reference_loss(double *dz, const double *z, uint32_t outputs, uint32_t label)
+static double reference_loss(double *dz, const double *z, const struct model_spec *s, union label_value label)
 {
 	double sum = 0;
-	if (outputs == 1) {
-		double p = logistic(z[0]);
-		dz[0] = p - label;
-		return -log(label ? p : 1 - p);
+	if (s->loss == LOSS_SQUARED_ERROR) {
+		dz[0] = 2 * (z[0] - label.value);
+		return (z[0] - label.value) * (z[0] - label.value);
 	}
-	for (uint32_t k = 0; k < outputs; k++)
+	if (s->outputs == 1) {
+		double p = logistic(z[0]);
+		dz[0] = p - label.class;
+		return -log(label.class ? p : 1 - p);
+	}
+	for (uint32_t k = 0; k < s->outputs; k++)
 		sum += exp(z[k]);
-	for (uint32_t k = 0; k < outputs; k++)
-		dz[k] = exp(z[k]) / sum - (k == label);
-	return -log(exp(z[label]) / sum);
+	for (uint32_t k = 0; k < s->outputs; k++)
+		dz[k] = exp(z[k]) / sum - (k == label.class);
+	return -log(exp(z[label.class]) / sum);
 }
 
 void models_reference(double *logits, double *loss, double *gradient, const struct model_spec *s,
@@ -136,7 +140,7 @@ void models_reference(double *logits, double *loss, double *gradient, const stru
 		for (uint32_t l = 0; l < s->layer_count; l++)
 			reference_layer(a[l + 1], a[l], &s->layers[l], parameters);
 		memcpy(logits + (size_t)r * s->outputs, a[s->layer_count], s->outputs * sizeof *logits);
-		*loss += reference_loss(d, a[s->layer_count], s->outputs, labels[r].class);
+		*loss += reference_loss(d, a[s->layer_count], s, labels[r]);
 		for (uint32_t l = s->layer_count; l-- > 0;) {
 			reference_layer_back(d2, gradient, d, a[l], a[l + 1], &s->layers[l], parameters);
 			double *swap = d;

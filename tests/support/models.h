@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-/* "dense 8, relu, dense 1" on `inputs`; a refusal fails the test. */
+/* "dense 8, relu, dense 1" on `inputs`, with a cross-entropy; a refusal fails the test. */
 struct model_spec models_spec(const char *layers, uint32_t inputs, uint32_t outputs);
 
 void models_normal(float *x, size_t n, double deviation, struct rng *r);
