@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "ledger.db"
-#define VERSION 2
+#define VERSION 3 /* 3: ledger_head.c */
 
 /* In one transaction, or a crash in the middle would leave tables that the next start cannot make. */
 static const char schema_text[] =
@@ -74,7 +74,7 @@ void ledger_finish(struct ledger *l, sqlite3_stmt *s)
 	pthread_mutex_unlock(&l->mutex);
 }
 
-static enum err step(struct ledger *l, sqlite3_stmt *s, const char *doing, struct diag *why)
+enum err ledger_step(struct ledger *l, sqlite3_stmt *s, const char *doing, struct diag *why)
 {
 	if (l->failed.text[0] != '\0')
 		return diag_set(why, ERR_IO, "%s", l->failed.text);
@@ -83,7 +83,7 @@ static enum err step(struct ledger *l, sqlite3_stmt *s, const char *doing, struc
 
 enum err ledger_change(struct ledger *l, sqlite3_stmt *s, const char *doing, struct diag *why)
 {
-	enum err e = step(l, s, doing, why);
+	enum err e = ledger_step(l, s, doing, why);
 
 	ledger_finish(l, s);
 	return e;
@@ -101,7 +101,7 @@ enum err ledger_note(struct ledger *l, sqlite3_stmt *s, struct diag *why)
 	enum err e;
 
 	set_synchronous(l, "PRAGMA synchronous = NORMAL");
-	e = step(l, s, "writing a note", why);
+	e = ledger_step(l, s, "writing a note", why);
 	set_synchronous(l, "PRAGMA synchronous = FULL");
 	ledger_finish(l, s);
 	return e;
@@ -133,7 +133,7 @@ const char *ledger_column_text(sqlite3_stmt *s, int at)
 
 /* ---- opening */
 
-static enum err run(struct ledger *l, const char *sql, struct diag *why)
+enum err ledger_run(struct ledger *l, const char *sql, struct diag *why)
 {
 	if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) == SQLITE_OK)
 		return OK;
@@ -153,8 +153,10 @@ static enum err migrate(struct ledger *l, const char *path, struct diag *why)
 		             "version",
 		             path, version, VERSION);
 	if (e == OK && version == 0)
-		e = run(l, schema_text, why);
-	return e == OK && version < VERSION ? run(l, masked_text, why) : e;
+		e = ledger_run(l, schema_text, why);
+	if (e == OK && version < 2)
+		e = ledger_run(l, masked_text, why);
+	return e == OK && version < 3 ? ledger_number_entries(l, why) : e;
 }
 
 static enum err open_database(struct ledger *l, const char *path, struct diag *why)
@@ -165,8 +167,10 @@ static enum err open_database(struct ledger *l, const char *path, struct diag *w
 	    SQLITE_OK)
 		e = ledger_error(l, why, path);
 	if (e == OK)
-		e = run(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", why);
-	return e == OK ? migrate(l, path, why) : e;
+		e = ledger_run(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", why);
+	if (e == OK)
+		e = migrate(l, path, why);
+	return e == OK ? ledger_load_head(l, why) : e;
 }
 
 enum err ledger_open(struct ledger **out, const char *state, struct diag *why)
@@ -251,8 +255,12 @@ static enum err insert_release(struct ledger *l, const char *study, const struct
 {
 	sqlite3_stmt *s =
 		ledger_prepare(l, "INSERT INTO releases (study_hash, round, plan_hash, step, asks, sites, content, "
-	                          "octets, study, allowed, released_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	                          "octets, study, allowed, released_s, number, head) "
+	                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	struct hash head;
+	enum err e;
 
+	ledger_next_head(&head, l, r);
 	ledger_bind_hash(s, 1, &r->study_hash);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)r->round);
 	ledger_bind_hash(s, 3, &r->plan_hash);
@@ -264,7 +272,13 @@ static enum err insert_release(struct ledger *l, const char *study, const struct
 	ledger_bind_text(s, 9, study);
 	ledger_bind_text(s, 10, allowed);
 	sqlite3_bind_int64(s, 11, (sqlite3_int64)time(NULL));
-	return ledger_change(l, s, "entering a release", why);
+	sqlite3_bind_int64(s, 12, (sqlite3_int64)l->entries + 1);
+	ledger_bind_hash(s, 13, &head);
+	e = ledger_step(l, s, "entering a release", why);
+	if (e == OK)
+		ledger_entered(l, l->entries + 1, &head);
+	ledger_finish(l, s);
+	return e;
 }
 
 enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, const char *allowed,

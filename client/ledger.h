@@ -6,9 +6,16 @@
  *                             table figures    this hospital's own figures per round: they stay here
  *                             table endings    how a study ended, and its model
  *                             table numbers    the highest roster version seen
+ *                             table losses     statements that entries are lost (client/standing.h)
  *   STATE/outbound/HASH-ROUND.vector           the octets of a release, fsynced before the row is committed; kept until the
  *                                              round is over
  *   STATE/outbound/HASH-ROUND.masked           the same under the masks of one attempt, which is what leaves; until the attempt is over
+ *
+ * Releases and statements are its entries, numbered 1, 2, ... over all studies and never removed, and chained:
+ *
+ *   head 0 = 32 zero octets
+ *   head k = H("COHRTlhd", head k - 1, k u64, study hash, round u64, plan hash, step u32, asks u32, SHA-256 of v)     a release
+ *          = H("COHRTlhd", head k - 1, k u64)                          a statement: the entries up to k - 1 that are not here are lost
  *
  * WAL with synchronous=FULL: a commit that was reported survives a power cut. A failed fsync is fatal to the process: after one,
  * the next could report success for pages that are lost. So the ledger remembers it and commits nothing any more (ERR_IO).
@@ -21,6 +28,7 @@
 #include "client/contribution.h"
 #include "client/release.h"
 #include "client/session.h"
+#include "client/standing.h"
 
 struct ledger;
 
@@ -42,6 +50,21 @@ enum err ledger_commit(struct ledger *l, const char *study, const struct release
 
 /* The newest release of a study's contract; false when there is none. */
 bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct release_record *out);
+
+/* How many entries there are (the number of the newest), and the head of their chain. */
+uint64_t ledger_head(struct ledger *l, struct hash *head);
+
+/* Where it stands for a study, given what the coordinator shows of it (counter 0: nothing). */
+void ledger_stand(struct ledger *l, struct standing *out, const struct hash *study_hash,
+                  const struct ledger_mark *told);
+
+/* A person states that entries are lost for good, those up to `counter` which are not here: this becomes entry counter + 1. ERR_USAGE when
+ * fewer are named than are here, or more than there can be; ERR_FULL, ERR_IO. */
+enum err ledger_accept_loss(struct ledger *l, uint64_t counter, struct diag *why) MUST_USE;
+
+/* The statements, oldest first: entry `number`, and how many entries the ledger had. `tell` must not call the ledger. */
+void ledger_each_loss(struct ledger *l, void (*tell)(void *context, uint64_t number, uint64_t had, int64_t stated_s),
+                      void *context);
 
 /* Where the octets of a release are. False: they were discarded (or never were). */
 bool ledger_vector(struct ledger *l, char path[PATH_SIZE], const struct hash *study_hash, uint64_t round);

@@ -1,6 +1,6 @@
 /*
- * What the two halves of the ledger share: client/ledger.c (opening, releases) and client/ledger_notes.c (notes, reading). No other
- * file includes this.
+ * What the parts of the ledger share: client/ledger.c (opening, releases), client/ledger_head.c (the chain of entries) and
+ * client/ledger_notes.c (notes, reading). No other file includes this.
  */
 #ifndef COHORT_CLIENT_LEDGER_INSIDE_H
 #define COHORT_CLIENT_LEDGER_INSIDE_H
@@ -17,6 +17,8 @@ struct ledger {
 	char outbound[PATH_SIZE];
 	pthread_mutex_t mutex; /* of the database and of `failed` */
 	struct diag failed; /* empty until the disk failed */
+	uint64_t entries; /* the newest one's number; with the mutex, as `head` */
+	struct hash head;
 };
 
 /* The error of the last call, while `doing` something; one of the disk is remembered. Under the mutex. */
@@ -26,11 +28,26 @@ enum err ledger_error(struct ledger *l, struct diag *why, const char *doing);
 struct sqlite3_stmt *ledger_prepare(struct ledger *l, const char *sql);
 void ledger_finish(struct ledger *l, struct sqlite3_stmt *s);
 
+/* Runs it; ledger_finish is the caller's. */
+enum err ledger_step(struct ledger *l, struct sqlite3_stmt *s, const char *doing, struct diag *why) MUST_USE;
+
+/* Several statements without parameters. */
+enum err ledger_run(struct ledger *l, const char *sql, struct diag *why) MUST_USE;
+
 /* Runs a statement that changes something, and ends it. */
 enum err ledger_change(struct ledger *l, struct sqlite3_stmt *s, const char *doing, struct diag *why) MUST_USE;
 
 /* The same of a note, which is not synced: the next commit syncs it, too. */
 enum err ledger_note(struct ledger *l, struct sqlite3_stmt *s, struct diag *why) MUST_USE;
+
+/* ---- ledger_head.c */
+
+/* Schema 3: numbers and heads of the releases that are there. */
+enum err ledger_number_entries(struct ledger *l, struct diag *why) MUST_USE;
+enum err ledger_load_head(struct ledger *l, struct diag *why) MUST_USE; /* when it was opened */
+/* The head after one release more; under the mutex, as the next. */
+void ledger_next_head(struct hash *out, const struct ledger *l, const struct release_record *r);
+void ledger_entered(struct ledger *l, uint64_t number, const struct hash *head); /* it is committed */
 
 void ledger_bind_hash(struct sqlite3_stmt *s, int at, const struct hash *h);
 void ledger_bind_text(struct sqlite3_stmt *s, int at, const char *text);

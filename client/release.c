@@ -60,6 +60,14 @@ static enum refusal judge_terms(const struct release_terms *t, struct diag *why)
 	return no;
 }
 
+/* An older copy of the ledger has forgotten what was released: nothing is, then. */
+static enum refusal judge_standing(const struct release_terms *t, struct diag *why)
+{
+	if (t->standing == NULL)
+		return REFUSAL_NONE;
+	return standing_judge(t->standing, t->roster, t->self, t->approved, t->plan, why);
+}
+
 bool *release_known(const struct release_terms *t, const struct secagg_plan *group, uint32_t *count)
 {
 	uint32_t *numbers = mem_array(group->n, sizeof *numbers);
@@ -115,6 +123,8 @@ enum refusal release_begin(struct release *r, const struct release_terms *t, str
 	enum refusal no = judge_terms(t, why);
 
 	*masked = (struct masked_plan){0};
+	if (no == REFUSAL_NONE)
+		no = judge_standing(t, why);
 	if (no == REFUSAL_NONE && !clear)
 		no = make_masked(masked, t, why);
 	if (no == REFUSAL_NONE) {

@@ -2,8 +2,8 @@
  * The one door out. Every number derived from patients that leaves this hospital passes here, in this order and no
  * other:
  *
- *   (1) release_begin      policy, approved study, plan and, under masks, roster and known hospitals are judged
- *                                                                                    nothing was read yet
+ *   (1) release_begin      policy, approved study, plan, the ledger's standing and, under masks, roster and known hospitals
+ *                          are judged                                                nothing was read yet
  *   (2)                    noise is drawn                                            (mechanism none draws none)
  *   (3) release_vector     v was computed from the data, clipped, on the grid, noise added; here its hash and length
  *   (4) release_persisted  ledger entry, hash of v, and v itself are on disk, in one transaction
@@ -27,6 +27,7 @@
 #define COHORT_CLIENT_RELEASE_H
 
 #include "client/policy.h"
+#include "client/standing.h"
 #include "protocol/masked_plan.h"
 
 enum release_state { RELEASE_CLOSED, RELEASE_EXPECT_VECTOR, RELEASE_EXPECT_PERSISTED, RELEASE_FINAL };
@@ -56,9 +57,10 @@ struct release_terms {
 	const struct policy *policy;
 	const struct study *approved;
 	const struct round_plan *plan;
-	const struct roster *roster; /* the plan's, verified; not looked at in a clear round */
+	const struct roster *roster; /* the plan's, verified; in a clear round only for the standing's mark */
 	uint32_t self; /* our number in the roster */
 	int64_t now_s;
+	const struct standing *standing; /* of the ledger; NULL: there is none to lose, as in a simulation */
 };
 
 /* After a restart: the newest record of this study in the ledger; its v is on disk. */

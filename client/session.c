@@ -64,6 +64,30 @@ void session_restore_masks(struct session *s, struct bytes record)
 	memcpy(s->record.ptr, record.ptr, record.len);
 }
 
+/* ---- the ledger's standing */
+
+void session_ledger(struct session *s, const struct standing *standing)
+{
+	s->standing = *standing;
+	s->has_standing = true;
+}
+
+void session_sign_mark(const struct session *s, struct ledger_mark *m)
+{
+	struct buf message;
+
+	CHECK(s->config.signer.sign != NULL);
+	buf_init(&message, LEDGER_MARK_MESSAGE_MAX);
+	ledger_mark_message(&message, s->roster.federation, s->config.self, m);
+	s->config.signer.sign(s->config.signer.context, m->signature, buf_bytes(&message));
+	buf_free(&message);
+}
+
+enum standing_verdict session_standing(const struct session *s, struct diag *why)
+{
+	return s->has_standing ? standing_look(&s->standing, &s->roster, s->config.self, why) : STANDING_GOOD;
+}
+
 /* ---- one round */
 
 void session_refuse(struct session *s, enum refusal refusal)
@@ -120,8 +144,15 @@ static void release(struct session *s)
 
 struct release_terms session_terms(const struct session *s)
 {
-	return (struct release_terms){s->config.policy, s->config.study, &s->plan,
-	                              &s->roster,       s->config.self,  s->now_s};
+	return (struct release_terms){
+		.policy = s->config.policy,
+		.approved = s->config.study,
+		.plan = &s->plan,
+		.roster = &s->roster,
+		.self = s->config.self,
+		.now_s = s->now_s,
+		.standing = s->has_standing ? &s->standing : NULL,
+	};
 }
 
 static void judge_round(struct session *s)

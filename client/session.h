@@ -60,6 +60,7 @@
 
 #include "base/queue.h"
 #include "client/release.h"
+#include "client/standing.h"
 #include "crypto/secagg_client.h"
 #include "protocol/message.h"
 
@@ -135,6 +136,14 @@ void session_free(struct session *s); /* wipes; accepts NULL */
 void session_restore(struct session *s, const struct release_record *newest);
 void session_restore_masks(struct session *s, struct bytes record); /* copied; empty: there is none */
 
+/* Where the ledger stands, as far as the poll's answer tells; before the session_polled of that answer. It is judged with each round
+ * that is told from then on. Without a call there is no ledger to lose. */
+void session_ledger(struct session *s, const struct standing *standing);
+
+/* Signs what the ledger says of itself (counter and head of `m`), by the roster's federation and our number. CHECK: the
+ * configuration has a signer. */
+void session_sign_mark(const struct session *s, struct ledger_mark *m);
+
 /* The poll's answer. `missed`: messages after `after` are gone (HTTP 410). Messages are copied. ERR_PROTOCOL when one
  * is not about this study, not for an inbox, or out of order: then nothing of the answer was used, and the next POLL
  * asks the same (after a back-off of the shell). */
@@ -183,6 +192,7 @@ const struct round_plan *session_plan(const struct session *s); /* of the round 
 const struct release_record *session_to_persist(const struct session *s);
 const struct release_record *session_content(const struct session *s);
 const char *session_why(const struct session *s); /* words of the last refusal or leaving */
+enum standing_verdict session_standing(const struct session *s, struct diag *why); /* GOOD before session_ledger */
 uint64_t session_seq(const struct session *s); /* newest message seen: what a poll asks after */
 const struct message *session_closed(const struct session *s); /* newest closed message; seq 0: none */
 const struct message *session_finished(const struct session *s); /* NULL until SESSION_OVER */

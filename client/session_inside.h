@@ -14,6 +14,8 @@ struct session {
 	struct release release;
 	struct round_plan plan; /* of the round in hand; round 0: none yet */
 	int64_t now_s; /* when it was told */
+	struct standing standing; /* of the ledger */
+	bool has_standing;
 	struct message closed, finished;
 	uint64_t seq; /* newest message seen */
 	uint64_t work; /* number of the work in hand */

@@ -21,6 +21,7 @@ static const struct {
 	[REFUSAL_POLICY_SITES] = {"policy_sites",
                                   "fewer sites, or fewer that it knows, than the hospital's policy wants"},
 	[REFUSAL_BUDGET] = {"budget", "the hospital's privacy budget does not allow it"},
+	[REFUSAL_LEDGER] = {"ledger", "the hospital's ledger is an older copy, or has lost entries"},
 	[REFUSAL_DATA_CHANGED] = {"data_changed", "the hospital's extract is not the one it approved with"},
 	[REFUSAL_DATA_UNREADABLE] = {"data_unreadable", "the hospital's extract cannot be read"},
 	[REFUSAL_DATA_SMALL] = {"data_small", "the hospital has fewer rows or positives than its policy wants"},

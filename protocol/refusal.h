@@ -19,6 +19,7 @@ enum refusal {
 	REFUSAL_POLICY_EPSILON,
 	REFUSAL_POLICY_SITES, /* fewer sites than the hospital's min_sites, or too few that it knows */
 	REFUSAL_BUDGET,
+	REFUSAL_LEDGER, /* the hospital's ledger is an older copy, or has lost entries (client/standing.h) */
 	REFUSAL_DATA_CHANGED, /* another extract than the approved one, and the policy says ask */
 	REFUSAL_DATA_UNREADABLE,
 	REFUSAL_DATA_SMALL, /* below the hospital's min_rows or min_positives; judged once, at approval */

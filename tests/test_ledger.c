@@ -420,10 +420,10 @@ static void test_a_newer_version(void **state)
 	(void)state;
 	tempdir_make(&t);
 	ledger_close(open_ledger(&t));
-	execute(&t, "PRAGMA user_version = 3");
+	execute(&t, "PRAGMA user_version = 4");
 	assert_int_equal(ledger_open(&l, tempdir_path(&t, NULL), &why), ERR_CONFIG);
 	assert_non_null(
-		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 3, this one knows 2)"));
+		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 4, this one knows 3)"));
 	assert_null(l);
 	tempdir_remove(&t);
 }
@@ -441,7 +441,9 @@ static void test_the_first_format(void **state)
 	l = open_ledger(&t);
 	commit_good(l, 3);
 	ledger_close(l);
-	execute(&t, "ALTER TABLE releases DROP COLUMN masked; PRAGMA user_version = 1");
+	execute(&t, "DROP INDEX releases_number; ALTER TABLE releases DROP COLUMN number; ALTER TABLE releases DROP "
+	            "COLUMN head;"
+	            "DROP TABLE losses; ALTER TABLE releases DROP COLUMN masked; PRAGMA user_version = 1");
 	l = open_ledger(&t);
 	commit_good(l, 4);
 	ledger_note_sent(l, &r.study_hash, 4, 1, SENT_ACCEPTED, &r.plan_hash);

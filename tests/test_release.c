@@ -55,7 +55,8 @@ static struct round_plan plan_of(struct fixture *f, uint64_t round, uint32_t att
 static enum refusal begin_as(struct fixture *f, struct release *r, const struct round_plan *p,
                              const struct policy *policy, uint32_t self, int64_t now_s, struct diag *why)
 {
-	const struct release_terms terms = {policy, &f->study, p, NULL, self, now_s};
+	const struct release_terms terms = {
+		.policy = policy, .approved = &f->study, .plan = p, .self = self, .now_s = now_s};
 	struct masked_plan masked;
 	enum refusal no = release_begin(r, &terms, &masked, why);
 

@@ -72,7 +72,12 @@ static int teardown(void **state)
 
 static enum refusal begin(struct fixture *f, struct release *r)
 {
-	const struct release_terms terms = {&f->policy, &f->study, &f->plan, &f->roster, SELF, NOW_S};
+	const struct release_terms terms = {.policy = &f->policy,
+	                                    .approved = &f->study,
+	                                    .plan = &f->plan,
+	                                    .roster = &f->roster,
+	                                    .self = SELF,
+	                                    .now_s = NOW_S};
 	struct diag why = {{0}};
 	struct masked_plan masked;
 	enum refusal no = release_begin(r, &terms, &masked, &why);
