@@ -5,6 +5,8 @@
  */
 #include "data/standardize.h"
 
+#include "base/share.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -37,21 +39,48 @@ static void add(double *sum, double *lost, double x)
 	*sum = total;
 }
 
+static uint32_t level_of(const struct feature *f, float cell)
+{
+	uint32_t missing = places(f) - 1;
+
+	return isnan(cell) ? missing : (uint32_t)cell;
+}
+
+/* u of a cell that is there. Its rounding to float may pass the range's end. */
+static double unit_value(const struct feature *f, float cell)
+{
+	double u = (double)cell / half_range(f);
+
+	return fmin(fmax(u, -1), 1);
+}
+
 /* One cell into its feature's places. */
 static void add_cell(double *sums, double *lost, const struct feature *f, float cell)
 {
 	if (f->type != COLUMN_NUMERIC) {
-		uint32_t missing = places(f) - 1;
-		sums[isnan(cell) ? missing : (uint32_t)cell] += 1;
+		sums[level_of(f, cell)] += 1;
 		return;
 	}
 	if (isnan(cell))
 		return;
-	double u = (double)cell / half_range(f);
-	u = fmin(fmax(u, -1), 1); /* the cell's rounding to float may pass the range's end */
+	double u = unit_value(f, cell);
 	sums[0] += 1;
 	add(&sums[1], &lost[1], u);
 	add(&sums[2], &lost[2], u * u);
+}
+
+static void add_cell_share(double *sums, const struct feature *f, float cell, double share)
+{
+	if (f->type != COLUMN_NUMERIC) {
+		sums[level_of(f, cell)] += share;
+		return;
+	}
+	if (isnan(cell))
+		return;
+	double u = unit_value(f, cell);
+	sums[0] += share;
+	sums[1] += share_part(share, u);
+	sums[2] += share_part(share, u * u);
 }
 
 void statistics_collect(double *out, const struct table *t)
@@ -80,6 +109,34 @@ void statistics_collect(double *out, const struct table *t)
 	for (uint32_t i = 0; i < length; i++)
 		out[i] += lost[i];
 	free(lost);
+}
+
+static void add_row_share(double *sums, const struct table *t, uint32_t row, double share)
+{
+	const struct schema *s = t->schema;
+	const float *cells = table_row(t, row);
+
+	for (uint32_t i = 0; i < s->feature_count; i++) {
+		add_cell_share(sums, &s->features[i], cells[i], share);
+		sums += places(&s->features[i]);
+	}
+	if (s->label.type == COLUMN_NUMERIC) {
+		const struct feature label = schema_label_feature(s);
+
+		add_cell_share(sums, &label, t->values[row], share);
+	} else {
+		sums[t->classes[row]] += share;
+	}
+}
+
+void statistics_collect_shares(double *out, const struct table *t, const double *shares)
+{
+	uint32_t next = 0;
+
+	memset(out, 0, schema_statistics_length(t->schema) * sizeof *out);
+	for (uint32_t row = 0; row < t->rows; row++)
+		if (t->parts[row] == PART_TRAIN)
+			add_row_share(out, t, row, shares[next++]);
 }
 
 static bool is_numeric(const struct schema *s)

@@ -38,6 +38,11 @@
  * that they do not depend on the number of rows in any digit that counts. */
 void statistics_collect(double *out, const struct table *t);
 
+/* The same of units that count as one each: `shares` (base/share.h) has one for each training row, in the table's order, and the
+ * sums are over units of the mean of their rows' vectors. A row's vector has for each feature (present, u, u^2) or a 1, and so
+ * for the label; no unit's part is longer than sqrt(3 numeric + other features and label), and the sums are exact. */
+void statistics_collect_shares(double *out, const struct table *t, const double *shares);
+
 double statistics_rows(const struct schema *s, const double *sums); /* training rows */
 
 /* What the federation's sums must hold before anyone trains: a training row exists, and at least two classes of the

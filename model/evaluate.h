@@ -16,4 +16,19 @@ enum err evaluate_rows(double *loss_sum, double *counts, struct metrics_shape sh
                        const float *parameters, const float *x, const union label_value *labels, uint32_t rows,
                        const atomic_bool *cancel, struct diag *why) MUST_USE;
 
+/* Rows of units that count as one each (base/share.h). */
+struct shared_rows {
+	const float *x; /* [rows, inputs] */
+	const union label_value *labels; /* [rows] */
+	const double *shares; /* [rows] */
+	uint32_t rows;
+};
+
+/* Adds the sums of metrics_add_shares. Where one row more or less must move the sums by its own part alone, no other row's bits
+ * may depend on it: the network always sees n->rows_max rows, filled up with zeros, which are put together in
+ * block[n->rows_max, inputs]. Errors as above. */
+enum err evaluate_shares(double *loss_sum, double *counts, struct metrics_shape shape, struct network *n,
+                         const float *parameters, float *block, struct shared_rows rows, const atomic_bool *cancel,
+                         struct diag *why) MUST_USE;
+
 #endif

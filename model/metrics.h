@@ -92,6 +92,15 @@ uint32_t metrics_outputs(struct metrics_shape shape); /* logits per row: classes
 void metrics_add(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
                  const union label_value *labels, uint32_t rows);
 
+/* The same of units that count as one each: shares[rows] (base/share.h). Every number is scaled into [-1, 1] first: the loss is
+ * divided by METRICS_LOSS_MAX, e^2 by 4 and |e| by 2. A row adds its loss and one cell of each histogram and table, or five sums
+ * of a number; so no unit's part, loss included, is longer than the square root of their number. The sums are exact. */
+void metrics_add_shares(double *loss_sum, double *counts, struct metrics_shape shape, const float *logits,
+                        const union label_value *labels, const double *shares, uint32_t rows);
+
+/* From sums of shares to those that metrics_from_sums knows, in place. */
+void metrics_unscale(double *loss_sum, double *counts, struct metrics_shape shape);
+
 /* The figures of any sum of such vectors. */
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts);
 
