@@ -3,6 +3,7 @@
 #include "base/vec.h"
 #include "crypto/mask.h"
 #include "tests/support/child.h"
+#include "tests/support/remains.h"
 #include "tests/support/sanitized.h"
 
 #include <setjmp.h>
@@ -198,51 +199,11 @@ static void masks_cancel(void **state)
 
 /* ---- what stays in memory */
 
-#define NEEDLE 16
-#define VEIL 0x5a /* what is searched for is kept veiled, so that the search does not find itself */
+enum needle { OF_KEY, OF_STREAM, OF_LANES }; /* lanes: a word of the key in each lane of a vector register */
 
-enum needle { OF_KEY, OF_STREAM, OF_LANES, NEEDLES }; /* lanes: a word of the key in each lane of a vector register */
-
-struct search {
-	uint8_t needles[NEEDLES][NEEDLE];
-	unsigned found[NEEDLES];
-};
-
-static bool matches(const volatile uint8_t *at, const uint8_t veiled[NEEDLE])
+static void expect_found(struct remains *s, bool key)
 {
-	for (size_t i = 0; i < NEEDLE; i++)
-		if ((at[i] ^ VEIL) != veiled[i])
-			return false;
-	return true;
-}
-
-/* All that this process can write to: globals, heap, stack. */
-static void search_memory(struct search *s)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[512], rights[5];
-	unsigned long begin, end;
-	CHECK(maps);
-	while (fgets(line, sizeof line, maps)) {
-		if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) != 3 || strncmp(rights, "rw", 2) != 0)
-			continue;
-		for (unsigned long at = begin; at + NEEDLE <= end; at++)
-			for (int i = 0; i < NEEDLES; i++)
-				s->found[i] += matches((const volatile uint8_t *)at, s->needles[i]);
-	}
-	fclose(maps);
-}
-
-static void veil(uint8_t out[NEEDLE], const uint8_t *octets)
-{
-	for (size_t i = 0; i < NEEDLE; i++)
-		out[i] = octets[i] ^ VEIL;
-}
-
-static void expect_found(struct search *s, bool key)
-{
-	memset(s->found, 0, sizeof s->found);
-	search_memory(s);
+	remains_search(s);
 	CHECK((s->found[OF_KEY] > 0) == key);
 	CHECK(s->found[OF_STREAM] == 0);
 	CHECK(s->found[OF_LANES] == 0);
@@ -253,7 +214,7 @@ static void expect_found(struct search *s, bool key)
 static int mask_and_search(void)
 {
 	const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = {0};
-	static struct search search;
+	static struct remains search;
 	static uint32_t words[1000];
 	static uint8_t y[4 * 1000];
 	static struct mask one;
@@ -261,10 +222,11 @@ static int mask_and_search(void)
 	CHECK(sodium_init() >= 0);
 	randombytes_buf(one.key, sizeof one.key);
 	crypto_stream_chacha20_ietf(block, sizeof block, nonce, one.key);
-	veil(search.needles[OF_KEY], one.key);
-	veil(search.needles[OF_STREAM], block);
-	for (size_t i = 0; i < NEEDLE; i++)
-		search.needles[OF_LANES][i] = one.key[i % 4] ^ VEIL;
+	remains_add(&search, one.key);
+	remains_add(&search, block);
+	for (size_t i = 0; i < REMAINS_NEEDLE; i++)
+		block[i] = one.key[i % 4];
+	remains_add(&search, block);
 	secret_wipe(block, sizeof block);
 	sodium_stackzero(4096); /* libsodium's own copies */
 	mask_add(words, 0, 1000, &one, 1);
