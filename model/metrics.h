@@ -101,14 +101,15 @@ void metrics_add_shares(double *loss_sum, double *counts, struct metrics_shape s
 /* From sums of shares to those that metrics_from_sums knows, in place. */
 void metrics_unscale(double *loss_sum, double *counts, struct metrics_shape shape);
 
-/* The figures of any sum of such vectors. */
+/* The figures of any sum of such vectors. With shape.noise nothing is undefined: what is divided by is taken to be at least
+ * one row, every class counts as occurring, and figures may lie beyond their ranges (model/metrics_noised.h). */
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts);
 
 /* ROC curve of a binary label, from the highest threshold (0,0) to the lowest (1,1): bins + 1 points. False, and
  * nothing written, when a class is missing. */
 bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const double *counts);
 
-/* The calibration curve of a binary label. */
+/* The calibration curve of a binary label. With shape.noise its points are held within their tenths, and within [0, 1]. */
 void metrics_calibration(struct calibration *out, struct metrics_shape shape, const double *counts);
 
 /* Is `a` strictly better than `b` in "auc", "accuracy", "f1", "r2" (larger), "loss" or "rmse" (smaller)? Any number is better than

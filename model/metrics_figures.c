@@ -18,16 +18,29 @@ static double ratio(double part, double whole)
 	return whole > 0 ? part / whole : NAN;
 }
 
+/* What a part is divided by: with noise never nothing, since nobody can tell nothing from little. */
+static double whole_of(double rows, double noise)
+{
+	return noise > 0 ? fmax(rows, 1) : rows;
+}
+
+/* A share of one class, which a mean over classes takes in: with noise within its range, or a rare class would be all of it. */
+static double share(double part, double whole, double noise)
+{
+	double x = ratio(part, whole_of(whole, noise));
+	return noise > 0 ? fmin(fmax(x, 0), 1) : x;
+}
+
 /* Pairs of a positive and a negative in which the positive lies in a higher bin, plus half of those in one bin, over
  * all pairs: the area under the trapezoids of the ROC curve (Hanley and McNeil 1982). */
-static double area(const double *negatives, const double *positives, uint32_t bins)
+static double area(const double *negatives, const double *positives, uint32_t bins, double noise)
 {
 	double below = 0, pairs = 0;
 	for (uint32_t b = 0; b < bins; b++) {
 		pairs += positives[b] * (below + negatives[b] / 2);
 		below += negatives[b];
 	}
-	return ratio(pairs, below * sum_of(positives, bins));
+	return ratio(pairs, whole_of(below, noise) * whole_of(sum_of(positives, bins), noise));
 }
 
 /* The probability that a bin's middle score stands for: exp(z / 2) is the odds of the score, exp(z) those of p. */
@@ -48,18 +61,21 @@ static double squares(const double *negatives, const double *positives, uint32_t
 	return sum;
 }
 
-static void binary_figures(struct metrics *m, const double *counts, uint32_t bins)
+static void binary_figures(struct metrics *m, const double *counts, struct metrics_shape shape)
 {
+	uint32_t bins = shape.bins, half = bins / 2;
 	const double *negatives = counts, *positives = counts + bins;
-	uint32_t half = bins / 2;
+	double rows = whole_of(m->rows, shape.noise);
 	double true_negatives = sum_of(negatives, half), false_positives = sum_of(negatives + half, half);
 	double false_negatives = sum_of(positives, half), true_positives = sum_of(positives + half, half);
-	m->accuracy = ratio(true_positives + true_negatives, m->rows);
-	m->precision = ratio(true_positives, true_positives + false_positives);
-	m->recall = ratio(true_positives, true_positives + false_negatives);
-	m->f1 = ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives);
-	m->auc = area(negatives, positives, bins);
-	m->brier = ratio(squares(negatives, positives, bins), m->rows);
+	double called = whole_of(true_positives + false_positives, shape.noise);
+	double truth = whole_of(true_positives + false_negatives, shape.noise);
+	m->accuracy = ratio(true_positives + true_negatives, rows);
+	m->precision = ratio(true_positives, called);
+	m->recall = ratio(true_positives, truth);
+	m->f1 = ratio(2 * true_positives, called + truth);
+	m->auc = area(negatives, positives, bins, shape.noise);
+	m->brier = ratio(squares(negatives, positives, bins), rows);
 }
 
 /* Each class against the rest. */
@@ -68,7 +84,7 @@ static void class_figures(struct metrics *m, const double *histograms, struct me
 	double areas = 0, occurring = 0, sum = 0;
 	for (uint32_t k = 0; k < shape.classes; k++) {
 		const double *others = histograms + 2 * (size_t)k * shape.class_bins, *own = others + shape.class_bins;
-		double one = area(others, own, shape.class_bins);
+		double one = share(area(others, own, shape.class_bins, shape.noise), 1, shape.noise);
 		sum += squares(others, own, shape.class_bins);
 		if (isnan(one))
 			continue;
@@ -76,11 +92,12 @@ static void class_figures(struct metrics *m, const double *histograms, struct me
 		occurring++;
 	}
 	m->auc = ratio(areas, occurring);
-	m->brier = ratio(sum, m->rows);
+	m->brier = ratio(sum, whole_of(m->rows, shape.noise));
 }
 
-static void categorical_figures(struct metrics *m, const double *counts, uint32_t classes)
+static void categorical_figures(struct metrics *m, const double *counts, struct metrics_shape shape)
 {
+	uint32_t classes = shape.classes;
 	double right = 0, precision = 0, recall = 0, f1 = 0, occurring = 0;
 	for (uint32_t k = 0; k < classes; k++) {
 		double hits = counts[(size_t)k * classes + k], truth = 0, predicted = 0;
@@ -89,14 +106,14 @@ static void categorical_figures(struct metrics *m, const double *counts, uint32_
 			predicted += counts[(size_t)j * classes + k];
 		}
 		right += hits;
-		if (truth + predicted == 0)
+		if (truth + predicted == 0 && shape.noise == 0)
 			continue;
 		occurring++;
-		precision += predicted > 0 ? hits / predicted : 0;
-		recall += truth > 0 ? hits / truth : 0;
-		f1 += 2 * hits / (truth + predicted);
+		precision += predicted > 0 ? share(hits, predicted, shape.noise) : 0;
+		recall += truth > 0 ? share(hits, truth, shape.noise) : 0;
+		f1 += share(2 * hits, truth + predicted, shape.noise);
 	}
-	m->accuracy = ratio(right, m->rows);
+	m->accuracy = ratio(right, whole_of(m->rows, shape.noise));
 	m->precision = ratio(precision, occurring);
 	m->recall = ratio(recall, occurring);
 	m->f1 = ratio(f1, occurring);
@@ -105,14 +122,23 @@ static void categorical_figures(struct metrics *m, const double *counts, uint32_
 /* Below it, per row, the fixed-point steps of a sum over many sites could pass for a variance. */
 #define VARIANCE_MIN 1e-10
 
-/* The sums may be any numbers: they came from the network. */
-static void numeric_figures(struct metrics *m, const double *sums, double half)
+/* The deviation of the noise in q - m^2, m and q the means of u and u^2 of so many rows: to first order. */
+static double variance_error(double mean, double square, double rows, double noise)
 {
-	double variance = ratio(sums[2] - sums[1] * sums[1] / m->rows, m->rows),
-	       squared = ratio(fmax(sums[3], 0), m->rows);
+	double m = fmin(fmax(mean, -1), 1), q = fmin(fmax(square, 0), 1), of_rows = 2 * m * m - q;
+	return noise / rows * sqrt(1 + 4 * m * m + of_rows * of_rows);
+}
+
+/* The sums may be any numbers: they came from the network. With noise the labels' variance is at least its own error. */
+static void numeric_figures(struct metrics *m, const double *sums, struct metrics_shape shape)
+{
+	double rows = whole_of(m->rows, shape.noise), squared = ratio(fmax(sums[3], 0), rows);
+	double variance = ratio(sums[2] - sums[1] * sums[1] / rows, rows);
+	if (shape.noise > 0)
+		variance = fmax(variance, variance_error(sums[1] / rows, sums[2] / rows, rows, shape.noise));
 	m->r2 = variance > VARIANCE_MIN ? 1 - squared / variance : NAN;
-	m->rmse = half * sqrt(squared);
-	m->mae = half * ratio(fmax(sums[4], 0), m->rows);
+	m->rmse = shape.half * sqrt(squared);
+	m->mae = shape.half * ratio(fmax(sums[4], 0), rows);
 }
 
 void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double loss_sum, const double *counts)
@@ -121,13 +147,13 @@ void metrics_from_sums(struct metrics *out, struct metrics_shape shape, double l
 	size_t classes = shape.classes, length = metrics_counts_length(shape);
 	size_t cells = classes < 3 ? length : classes * classes; /* that count each row once */
 	out->rows = classes == 0 ? counts[0] : sum_of(counts, cells);
-	out->loss = ratio(loss_sum, out->rows);
+	out->loss = ratio(loss_sum, whole_of(out->rows, shape.noise));
 	if (shape.classes == 0)
-		numeric_figures(out, counts, shape.half);
+		numeric_figures(out, counts, shape);
 	else if (shape.classes == 2)
-		binary_figures(out, counts, shape.bins);
+		binary_figures(out, counts, shape);
 	else
-		categorical_figures(out, counts, shape.classes);
+		categorical_figures(out, counts, shape);
 	if (classes > 2 && shape.class_bins > 0)
 		class_figures(out, counts + cells, shape);
 }
@@ -154,6 +180,19 @@ bool metrics_roc(struct roc_point *points, struct metrics_shape shape, const dou
 	return true;
 }
 
+/* NAN, of a point without rows, stays what it is. */
+static double held(double x, double least, double most)
+{
+	return x < least ? least : x > most ? most : x;
+}
+
+static void hold_point(struct calibration_point *point, int tenth)
+{
+	point->predicted =
+		held(point->predicted, (double)tenth / CALIBRATION_POINTS, (tenth + 1.0) / CALIBRATION_POINTS);
+	point->observed = held(point->observed, 0, 1);
+}
+
 void metrics_calibration(struct calibration *out, struct metrics_shape shape, const double *counts)
 {
 	const double *negatives = counts, *positives = counts + shape.bins;
@@ -170,6 +209,8 @@ void metrics_calibration(struct calibration *out, struct metrics_shape shape, co
 		struct calibration_point *point = &out->points[i];
 		point->predicted = ratio(point->predicted, point->rows);
 		point->observed = ratio(point->observed, point->rows);
+		if (shape.noise > 0)
+			hold_point(point, i);
 	}
 }
 

@@ -85,6 +85,7 @@ struct metrics_shape {
 	uint32_t class_bins; /* several classes: even, 2 .. CLASS_BINS_MAX, or 0: no histograms; else unused */
 	double middle, half; /* numeric: middle of the label's range, and half of its width, in raw units */
 	double mean, deviation; /* numeric: the model's, y = mean + deviation * output; needed where rows are added */
+	double noise; /* deviation of the noise that each sum carries, its row's share scaled to [-1, 1]; 0: none */
 };
 
 /* Length of the sums of one part, beside the loss (model/metrics.h gives their order): two score histograms of `bins` for
