@@ -123,7 +123,8 @@ bench-run: $(PROGRAMS) $(BENCHES)
 bench-large: $(BIN)/cohort-sim ## 10,000 simulated hospitals in a masked round; some minutes
 	$(Q)tests/bench/large $(O)
 
-soak: $(BIN)/cohort-sim ## run 100,000 disturbed worlds; some minutes
+soak: $(BIN)/cohort-sim $(O)/tests/test_noise ## run 100,000 disturbed worlds, and draw 10^8 samples of noise; some minutes
+	$(Q)COHORT_BUILD=$(O) NOISE_DRAWS=100000000 $(O)/tests/test_noise
 	$(Q)$(BIN)/cohort-sim faults --seeds 1..100000
 
 evil: evil-secagg $(BIN)/cohort-sim ## plant bugs in the cores, and see that the disturbed worlds find each
