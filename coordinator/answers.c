@@ -60,8 +60,11 @@ void answer_error(struct exchange *x, unsigned status, unsigned retry_s, const c
 	json_free(body);
 }
 
-void answer_inbox(struct exchange *x, unsigned status, const struct message *const *messages, uint32_t count)
+void answer_inbox(struct exchange *x, unsigned status, const struct message *const *messages, uint32_t count,
+                  const struct ledger_mark *ledger)
 {
+	struct answer a = {.status = status, .content_type = JSON_TYPE};
+	char mark[LEDGER_MARK_TEXT_SIZE];
 	struct message shallow[3];
 	struct buf text;
 
@@ -71,7 +74,12 @@ void answer_inbox(struct exchange *x, unsigned status, const struct message *con
 	buf_init(&text, INBOX_MAX);
 	inbox_write(&text, shallow, count);
 	CHECK(!text.failed);
-	server_answer(x, &(struct answer){.status = status, .content_type = JSON_TYPE, .body = buf_bytes(&text)});
+	a.body = buf_bytes(&text);
+	if (ledger->counter > 0) {
+		ledger_mark_write(mark, ledger);
+		a.headers[0] = (struct http_pair){LEDGER_MARK_HEADER, mark};
+	}
+	server_answer(x, &a);
 	buf_free(&text);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/parse.h"
 #include "coordinator/answers.h"
+#include "coordinator/ledgers.h"
 #include "coordinator/runner.h"
 
 #include <string.h>
@@ -84,6 +85,27 @@ static bool read_signature(struct api_request *q, uint8_t signature[KEYS_SIGNATU
 	return false;
 }
 
+/* What the site says of its ledger. Where nothing is spent it may say nothing. */
+static bool take_mark(struct api_request *q)
+{
+	const char *text = server_header(q->x, "Cohort-Ledger");
+	bool needed = q->course->study->privacy.mechanism != PRIVACY_NONE;
+	struct ledger_mark mark;
+	struct diag why = {{0}};
+
+	if (text == NULL && !needed)
+		return true;
+	if (!ledger_mark_read(&mark, text)) {
+		answer_error(q->x, 400, 0, "the header Cohort-Ledger must hold a counter, a head and a signature%s",
+		             needed ? ": this study spends of the hospital's privacy budget" : "");
+		return false;
+	}
+	if (ledgers_take(q->office, q->site, &mark, &why) == OK)
+		return true;
+	answer_error(q->x, 400, 0, "%s", why.text);
+	return false;
+}
+
 void api_put_contribution(struct api_request *q)
 {
 	struct runner_part part = {.site = q->site->number};
@@ -97,7 +119,8 @@ void api_put_contribution(struct api_request *q)
 		return;
 	}
 	if (read_signature(q, signature, &part) && api_number(q, "offset", NULL, MESSAGE_INTEGER_MAX, &part.offset) &&
-	    api_number(q, "octets", NULL, MESSAGE_INTEGER_MAX, &part.total) && api_session(q, &part.session))
+	    api_number(q, "octets", NULL, MESSAGE_INTEGER_MAX, &part.total) && api_session(q, &part.session) &&
+	    take_mark(q))
 		runner_part(q->course->runner, q->x, &part);
 }
 

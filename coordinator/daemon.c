@@ -118,8 +118,9 @@ static void on_request(void *context, struct exchange *x)
 
 static void on_expired(void *context, struct exchange *x)
 {
-	(void)context;
-	runner_expired(x);
+	struct daemon *d = context;
+
+	runner_expired(d->office, x);
 }
 
 static void on_gone(void *context, struct exchange *x)

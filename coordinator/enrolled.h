@@ -11,6 +11,7 @@
 #define COHORT_COORDINATOR_ENROLLED_H
 
 #include "base/limits.h"
+#include "protocol/ledger_mark.h"
 #include "protocol/roster.h"
 
 #include <stdbool.h>
@@ -40,12 +41,15 @@ struct enrolled_site {
 	uint32_t old_count; /* replaced so far; old[] is a ring */
 	int64_t answers_since_ms; /* monotonic; begin of the hour that `answers` counts */
 	uint32_t answers;
+	struct ledger_mark ledger; /* the newest that it has signed (coordinator/ledgers.h); counter 0: none */
+	bool ledger_unwritten;
 };
 
 struct enrolled {
 	struct enrolled_site *items; /* ascending by number; owned */
 	uint32_t count, room;
 	uint32_t version; /* of the roster; 0 before the first */
+	bool ledgers_unwritten; /* some site's mark is */
 };
 
 enum session_verdict { SESSION_ACTIVE, SESSION_NEW, SESSION_OLD };

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "coordinator/events.h"
+#include "coordinator/ledgers.h"
 #include "coordinator/lock.h"
 #include "net/identity.h"
 
@@ -78,6 +79,7 @@ static void take_over(struct office *o, struct buf *file, struct roster *r, bool
 		tell(o, site);
 	}
 	tell_studies(o);
+	ledgers_check(o);
 	if (known)
 		return;
 	store_roster_version(o->store, o->listed.version);
@@ -273,9 +275,11 @@ out:
 
 /* ---- opening */
 
-static void load_site(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms)
+static void load_site(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms,
+                      const struct ledger_mark *ledger)
 {
 	enrolled_remember(context, number, name, serial, last_seen_ms);
+	enrolled_number(context, number)->ledger = *ledger;
 }
 
 static enum err load(struct office *o, enum office_for what, struct diag *why)
@@ -346,8 +350,11 @@ void office_close(struct office *o)
 
 enum err office_commit(struct office *o, bool *told, struct diag *why)
 {
-	enum err e = store_commit(o->store, why);
+	enum err e;
 
+	if (store_dirty(o->store)) /* they come along, and are no reason to commit */
+		ledgers_write(o);
+	e = store_commit(o->store, why);
 	*told = false;
 	for (uint32_t i = 0; i < o->count && e == OK; i++)
 		*told |= course_committed(o->courses[i]);

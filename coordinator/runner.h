@@ -68,6 +68,6 @@ void runner_listen(struct runner *r, struct exchange *x, const struct runner_pha
 void runner_supersede(struct runner *r, uint32_t site, const struct session_id *session);
 
 /* server_handler.expired of an exchange that some runner holds. */
-void runner_expired(struct exchange *x);
+void runner_expired(struct office *o, struct exchange *x);
 
 #endif

@@ -23,6 +23,11 @@ static bool has_message(const struct runner *r, uint32_t site, uint64_t after)
 	return !campaign_inbox(r->course->campaign, site, after, messages, &count) || count > 0;
 }
 
+static const struct ledger_mark *ledger_of(const struct office *o, uint32_t site)
+{
+	return &enrolled_number(&o->enrolled, site)->ledger;
+}
+
 /* A message in hand is what makes an approving poll a join. */
 static void answer_poll(struct runner *r, struct exchange *x, uint32_t site, uint64_t after, bool approving)
 {
@@ -33,7 +38,7 @@ static void answer_poll(struct runner *r, struct exchange *x, uint32_t site, uin
 	if (approving)
 		campaign_polled(campaign, site, r->office->world.now_ms);
 	bool known = campaign_inbox(campaign, site, after, messages, &count);
-	answer_inbox(x, known ? 200 : 410, messages, count);
+	answer_inbox(x, known ? 200 : 410, messages, count, ledger_of(r->office, site));
 }
 
 void runner_poll(struct runner *r, struct exchange *x, const struct runner_poll *poll)
@@ -76,15 +81,15 @@ void runner_wake(struct runner *r)
 	}
 }
 
-void runner_expired(struct exchange *x)
+void runner_expired(struct office *o, struct exchange *x)
 {
-	enum waiting_kind kind = ((const struct waiting *)x->owner)->kind;
+	const struct waiting w = *(const struct waiting *)x->owner;
 
 	waiting_end(x->owner);
-	if (kind == WAITING_PHASE)
+	if (w.kind == WAITING_PHASE)
 		answer_empty(x, 204);
 	else
-		answer_inbox(x, 200, NULL, 0);
+		answer_inbox(x, 200, NULL, 0, ledger_of(o, w.site));
 }
 
 void runner_supersede(struct runner *r, uint32_t site, const struct session_id *session)

@@ -5,7 +5,7 @@
  *     studies       contract (canonical bytes) and campaign record (JSON), a row per revision; the newest of a name is in force
  *     moments       of the server's strategy: they belong to a running study's newest model, in pieces
  *     answers       what each site said to a contract
- *     sites         number, name, last seen
+ *     sites         number, name, last seen, newest mark of its ledger
  *     rounds        one row per attempt -+- participants    what became of each invited site
  *                                        +- metrics         figures of the model that the round evaluated
  *                                        +- masked_rows     of an open masked attempt: what its secure aggregation must remember
@@ -24,8 +24,9 @@
 #include "base/json.h"
 #include "coordinator/campaign.h"
 #include "crypto/secagg_server.h"
+#include "protocol/ledger_mark.h"
 
-#define STORE_FORMAT 4 /* user_version of the newest schema */
+#define STORE_FORMAT 5 /* user_version of the newest schema */
 
 struct store;
 
@@ -50,6 +51,7 @@ int64_t store_add_study(struct store *s, const struct study *study, const struct
 void store_record(struct store *s, int64_t study, const struct json *record);
 void store_answer(struct store *s, int64_t study, uint32_t site, enum site_answer answer, int64_t now_ms);
 void store_site(struct store *s, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms);
+void store_ledger_mark(struct store *s, uint32_t number, const struct ledger_mark *mark); /* of a site that is there */
 void store_roster_version(struct store *s, uint32_t version);
 
 /* An attempt opens; false, and nothing happens, when its row is there already. `octets`: of one contribution. */
@@ -93,7 +95,8 @@ typedef void stored_answer_fn(void *context, uint32_t site, enum site_answer ans
 enum err store_answers(struct store *s, int64_t study, stored_answer_fn *each, void *context,
                        struct diag *why) MUST_USE;
 
-typedef void stored_site_fn(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms);
+typedef void stored_site_fn(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms,
+                            const struct ledger_mark *ledger);
 enum err store_sites(struct store *s, stored_site_fn *each, void *context, struct diag *why) MUST_USE;
 enum err store_read_roster_version(struct store *s, uint32_t *version, struct diag *why) MUST_USE;
 

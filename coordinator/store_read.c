@@ -51,13 +51,28 @@ enum err store_answers(struct store *s, int64_t study, stored_answer_fn *each, v
 	return e;
 }
 
+/* Damage makes a mark that nobody has signed, which is not believed by the site. */
+static struct ledger_mark ledger_mark_at(struct sqlite3_stmt *q, int column)
+{
+	struct ledger_mark m = {.counter = (uint64_t)sql_get_integer(q, column), .head = sql_get_hash(q, column + 1)};
+	struct bytes signature = sql_get_octets(q, column + 2);
+
+	if (signature.len == sizeof m.signature)
+		memcpy(m.signature, signature.ptr, sizeof m.signature);
+	return m;
+}
+
 enum err store_sites(struct store *s, stored_site_fn *each, void *context, struct diag *why)
 {
-	struct sqlite3_stmt *q = sql_begin(s, "SELECT number, name, serial, last_seen_ms FROM sites ORDER BY number");
+	struct sqlite3_stmt *q = sql_begin(s, "SELECT number, name, serial, last_seen_ms, ledger_counter, ledger_head,"
+	                                      " ledger_signature FROM sites ORDER BY number");
 
-	while (sql_row(s, q))
+	while (sql_row(s, q)) {
+		const struct ledger_mark mark = ledger_mark_at(q, 4);
+
 		each(context, (uint32_t)sql_get_integer(q, 0), sql_get_text(q, 1), sql_get_text(q, 2),
-		     sql_get_integer(q, 3));
+		     sql_get_integer(q, 3), &mark);
+	}
 	return sql_end(s, q, why);
 }
 

@@ -120,6 +120,10 @@ static const char *const steps[STORE_FORMAT] = {
 	"  FOREIGN KEY (study, round, attempt) REFERENCES rounds (study, round, attempt)"
 	") STRICT;"
 	"ALTER TABLE participants ADD COLUMN phase TEXT NOT NULL DEFAULT '';", /* of a masked attempt: how far the site came */
+
+	"ALTER TABLE sites ADD COLUMN ledger_counter INTEGER NOT NULL DEFAULT 0;" /* 0: it has shown no mark yet */
+	"ALTER TABLE sites ADD COLUMN ledger_head BLOB CHECK (length(ledger_head) = 32);"
+	"ALTER TABLE sites ADD COLUMN ledger_signature BLOB CHECK (length(ledger_signature) = 64);",
 };
 
 static enum err run_steps(struct store *s, int64_t from, struct diag *why)

@@ -61,14 +61,27 @@ void store_answer(struct store *s, int64_t study, uint32_t site, enum site_answe
 
 void store_site(struct store *s, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms)
 {
-	struct sqlite3_stmt *q = sql_begin(s, "INSERT INTO sites VALUES (?1, ?2, ?3, ?4)"
-	                                      " ON CONFLICT DO UPDATE SET name = excluded.name,"
-	                                      " serial = excluded.serial, last_seen_ms = excluded.last_seen_ms");
+	struct sqlite3_stmt *q =
+		sql_begin(s, "INSERT INTO sites (number, name, serial, last_seen_ms) VALUES (?1, ?2, ?3, ?4)"
+	                     " ON CONFLICT DO UPDATE SET name = excluded.name,"
+	                     " serial = excluded.serial, last_seen_ms = excluded.last_seen_ms");
 
 	sql_integer(s, q, 1, number);
 	sql_text(s, q, 2, name);
 	sql_text(s, q, 3, serial);
 	sql_integer(s, q, 4, last_seen_ms);
+	sql_write(s, q);
+}
+
+void store_ledger_mark(struct store *s, uint32_t number, const struct ledger_mark *mark)
+{
+	struct sqlite3_stmt *q = sql_begin(s, "UPDATE sites SET ledger_counter = ?2, ledger_head = ?3,"
+	                                      " ledger_signature = iif(?2 > 0, ?4, NULL) WHERE number = ?1");
+
+	sql_integer(s, q, 1, number);
+	sql_integer(s, q, 2, (int64_t)mark->counter);
+	sql_hash(s, q, 3, &mark->head);
+	sql_octets(s, q, 4, bytes_of(mark->signature, sizeof mark->signature));
 	sql_write(s, q);
 }
 

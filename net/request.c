@@ -161,6 +161,8 @@ static void set_request(struct transfer *t, const struct request *q, const struc
 	set_body(t, q);
 	for (size_t i = 0; i < REQUEST_HEADERS_MAX && r->names[i]; i++)
 		add_header(t, r->names[i], r->values[i]);
+	if (q->header.name != NULL)
+		add_header(t, q->header.name, q->header.value);
 	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, t->headers);
 	if (range && range->from) {
 		snprintf(from, sizeof from, "%llu-", (unsigned long long)range->from);
@@ -202,6 +204,14 @@ static const char *answer_header(struct requester *r, const char *name)
 	return curl_easy_header(r->easy, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : NULL;
 }
 
+static void read_wanted(struct requester *r, const struct request *q, struct response *out)
+{
+	const char *value = q->wanted != NULL ? answer_header(r, q->wanted) : NULL;
+
+	if (value != NULL && strlen(value) < sizeof out->wanted)
+		snprintf(out->wanted, sizeof out->wanted, "%s", value);
+}
+
 static void read_answer(struct requester *r, struct response *out, struct request_range *range)
 {
 	long status = 0;
@@ -240,9 +250,10 @@ enum err request_run(struct requester *r, const struct request *q, struct reques
 		set_request(&t, q, range);
 		int code = request_drive(r, r->easy);
 		request_drop(r, r->easy);
-		if (code == CURLE_OK)
+		if (code == CURLE_OK) {
 			read_answer(r, out, range);
-		else if (code < 0)
+			read_wanted(r, q, out);
+		} else if (code < 0)
 			e = diag_set(why, ERR_CANCELLED, "cancelled");
 		else
 			e = t.failed ? t.failed : request_failure(r, code, why);

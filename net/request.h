@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "net/http.h"
 #include "net/tls.h"
 
 struct requester;
@@ -41,6 +42,8 @@ void request_set_header(struct requester *r, const char *name, const char *value
 void request_cancel(struct requester *r);
 void request_resume(struct requester *r);
 
+#define RESPONSE_HEADER_SIZE 256 /* the longest that is asked for, a ledger's mark, has 210 */
+
 struct request {
 	const char *method; /* "GET", "PUT", "POST", "DELETE" */
 	const char *target; /* "/v1/...", with its query */
@@ -49,6 +52,8 @@ struct request {
 	const char *body_path; /* `body_size` octets of this file from `body_offset` on (NULL: from memory) */
 	uint64_t body_offset;
 	size_t body_size;
+	struct http_pair header; /* one more, of this request alone; name NULL: none */
+	const char *wanted; /* a header of the answer, to be told in response.wanted; NULL: none */
 	int64_t timeout_ms; /* whole exchange, a held wait included; 0: REQUEST_TIMEOUT_MS + the body at BODY_RATE_MIN */
 };
 
@@ -56,6 +61,7 @@ struct response {
 	unsigned status;
 	int64_t retry_after_ms; /* of a Retry-After header, -1 without one */
 	char tag[HASH_HEX_SIZE]; /* ETag without its quotes; "" without one */
+	char wanted[RESPONSE_HEADER_SIZE]; /* of the header asked for; "" without one, and when it is longer */
 };
 
 /* One exchange. The answer's body goes into `body` (initialised by the caller with its bound; cleared first; NULL: it

@@ -177,6 +177,31 @@ static void headers_come_back(void **state)
 	assert_string_equal(response.tag, "");
 }
 
+static void headers_of_one_request(void **state)
+{
+	struct request q = {.method = "GET",
+	                    .target = "/header?name=x-mine&n=7",
+	                    .header = {"X-Mine", "4 5"},
+	                    .wanted = "x-wanted"};
+	(void)state;
+	assert_int_equal(request_send(r, &q, &response, &body, &why), OK);
+	assert_string_equal(buf_text(&body), "4 5");
+	assert_string_equal(response.wanted, "hhhhhhh");
+	q.header.name = NULL; /* the next has none */
+	q.target = "/header?name=x-mine";
+	assert_int_equal(request_send(r, &q, &response, &body, &why), OK);
+	assert_string_equal(buf_text(&body), "none");
+	assert_string_equal(response.wanted, "");
+	q.target = "/header?name=x-mine&n=255";
+	assert_int_equal(request_send(r, &q, &response, &body, &why), OK);
+	assert_int_equal(strlen(response.wanted), 255);
+	q.target = "/header?name=x-mine&n=256"; /* too long: as if there were none */
+	assert_int_equal(request_send(r, &q, &response, &body, &why), OK);
+	assert_string_equal(response.wanted, "");
+	must_get("/header?name=x-mine&n=7", "none");
+	assert_string_equal(response.wanted, ""); /* nobody asked */
+}
+
 static void an_address_is_checked(void **state)
 {
 	static const char *const bad[] = {
@@ -713,6 +738,7 @@ int main(void)
 		UNIT(a_part_of_a_file_is_sent),
 		UNIT(the_answer_has_a_bound),
 		UNIT(headers_come_back),
+		UNIT(headers_of_one_request),
 		UNIT(an_address_is_checked),
 		UNIT(nobody_listens),
 		UNIT(no_such_name),

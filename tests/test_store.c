@@ -249,16 +249,21 @@ static void see_answer(void *context, uint32_t site, enum site_answer answer)
 	sprintf(text + strlen(text), "%u %s;", site, answer_name(answer));
 }
 
-static void see_site(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms)
+static void see_site(void *context, uint32_t number, const char *name, const char *serial, int64_t last_seen_ms,
+                     const struct ledger_mark *ledger)
 {
 	char *text = context;
 
 	sprintf(text + strlen(text), "%u %s %s %lld;", number, name, serial, (long long)last_seen_ms);
+	if (ledger->counter > 0)
+		sprintf(text + strlen(text), "%llu %02x %02x;", (unsigned long long)ledger->counter, ledger->head.b[31],
+		        ledger->signature[63]);
 }
 
 static void test_answers_and_sites(void **state)
 {
 	struct fixture *f = *state;
+	struct ledger_mark mark = {.counter = 41};
 	char text[256] = "";
 	uint32_t version;
 
@@ -275,6 +280,19 @@ static void test_answers_and_sites(void **state)
 	text[0] = '\0';
 	assert_int_equal(store_sites(f->store, see_site, text, NULL), OK);
 	assert_string_equal(text, "11 st-mary 0b 1700000000000;");
+	memset(mark.head.b, 0xab, sizeof mark.head.b);
+	memset(mark.signature, 0xcd, sizeof mark.signature);
+	store_ledger_mark(f->store, 11, &mark);
+	store_site(f->store, 11, "st-mary", "0c", NOW); /* leaves it */
+	commit(f);
+	reopen(f);
+	text[0] = '\0';
+	assert_int_equal(store_sites(f->store, see_site, text, NULL), OK);
+	assert_string_equal(text, "11 st-mary 0c 1700000000000;41 ab cd;");
+	store_ledger_mark(f->store, 11, &(struct ledger_mark){0}); /* forgotten */
+	text[0] = '\0';
+	assert_int_equal(store_sites(f->store, see_site, text, NULL), OK);
+	assert_string_equal(text, "11 st-mary 0c 1700000000000;");
 	assert_int_equal(store_read_roster_version(f->store, &version, NULL), OK);
 	assert_int_equal(version, 7);
 }
@@ -511,7 +529,9 @@ static void test_an_older_format_is_brought_up(void **state)
 	assert_true(store_open_round(f->store, f->id, &plan, 2, 64, NOW));
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
 	commit(f);
-	tamper(f, "DROP TABLE masked_rows; ALTER TABLE participants DROP COLUMN phase; DROP TABLE moments; ALTER TABLE "
+	tamper(f, "ALTER TABLE sites DROP COLUMN ledger_counter; ALTER TABLE sites DROP COLUMN ledger_head;"
+	          "ALTER TABLE sites DROP COLUMN ledger_signature; DROP TABLE masked_rows; ALTER TABLE participants "
+	          "DROP COLUMN phase; DROP TABLE moments; ALTER TABLE "
 	          "metrics DROP COLUMN calibration; ALTER TABLE metrics DROP COLUMN mae;"
 	          "ALTER TABLE metrics DROP COLUMN rmse; ALTER TABLE metrics DROP COLUMN r2;"
 	          "ALTER TABLE metrics DROP COLUMN brier; PRAGMA user_version = 1");

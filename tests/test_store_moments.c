@@ -245,7 +245,9 @@ static void test_a_database_of_format_2_is_brought_up_to_date(void **state)
 
 	store_close(f->store);
 	f->store = NULL;
-	tamper(f, "DROP TABLE moments; DROP TABLE masked_rows; ALTER TABLE participants DROP COLUMN phase;"
+	tamper(f, "ALTER TABLE sites DROP COLUMN ledger_counter; ALTER TABLE sites DROP COLUMN ledger_head; ALTER "
+	          "TABLE sites DROP COLUMN ledger_signature; DROP TABLE moments; DROP TABLE masked_rows; ALTER TABLE "
+	          "participants DROP COLUMN phase;"
 	          "PRAGMA user_version = 2");
 	reopen(f);
 	assert_int_equal(store_studies(f->store, see_study, &found, &why), OK);

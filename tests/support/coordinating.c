@@ -270,6 +270,24 @@ void caller_session(struct caller *s, const char *hex)
 	request_set_header(s->requester, "Cohort-Session", s->session);
 }
 
+void caller_mark(struct caller *s, uint32_t site, uint64_t counter, uint8_t head)
+{
+	uint8_t identity[KEYS_IDENTITY_SECRET_SIZE];
+	struct ledger_mark m = {.counter = counter};
+	struct buf message;
+
+	s->mark[0] = '\0';
+	if (counter == 0)
+		return;
+	memset(m.head.b, head, sizeof m.head.b);
+	buf_init(&message, LEDGER_MARK_MESSAGE_MAX);
+	ledger_mark_message(&message, CREDENTIALS_FEDERATION, coordinating_number(site), &m);
+	coordinating_identity(identity, site);
+	keys_sign(m.signature, identity, buf_bytes(&message));
+	ledger_mark_write(s->mark, &m);
+	buf_free(&message);
+}
+
 void caller_open(struct caller *s, struct coordinating *c, uint32_t site)
 {
 	char url[64], name[16];
@@ -298,9 +316,11 @@ static unsigned exchange(struct caller *s, const char *method, struct bytes body
 {
 	char target[1024];
 	struct diag why = {{0}};
-	struct request q = {.method = method, .target = target};
+	struct request q = {.method = method, .target = target, .wanted = LEDGER_MARK_HEADER};
 
 	vsnprintf(target, sizeof target, fmt, args);
+	if (s->mark[0] != '\0')
+		q.header = (struct http_pair){LEDGER_MARK_HEADER, s->mark};
 	if (body.len > 0) {
 		q.content_type = "application/octet-stream";
 		q.body = body;

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "crypto/keys.h"
 #include "net/request.h"
+#include "protocol/ledger_mark.h"
 #include "protocol/roster.h"
 #include "tests/support/credentials.h"
 #include "tests/support/program.h"
@@ -63,6 +64,8 @@ void coordinating_must(struct coordinating *c, const char *fmt, ...) PRINTF_LIKE
 struct caller {
 	struct requester *requester;
 	char session[33];
+	char mark
+		[LEDGER_MARK_TEXT_SIZE]; /* the header Cohort-Ledger of its requests; "": none. What was shown is response.wanted */
 	struct response response;
 	struct buf body; /* of the last answer */
 	struct json *json; /* the same, when it is JSON; NULL otherwise */
@@ -70,6 +73,9 @@ struct caller {
 
 void caller_open(struct caller *s, struct coordinating *c, uint32_t site);
 void caller_close(struct caller *s); /* accepts a zeroed one */
+/* From now on it says that its ledger has `counter` entries, and this head (32 times); 0: nothing any more. */
+void caller_mark(struct caller *s, uint32_t site, uint64_t counter, uint8_t head);
+
 void caller_session(struct caller *s, const char *hex); /* from now on; NULL: a new one */
 
 /* One exchange: its status; 0 when there was no answer. */

@@ -92,6 +92,20 @@ static void do_values(struct exchange *x)
 	buf_free(&text);
 }
 
+/* The request's header, and one of the answer. */
+static void do_header(struct exchange *x)
+{
+	const char *name = server_parameter(x, "name"), *value = server_header(x, name ? name : "");
+	struct answer a = {.status = 200, .content_type = "text/plain", .body = bytes_text(value ? value : "none")};
+	char *long_one = mem_alloc(number(x, "n") + 1);
+
+	memset(long_one, 'h', number(x, "n"));
+	if (number(x, "n") > 0)
+		a.headers[0] = (struct http_pair){"X-Wanted", long_one};
+	server_answer(x, &a);
+	free(long_one);
+}
+
 static void on_request(void *context, struct exchange *x)
 {
 	struct served *s = context;
@@ -114,6 +128,8 @@ static void on_request(void *context, struct exchange *x)
 		do_busy(s, x);
 	} else if (strcmp(x->path, "/askew") == 0) {
 		do_askew(x);
+	} else if (strcmp(x->path, "/header") == 0) {
+		do_header(x);
 	} else if (strcmp(x->path, "/values") == 0) {
 		do_values(x);
 	} else {
