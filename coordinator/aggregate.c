@@ -2,6 +2,7 @@
 
 #include "base/vec.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,4 +83,12 @@ void aggregate_values(double *values, const struct aggregate *a, enum segment_ki
 
 	CHECK(segment != NULL);
 	segment_decode(values, segment, &a->layout, a->sums);
+}
+
+double aggregate_noise(const struct aggregate *a, enum segment_kind kind)
+{
+	const struct segment *segment = layout_find(&a->layout, kind);
+
+	CHECK(segment != NULL && segment->coding == CODING_NOISED);
+	return segment->grid * sqrt((double)segment->noised.variance * a->added);
 }

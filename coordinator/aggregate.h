@@ -57,4 +57,7 @@ void aggregate_join(struct aggregate *a, const struct aggregate_part *p);
 /* The values of one segment of the sum; `values` has segment->items. */
 void aggregate_values(double *values, const struct aggregate *a, enum segment_kind kind);
 
+/* The deviation of the noise that each of a noised segment's values carries: each contribution brought a share. */
+double aggregate_noise(const struct aggregate *a, enum segment_kind kind);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/vec.h"
+#include "coordinator/outcome_noised.h"
 #include "coordinator/robust.h"
 #include "coordinator/strategy.h"
 #include "data/standardize.h"
@@ -111,10 +112,13 @@ static enum err from_statistics(struct outcome *out, const struct study *s, cons
 	char *names = NULL, *label = NULL;
 	float *parameters = NULL;
 	struct scaling scaling = {0};
-	enum err e;
+	enum err e = OK;
 
 	aggregate_values(values, sum, SEGMENT_STATISTICS);
-	e = statistics_check(&s->schema, values, why);
+	if (outcome_is_noised(sum, SEGMENT_STATISTICS))
+		outcome_denoise(values, s, sum);
+	else
+		e = statistics_check(&s->schema, values, why);
 	if (e != OK)
 		goto out;
 	scaling_from_statistics(&scaling, &s->schema, values);
@@ -159,22 +163,38 @@ static void mean_update(double *update, const struct study *s, const struct aggr
 	take_mean(update, s->model.parameters, s->weight_cap / weight, s->update_range);
 }
 
-enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
-                       uint32_t step, const struct aggregate *sum, struct diag *why)
+/* u of strategy.h, and what it weighs. */
+static enum err take_update(double *update, double *weight, const struct study *s, uint32_t step,
+                            const struct aggregate *sum, struct diag *why)
 {
-	size_t n = s->model.parameters;
 	enum err e = OK;
 
-	aggregate_values(&out->weight, sum, SEGMENT_WEIGHT);
+	if (layout_find(&sum->layout, SEGMENT_WEIGHT) == NULL) {
+		*weight = sum->added;
+		outcome_noised_update(update, s, step, sum);
+		return OK;
+	}
+	aggregate_values(weight, sum, SEGMENT_WEIGHT);
 	if (study_is_robust(s)) /* who lies about the weight under masks is left out, and the total is no matter */
 		e = robust_update(update, s, sum, why);
-	else if (out->weight <= 0)
+	else if (*weight <= 0)
 		e = diag_set(why, ERR_DATA, "study %s: no hospital of this round has a training row", s->name);
 	else
-		mean_update(update, s, sum, out->weight);
+		mean_update(update, s, sum, *weight);
+	return e;
+}
+
+enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
+                       const struct round_plan *plan, const struct aggregate *sum, struct diag *why)
+{
+	size_t n = s->model.parameters;
+	enum err e = take_update(update, &out->weight, s, plan->step, sum, why);
+
 	if (e != OK)
 		return e;
-	if (step == 1 && moments != NULL)
+	if (round_plan_adapts(s))
+		out->clip = outcome_next_clip(s, plan->clip, sum);
+	if (plan->step == 1 && moments != NULL)
 		strategy_begin(moments, s, n);
 	return strategy_apply(s, parameters, moments, update, n, why);
 }
@@ -200,9 +220,10 @@ static enum err check_ours(const struct checkpoint *c, struct diag *why)
 	return c->ours ? OK : diag_set(why, ERR_DATA, "the round's model is not one of this study's");
 }
 
-static enum err from_updates(struct outcome *out, const struct study *s, uint32_t step, const struct aggregate *sum,
-                             struct bytes model, const float *moments, struct diag *why)
+static enum err from_updates(struct outcome *out, const struct study *s, const struct round_plan *plan,
+                             const struct aggregate *sum, struct bytes model, const float *moments, struct diag *why)
 {
+	uint32_t step = plan->step;
 	size_t n = s->model.parameters;
 	float *parameters = vec_f32(n);
 	double *update = mem_array(n, sizeof *update);
@@ -213,7 +234,7 @@ static enum err from_updates(struct outcome *out, const struct study *s, uint32_
 		e = check_ours(&before, why);
 	if (e == OK) {
 		out->moments = take_moments(s, step, moments);
-		e = outcome_train(out, parameters, out->moments, update, s, step, sum, why);
+		e = outcome_train(out, parameters, out->moments, update, s, plan, sum, why);
 	}
 	if (e == OK)
 		e = write_model(out, s, parameters, step, before.about.label, before.about.inputs,
@@ -242,21 +263,22 @@ enum err outcome_model(struct outcome *out, const struct study *s, const float *
 
 /* Figures of fewer rows than the study's cell_min would speak of single patients: only the number of rows is kept, of the
  * part and of a point of its calibration curve alike. */
-static void withhold_small(struct metrics *m, struct calibration *c, const struct study *s)
+static void withhold_small(struct metrics *m, struct metrics *margin, struct calibration *c, const struct study *s)
 {
-	double rows = m->rows;
+	double rows = m->rows, rows_margin = margin->rows;
 
 	for (int i = 0; i < CALIBRATION_POINTS; i++)
 		if (c->points[i].rows < s->sites.cell_min)
 			c->points[i].predicted = c->points[i].observed = NAN;
 	if (rows >= s->sites.cell_min)
 		return;
-	*m = METRICS_NONE;
+	*m = *margin = METRICS_NONE;
 	m->rows = rows;
+	margin->rows = rows_margin;
 	*c = (struct calibration){0};
 }
 
-void outcome_figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
+static void exact_figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
 {
 	struct metrics_shape shape = study_shape(s);
 	size_t length = metrics_counts_length(shape);
@@ -269,10 +291,19 @@ void outcome_figures(struct outcome *out, const struct study *s, const struct ag
 	metrics_from_sums(&out->test, shape, loss[1], counts + length);
 	metrics_calibration(&out->validation_calibration, shape, counts);
 	metrics_calibration(&out->test_calibration, shape, counts + length);
-	withhold_small(&out->validation, &out->validation_calibration, s);
-	withhold_small(&out->test, &out->test_calibration, s);
-	out->evaluated = true;
+	out->validation_margin = out->test_margin = METRICS_NONE;
 	free(counts);
+}
+
+void outcome_figures(struct outcome *out, const struct study *s, uint64_t round, const struct aggregate *sum)
+{
+	if (outcome_is_noised(sum, SEGMENT_LOSS))
+		outcome_noised_figures(out, s, round, sum);
+	else
+		exact_figures(out, s, sum);
+	withhold_small(&out->validation, &out->validation_margin, &out->validation_calibration, s);
+	withhold_small(&out->test, &out->test_margin, &out->test_calibration, s);
+	out->evaluated = true;
 }
 
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
@@ -284,8 +315,8 @@ enum err outcome_compute(struct outcome *out, const struct study *s, const struc
 	if (plan->asks & ASK_STATISTICS)
 		e = from_statistics(out, s, sum, why);
 	if (e == OK && (plan->asks & ASK_TRAIN))
-		e = from_updates(out, s, plan->step, sum, model, moments, why);
+		e = from_updates(out, s, plan, sum, model, moments, why);
 	if (e == OK && (plan->asks & ASK_EVALUATE))
-		outcome_figures(out, s, sum);
+		outcome_figures(out, s, plan->round, sum);
 	return e;
 }

@@ -6,6 +6,8 @@
  *                summands --> robust update --strategy--> the next model              (robust.h)
  *   evaluate     sum --> figures of the model that the round named
  *
+ * Where sums carry noise: outcome_noised.h.
+ *
  * Pure computation on the sum (a robust strategy reads its summands, too) and the round's model, so it runs in the pool
  * while the loop goes on, and in the simulator.
  */
@@ -22,7 +24,11 @@ struct outcome {
 		test; /* of the round's model; withheld (rows kept, figures NAN) below cell_min rows */
 	struct calibration validation_calibration,
 		test_calibration; /* below cell_min rows unknown, or a point's figures NAN */
+	struct metrics validation_margin,
+		test_margin; /* how far noise may have moved each figure, either way, 95 times in
+	                                                  100; NAN in exact ones, and where the figure is */
 	double weight; /* patients behind the update; sites when weights are equal; 0 when nothing was trained */
+	double clip; /* of the next round that trains, where the clip follows the updates; else 0 */
 	bool has_model;
 	struct buf model; /* the new model's file; owned */
 	struct hash model_sha256;
@@ -40,12 +46,12 @@ enum err outcome_compute(struct outcome *out, const struct study *s, const struc
 void outcome_free(struct outcome *o); /* accepts a zeroed one */
 
 /* ---- its parts, for who keeps models in memory and not as files. `out` is zeroed at first.
- * train: parameters and moments (NULL when the strategy keeps none) of the round's model become those of the next, in place;
- * sets `weight`; update[parameters] is scratch. figures: the evaluation. model: the file of parameters that were made so, with
+ * train: parameters and moments (NULL when the strategy keeps none) of the plan's model become those of the next, in place;
+ * sets `weight` and `clip`; update[parameters] is scratch. figures: the evaluation. model: the file of parameters that were made so, with
  * the inputs of `like`, a file of the same study. */
 enum err outcome_train(struct outcome *out, float *parameters, float *moments, double *update, const struct study *s,
-                       uint32_t step, const struct aggregate *sum, struct diag *why) MUST_USE;
-void outcome_figures(struct outcome *out, const struct study *s, const struct aggregate *sum);
+                       const struct round_plan *plan, const struct aggregate *sum, struct diag *why) MUST_USE;
+void outcome_figures(struct outcome *out, const struct study *s, uint64_t round, const struct aggregate *sum);
 enum err outcome_model(struct outcome *out, const struct study *s, const float *parameters, uint32_t step,
                        struct bytes like, struct diag *why) MUST_USE;
 

@@ -145,7 +145,7 @@ enum err runner_judge_statistics(const struct aggregate *sum, const struct study
 {
 	const struct segment *segment = layout_find(&sum->layout, SEGMENT_STATISTICS);
 
-	if (segment == NULL)
+	if (segment == NULL || segment->coding == CODING_NOISED) /* noise makes counts negative */
 		return OK;
 	double *values = mem_array(segment->items, sizeof *values);
 	aggregate_values(values, sum, SEGMENT_STATISTICS);

@@ -36,12 +36,12 @@ static enum err compute(struct outcome *o, struct engine *e, const struct round_
 	if (plan->asks & ASK_STATISTICS)
 		return outcome_compute(o, e->study, plan, &e->sum, bytes_of(NULL, 0), NULL, &e->why);
 	if (plan->asks & ASK_EVALUATE)
-		outcome_figures(o, e->study, &e->sum);
+		outcome_figures(o, e->study, plan->round, &e->sum);
 	if (!(plan->asks & ASK_TRAIN))
 		return OK;
 	if (plan->asks & ASK_EVALUATE)
 		vec_copy(m->before, m->newest.parameters, n);
-	err = outcome_train(o, m->newest.parameters, m->moments, m->update, e->study, plan->step, &e->sum, &e->why);
+	err = outcome_train(o, m->newest.parameters, m->moments, m->update, e->study, plan, &e->sum, &e->why);
 	o->has_model = err == OK;
 	o->model_sha256 = name_after(&m->newest_name, plan->step);
 	o->model.len = m->first_file.len; /* what travels is as long as the first */

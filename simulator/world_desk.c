@@ -206,7 +206,7 @@ static bool is_possible(const struct world *w, struct bytes octets)
 
 	if (layout_check_words(layout, 0, octets.ptr, layout->words, NULL) != OK)
 		return false;
-	if (segment == NULL)
+	if (segment == NULL || segment->coding == CODING_NOISED)
 		return true;
 	values = mem_array(segment->items, sizeof *values);
 	aggregate_begin(&one, layout);

@@ -1,0 +1,84 @@
+#include "coordinator/outcome_noised.h"
+
+#include "data/denoise.h"
+#include "model/metrics_noised.h"
+#include "model/schedule.h"
+
+#include <stdlib.h>
+
+bool outcome_is_noised(const struct aggregate *sum, enum segment_kind kind)
+{
+	const struct segment *segment = layout_find(&sum->layout, kind);
+
+	return segment != NULL && segment->coding == CODING_NOISED;
+}
+
+void outcome_denoise(double *sums, const struct study *s, const struct aggregate *sum)
+{
+	denoise_statistics(sums, &s->schema, aggregate_noise(sum, SEGMENT_STATISTICS));
+}
+
+/* ---- updates */
+
+static void scale(double *x, size_t n, double factor)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] *= factor;
+}
+
+void outcome_noised_update(double *update, const struct study *s, uint32_t step, const struct aggregate *sum)
+{
+	double divisor = round_plan_divisor(s, sum->layout.sites), rate = s->local.learning_rate;
+
+	if (s->privacy.mechanism == PRIVACY_SITE) {
+		aggregate_values(update, sum, SEGMENT_UPDATE);
+		scale(update, s->model.parameters, 1 / divisor);
+		return;
+	}
+	CHECK(s->privacy.mechanism == PRIVACY_DISTRIBUTED);
+	aggregate_values(update, sum, SEGMENT_GRADIENT);
+	scale(update, s->model.parameters, -rate * schedule_factor(&s->local.schedule, step, s->rounds) / divisor);
+}
+
+double outcome_next_clip(const struct study *s, double clip, const struct aggregate *sum)
+{
+	const struct privacy_plan *p = &s->privacy;
+	double within;
+
+	CHECK(clip > 0 && round_plan_adapts(s));
+	aggregate_values(&within, sum, SEGMENT_WITHIN);
+	double share = fmin(fmax(within / sum->layout.sites + 0.5, 0), 1);
+	double next = clip * exp(-p->clip_rate * (share - p->clip_quantile));
+	return fmin(fmax(next, p->clip / ROUND_CLIP_RANGE), p->clip * ROUND_CLIP_RANGE);
+}
+
+/* ---- figures */
+
+static void seed_draws(struct rng *r, const struct study *s, uint64_t round)
+{
+	uint8_t number[8];
+	const struct bytes fields[] = {bytes_of(s->hash.b, HASH_SIZE), bytes_of(number, sizeof number)};
+	struct hash seed;
+
+	store_u64(number, round);
+	hash_fields(&seed, NULL, "COHRTmgn", fields, sizeof fields / sizeof fields[0]);
+	rng_init(r, seed.b, "margin");
+}
+
+void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t round, const struct aggregate *sum)
+{
+	struct metrics_shape shape = study_shape(s);
+	size_t length = metrics_counts_length(shape);
+	double loss[2], *counts = mem_array(2 * length, sizeof *counts);
+	struct rng draws;
+
+	shape.noise = aggregate_noise(sum, SEGMENT_LOSS); /* that of the counts as well: both are one release */
+	aggregate_values(loss, sum, SEGMENT_LOSS);
+	aggregate_values(counts, sum, round_plan_figures(s));
+	seed_draws(&draws, s, round);
+	metrics_noised(&out->validation, &out->validation_margin, shape, loss[0], counts, &draws);
+	metrics_noised(&out->test, &out->test_margin, shape, loss[1], counts + length, &draws);
+	metrics_calibration(&out->validation_calibration, shape, counts);
+	metrics_calibration(&out->test_calibration, shape, counts + length);
+	free(counts);
+}
