@@ -20,7 +20,7 @@
 #include "client/config.h"
 
 #define AGENT_SOCKET "admin.sock" /* in the state folder */
-#define AGENT_ANSWER_MAX (256u << 20) /* a ledger of three studies of ROUNDS_MAX rounds, 800 bytes each */
+#define AGENT_ANSWER_MAX (320u << 20) /* a ledger of three studies of ROUNDS_MAX rounds, 1000 bytes each */
 
 /* Runs until SIGTERM or SIGINT (OK), or until it must not go on: ERR_IO when the ledger's disk failed, ERR_REFUSED when another
  * process of this hospital took over or the credentials do not hold, ERR_AGAIN when another one has the state folder. */

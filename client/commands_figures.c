@@ -11,14 +11,6 @@
 
 /* ---- guarding */
 
-static double rows_of(const struct json *node, const char *key)
-{
-	const struct json *value = json_get(node, key);
-	bool number = value != NULL && (json_kind(value) == JSON_IS_INTEGER || json_kind(value) == JSON_IS_REAL);
-
-	return number ? json_as_real(value) : 0;
-}
-
 static bool is_small(double rows, uint32_t cell_min)
 {
 	return rows > 0 && rows < cell_min;
@@ -27,7 +19,7 @@ static bool is_small(double rows, uint32_t cell_min)
 /* The figures of a part of the split, or null. */
 static struct json *guard_part(const struct json *part, uint32_t cell_min)
 {
-	if (json_kind(part) == JSON_IS_NULL || is_small(rows_of(part, "rows"), cell_min))
+	if (json_kind(part) == JSON_IS_NULL || is_small(records_real(part, "rows"), cell_min))
 		return json_new_null();
 	return json_clone(part);
 }
@@ -37,7 +29,7 @@ static struct json *guard_own(const struct json *release, uint32_t cell_min)
 	static const char *const copied[] = {"training_rows", "weight", "training_loss", "saturated"};
 	const struct json *own = json_get(release, "own");
 	struct json *node = json_new_object();
-	bool small = is_small(rows_of(own, "training_rows"), cell_min);
+	bool small = is_small(records_real(own, "training_rows"), cell_min);
 
 	json_set_integer(node, "round", records_integer(release, "round"));
 	json_set_integer(node, "step", records_integer(release, "step"));

@@ -6,21 +6,54 @@
 #include "client/records.h"
 #include "client/screen.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WORD_OCTETS 4 /* of the vector, docs/PROTOCOL.md */
 
-static struct json *segment_of(const struct segment *s)
+/* ---- noise */
+
+/* What the hospital adds to each value, `times` in all (under `local` in each local step): see privacy/plan.h. */
+static struct json *noise_of(const struct noised *n, uint32_t times)
 {
 	struct json *node = json_new_object();
 
-	json_set_string(node, "segment", segment_name(s->kind));
-	json_set_integer(node, "values", s->items);
-	json_set_integer(node, "octets", (int64_t)WORD_OCTETS * s->words);
-	json_set_real(node, "bound", s->bound);
+	json_set_real(node, "grid", n->grid);
+	json_set_real(node, "sensitivity", n->sensitivity);
+	json_set_integer(node, "variance", (int64_t)n->variance);
+	json_set_real(node, "deviation", n->grid * sqrt((double)n->variance));
+	json_set_integer(node, "times", times);
 	return node;
 }
+
+/* Under `local` the noise is in the steps that made the update; its weight is 1 at every hospital. */
+static bool rests_on_noised_steps(const struct study *s, const struct segment *g)
+{
+	return s->privacy.mechanism == PRIVACY_LOCAL && (g->kind == SEGMENT_UPDATE || g->kind == SEGMENT_WEIGHT);
+}
+
+static struct json *segment_of(const struct study *s, const struct segment *g)
+{
+	struct json *node = json_new_object();
+	struct noised step;
+
+	json_set_string(node, "segment", segment_name(g->kind));
+	json_set_integer(node, "values", g->items);
+	json_set_integer(node, "octets", (int64_t)WORD_OCTETS * g->words);
+	json_set_real(node, "bound", g->bound);
+	json_set_bool(node, "covered", g->coding == CODING_NOISED || rests_on_noised_steps(s, g));
+	if (g->coding == CODING_NOISED)
+		json_set(node, "noise", noise_of(&g->noised, 1));
+	else if (rests_on_noised_steps(s, g) && g->kind == SEGMENT_UPDATE &&
+	         round_plan_step_noise(&step, s, NULL) == OK)
+		json_set(node, "noise", noise_of(&step, s->local.steps));
+	else
+		json_set(node, "noise", json_new_null());
+	return node;
+}
+
+/* ---- masks */
 
 /* What leaves of a masked round, in the order of its phases; octets where every attempt has the same. */
 static const struct {
@@ -59,10 +92,11 @@ static void add_layout(struct json *node, const struct client_config *c, const s
 
 	if (hash_from_hex(&study_hash, records_text(release, "study_hash")) &&
 	    contract_load(&s, c->state, &study_hash, NULL) == OK &&
-	    round_plan_layout(&layout, &s, records_asks(release), (uint32_t)records_integer(release, "sites"), NULL) ==
-	            OK)
+	    round_plan_layout_clipped(&layout, &s, records_asks(release), (uint32_t)records_integer(release, "sites"),
+	                              records_real(release, "clip"), NULL) == OK)
 		for (uint32_t i = 0; i < layout.count; i++)
-			json_add(list, segment_of(&layout.segments[i]));
+			json_add(list, segment_of(&s, &layout.segments[i]));
+	json_set(node, "masked", s.tree != NULL ? json_new_bool(s.sites.masking != MASKING_OFF) : json_new_null());
 	json_set(node, "masked_messages", messages_of(&s));
 	json_set(node, "segments", list);
 	study_free(&s);
@@ -81,9 +115,24 @@ static struct json *outbound_of(const struct client_config *c, const struct json
 	return node;
 }
 
+static void noise_cells(struct screen_table *t, const struct json *noise)
+{
+	long long times;
+
+	if (json_kind(noise) != JSON_IS_OBJECT) {
+		screen_table_cell(t, "%s", "none");
+		screen_table_cell(t, "%s", "-");
+		return;
+	}
+	times = records_integer(noise, "times");
+	screen_table_cell(t, "%.4g%s", records_real(noise, "deviation"), times > 1 ? " in each step" : "");
+	screen_table_cell(t, "%lld x %g^2", (long long)records_integer(noise, "variance"), records_real(noise, "grid"));
+}
+
 static void print_segments(const struct json *segments)
 {
-	static const char *const titles[] = {"  SEGMENT", ">VALUES", ">OCTETS", ">BOUND"};
+	static const char *const titles[] = {"  SEGMENT", ">VALUES",        ">OCTETS",  ">BOUND",
+	                                     "EPSILON",   ">NOISE (SIGMA)", ">VARIANCE"};
 	struct screen_table t;
 
 	screen_table_begin(&t, titles, sizeof titles / sizeof *titles);
@@ -93,9 +142,33 @@ static void print_segments(const struct json *segments)
 		screen_table_cell(&t, "  %s", records_text(s, "segment"));
 		screen_table_cell(&t, "%lld", (long long)records_integer(s, "values"));
 		screen_table_cell(&t, "%lld", (long long)records_integer(s, "octets"));
-		screen_table_cell(&t, "%.9g", json_as_real(json_get(s, "bound")));
+		screen_table_cell(&t, "%.9g", records_real(s, "bound"));
+		screen_table_cell(&t, "%s", json_as_bool(json_get(s, "covered")) ? "covers it" : "does not cover it");
+		noise_cells(&t, json_get(s, "noise"));
 	}
 	screen_table_end(&t);
+}
+
+static void print_cost(const struct json *r)
+{
+	const struct json *cost = json_get(r, "cost");
+
+	printf("  privacy mechanism: %s", records_text(r, "mechanism"));
+	if (json_count(cost) == 0) {
+		printf("; no epsilon covers these numbers\n");
+		return;
+	}
+	printf(", of each %s; this release (%s) is paid for as", records_text(r, "unit"), records_text(r, "kind"));
+	for (size_t i = 0; i < json_count(cost); i++) {
+		const struct json *part = json_at(cost, i);
+
+		printf("%s q %g, z %g, %lld %s", i > 0 ? ", and" : "", records_real(part, "q"), records_real(part, "z"),
+		       (long long)records_integer(part, "count"),
+		       records_integer(part, "count") == 1 ? "time" : "times");
+	}
+	if (records_real(r, "clip") > 0)
+		printf("; clip C %g", records_real(r, "clip"));
+	printf("\n");
 }
 
 static void print_masked(const struct json *r)
@@ -121,8 +194,11 @@ static void print_outbound(const struct json *r)
 	       records_text(r, "outcome"));
 	printf("  %lld octets, SHA-256 %s%s\n", (long long)records_integer(r, "octets"), records_text(r, "sha256"),
 	       json_as_bool(json_get(r, "kept")) ? ", kept in outbound/ until the round is over" : "");
+	print_cost(r);
 	if (json_count(json_get(r, "masked_messages")) > 0)
 		print_masked(r);
+	else if (json_kind(json_get(r, "masked")) == JSON_IS_BOOL)
+		printf("  Not masked: the coordinator can read these octets as they are.\n");
 	printf("  permitted by %s\n", records_text(r, "allowed"));
 	print_segments(json_get(r, "segments"));
 	printf("\n");
@@ -158,20 +234,31 @@ static void print_all(struct json *list, bool as_json)
 	json_free(list);
 }
 
+/* The study as an operand, or by --study. */
+static enum err study_of(const char **out, const struct command_line *line, struct diag *why)
+{
+	const char *named = command_value(line, "study", 0);
+
+	*out = line->operand_count > 0 ? line->operands[0] : named;
+	if (line->operand_count > 0 && named != NULL && strcmp(named, *out) != 0)
+		return diag_set(why, ERR_USAGE, "show-outbound: %s, or --study %s?", *out, named);
+	return OK;
+}
+
 int commands_outbound(const struct command_line *line, struct diag *why)
 {
-	const char *written = command_value(line, "round", 0);
+	const char *study, *written = command_value(line, "round", 0);
 	struct client_config config = {0};
 	struct json *records = NULL;
 	uint64_t round = 0;
-	enum err e = OK;
+	enum err e = study_of(&study, line, why);
 
-	if (written != NULL && (!parse_u64(&round, bytes_text(written)) || round == 0))
+	if (e == OK && written != NULL && (!parse_u64(&round, bytes_text(written)) || round == 0))
 		e = diag_set(why, ERR_USAGE, "--round: \"%s\" is no round; they count from 1", written);
 	if (e == OK)
 		e = desk_config(&config, line, why);
 	if (e == OK)
-		e = desk_records(&records, &config, command_value(line, "study", 0), why);
+		e = desk_records(&records, &config, study, why);
 	if (e == OK)
 		print_all(select_releases(&config, json_get(records, "releases"), round), command_flag(line, "json"));
 	json_free(records);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "ledger.db"
-#define VERSION 3 /* 3: ledger_head.c */
+#define VERSION 4 /* 3: ledger_head.c; 4: ledger_spent.c */
 
 /* In one transaction, or a crash in the middle would leave tables that the next start cannot make. */
 static const char schema_text[] =
@@ -156,7 +156,9 @@ static enum err migrate(struct ledger *l, const char *path, struct diag *why)
 		e = ledger_run(l, schema_text, why);
 	if (e == OK && version < 2)
 		e = ledger_run(l, masked_text, why);
-	return e == OK && version < 3 ? ledger_number_entries(l, why) : e;
+	if (e == OK && version < 3)
+		e = ledger_number_entries(l, why);
+	return e == OK && version < 4 ? ledger_add_costs(l, why) : e;
 }
 
 static enum err open_database(struct ledger *l, const char *path, struct diag *why)
@@ -170,7 +172,20 @@ static enum err open_database(struct ledger *l, const char *path, struct diag *w
 		e = ledger_run(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", why);
 	if (e == OK)
 		e = migrate(l, path, why);
-	return e == OK ? ledger_load_head(l, why) : e;
+	if (e == OK)
+		e = ledger_load_head(l, why);
+	return e == OK ? ledger_load_budget(l, why) : e;
+}
+
+/* Recursive: a commit holds it from the budget's judgement to the row, and the steps between take it, too. */
+static void init_mutex(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(mutex, &attributes);
+	pthread_mutexattr_destroy(&attributes);
 }
 
 enum err ledger_open(struct ledger **out, const char *state, struct diag *why)
@@ -180,7 +195,7 @@ enum err ledger_open(struct ledger **out, const char *state, struct diag *why)
 	enum err e = state_folder(l->outbound, state, "outbound", why);
 
 	*out = NULL;
-	pthread_mutex_init(&l->mutex, NULL);
+	init_mutex(&l->mutex);
 	if (e == OK)
 		e = file_sweep(l->outbound, why);
 	if (e == OK)
@@ -199,6 +214,7 @@ void ledger_close(struct ledger *l)
 	if (l == NULL)
 		return;
 	sqlite3_close(l->db);
+	budget_free(&l->budget);
 	pthread_mutex_destroy(&l->mutex);
 	free(l);
 }
@@ -251,12 +267,12 @@ static bool has_release(struct ledger *l, const struct hash *study_hash, uint64_
 }
 
 static enum err insert_release(struct ledger *l, const char *study, const struct release_record *r, const char *allowed,
-                               struct diag *why)
+                               const struct budget_limit *limit, struct diag *why)
 {
 	sqlite3_stmt *s =
 		ledger_prepare(l, "INSERT INTO releases (study_hash, round, plan_hash, step, asks, sites, content, "
-	                          "octets, study, allowed, released_s, number, head) "
-	                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	                          "octets, study, allowed, released_s, number, head, " LEDGER_COST_COLUMNS
+	                          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	struct hash head;
 	enum err e;
 
@@ -270,10 +286,11 @@ static enum err insert_release(struct ledger *l, const char *study, const struct
 	ledger_bind_hash(s, 7, &r->content);
 	sqlite3_bind_int64(s, 8, (sqlite3_int64)r->octets);
 	ledger_bind_text(s, 9, study);
-	ledger_bind_text(s, 10, allowed);
+	ledger_bind_rules(l, s, 10, r, allowed, limit);
 	sqlite3_bind_int64(s, 11, (sqlite3_int64)time(NULL));
 	sqlite3_bind_int64(s, 12, (sqlite3_int64)l->entries + 1);
 	ledger_bind_hash(s, 13, &head);
+	ledger_bind_costs(l, s, 14, r);
 	e = ledger_step(l, s, "entering a release", why);
 	if (e == OK)
 		ledger_entered(l, l->entries + 1, &head);
@@ -281,26 +298,49 @@ static enum err insert_release(struct ledger *l, const char *study, const struct
 	return e;
 }
 
-enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, const char *allowed,
-                       struct bytes vector, struct diag *why)
+static enum err write_vector(struct ledger *l, const struct release_record *r, struct bytes vector, struct diag *why)
 {
 	char path[PATH_SIZE];
-	enum err e = octets_path(l, path, &record->study_hash, record->round, PLAIN);
+	enum err e = octets_path(l, path, &r->study_hash, r->round, PLAIN);
 
-	CHECK(vector.len == record->octets);
-	if (has_release(l, &record->study_hash, record->round)) /* its file is final, too */
-		return diag_set(why, ERR_CONFLICT, "ledger: round %llu of study %s was released before",
-		                (unsigned long long)record->round, study);
-	if (ledger_failed(l, why))
-		return ERR_IO;
 	if (e == OK)
 		e = file_replace(path, vector, 0600, why);
-	if (e == ERR_IO) {
-		pthread_mutex_lock(&l->mutex);
+	if (e == ERR_IO)
 		diag_set(&l->failed, ERR_IO, "%s", why != NULL ? why->text : path);
-		pthread_mutex_unlock(&l->mutex);
-	}
-	return e == OK ? insert_release(l, study, record, allowed, why) : e;
+	return e;
+}
+
+/* Under the mutex throughout: of two studies that were both judged before either was entered, the second is judged again here. */
+static enum err commit(struct ledger *l, const char *study, const struct release_record *r, const char *allowed,
+                       struct bytes vector, const struct budget_limit *limit, struct diag *why)
+{
+	enum err e;
+
+	if (has_release(l, &r->study_hash, r->round)) /* its file is final, too */
+		return diag_set(why, ERR_CONFLICT, "ledger: round %llu of study %s was released before",
+		                (unsigned long long)r->round, study);
+	if (ledger_failed(l, why))
+		return ERR_IO;
+	if (budget_judge(&l->budget, study, &r->study_hash, r->round, &r->debit, limit, why) != REFUSAL_NONE)
+		return ERR_REFUSED;
+	e = write_vector(l, r, vector, why);
+	if (e == OK)
+		e = insert_release(l, study, r, allowed, limit, why);
+	if (e == OK)
+		budget_spend(&l->budget, &r->study_hash, &r->debit);
+	return e;
+}
+
+enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, const char *allowed,
+                       struct bytes vector, const struct budget_limit *limit, struct diag *why)
+{
+	enum err e;
+
+	CHECK(vector.len == record->octets);
+	pthread_mutex_lock(&l->mutex);
+	e = commit(l, study, record, allowed, vector, limit, why);
+	pthread_mutex_unlock(&l->mutex);
+	return e;
 }
 
 void ledger_read_record(struct release_record *out, sqlite3_stmt *s)
@@ -318,14 +358,16 @@ void ledger_read_record(struct release_record *out, sqlite3_stmt *s)
 
 bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct release_record *out)
 {
-	sqlite3_stmt *s = ledger_prepare(l, "SELECT " LEDGER_RECORD_COLUMNS
+	sqlite3_stmt *s = ledger_prepare(l, "SELECT " LEDGER_RECORD_COLUMNS ", " LEDGER_COST_COLUMNS
 	                                    " FROM releases r WHERE study_hash = ? ORDER BY round DESC LIMIT 1");
 	bool found;
 
 	ledger_bind_hash(s, 1, study_hash);
 	found = sqlite3_step(s) == SQLITE_ROW;
-	if (found)
+	if (found) {
 		ledger_read_record(out, s);
+		ledger_read_costs(out, s, LEDGER_RECORD_COLUMN_COUNT);
+	}
 	ledger_finish(l, s);
 	return found;
 }

@@ -2,7 +2,8 @@
  * The ledger: the hospital's own record of everything that was ever released, in its own SQLite file, one for all its sources
  * and studies. It outlives every study, and it is the crash log: what is final for a round is found here after a restart.
  *
- *   STATE/ledger.db           table releases   one row per (study, round): what left, committed before it left
+ *   STATE/ledger.db           table releases   one row per (study, round): what left and what it cost in privacy (client/budget.h),
+ *                                              committed before it left
  *                             table figures    this hospital's own figures per round: they stay here
  *                             table endings    how a study ended, and its model
  *                             table numbers    the highest roster version seen
@@ -32,7 +33,8 @@
 
 struct ledger;
 
-/* Opens or creates the ledger of a state folder whose lock the caller holds. ERR_CONFIG when a newer version of Cohort wrote it. */
+/* Opens or creates the ledger of a state folder whose lock the caller holds. ERR_CONFIG when a newer version of Cohort wrote it,
+ * ERR_DATA when what was spent cannot be read. */
 enum err ledger_open(struct ledger **out, const char *state, struct diag *why) MUST_USE;
 void ledger_close(struct ledger *l); /* accepts NULL */
 
@@ -43,10 +45,17 @@ bool ledger_exists(const char *state);
 bool ledger_failed(struct ledger *l, struct diag *why);
 
 /* (4) of release.h: the vector's file, then the row, in one durable step. `allowed`: the rules of the policy that permit it, in
- * words. ERR_CONFLICT when this round has a row already (nothing is touched then), ERR_FULL (nothing was released, the caller
- * may go on), ERR_IO (fatal). */
+ * words; `limit`: the policy's budget, by which the record's debit is judged again, for several studies run at a time. The debit and
+ * the sums after it are part of the row. ERR_CONFLICT when this round has a row already, ERR_REFUSED when the budget does not permit
+ * it (nothing is touched then), ERR_FULL (nothing was released, the caller may go on), ERR_IO (fatal). */
 enum err ledger_commit(struct ledger *l, const char *study, const struct release_record *record, const char *allowed,
-                       struct bytes vector, struct diag *why) MUST_USE;
+                       struct bytes vector, const struct budget_limit *limit, struct diag *why) MUST_USE;
+
+/* What all releases have spent, for who judges the next; `out` is freed first. */
+void ledger_budget(struct ledger *l, struct budget *out);
+
+/* The name of a study that has released something; "" otherwise. */
+void ledger_study_name(struct ledger *l, char out[NAME_SIZE], const struct hash *study_hash);
 
 /* The newest release of a study's contract; false when there is none. */
 bool ledger_newest(struct ledger *l, const struct hash *study_hash, struct release_record *out);

@@ -1,6 +1,6 @@
 /*
- * What the parts of the ledger share: client/ledger.c (opening, releases), client/ledger_head.c (the chain of entries) and
- * client/ledger_notes.c (notes, reading). No other file includes this.
+ * What the parts of the ledger share: client/ledger.c (opening, releases), client/ledger_head.c (the chain of entries),
+ * client/ledger_spent.c (what they cost) and client/ledger_notes.c (notes, reading). No other file includes this.
  */
 #ifndef COHORT_CLIENT_LEDGER_INSIDE_H
 #define COHORT_CLIENT_LEDGER_INSIDE_H
@@ -15,10 +15,11 @@ struct sqlite3_stmt;
 struct ledger {
 	struct sqlite3 *db;
 	char outbound[PATH_SIZE];
-	pthread_mutex_t mutex; /* of the database and of `failed` */
+	pthread_mutex_t mutex; /* of the database and of all below; recursive */
 	struct diag failed; /* empty until the disk failed */
-	uint64_t entries; /* the newest one's number; with the mutex, as `head` */
+	uint64_t entries; /* the newest one's number */
 	struct hash head;
+	struct budget budget; /* what the releases have spent */
 };
 
 /* The error of the last call, while `doing` something; one of the disk is remembered. Under the mutex. */
@@ -58,5 +59,21 @@ const char *ledger_column_text(struct sqlite3_stmt *s, int at); /* "" for NULL; 
 #define LEDGER_RECORD_COLUMNS "r.study_hash, r.round, r.plan_hash, r.step, r.asks, r.sites, r.content, r.octets"
 #define LEDGER_RECORD_COLUMN_COUNT 8
 void ledger_read_record(struct release_record *out, struct sqlite3_stmt *s);
+
+/* ---- ledger_spent.c */
+
+/* What it cost: mechanism, clip, and unless it has spent nothing unit, kind, parts, and the sums after it. */
+#define LEDGER_COST_COLUMNS "mechanism, clip, unit, kind, cost, sums"
+#define LEDGER_COST_COLUMN_COUNT 6
+enum err ledger_add_costs(struct ledger *l, struct diag *why) MUST_USE; /* schema 4 */
+void ledger_bind_costs(struct ledger *l, struct sqlite3_stmt *s, int at, const struct release_record *r);
+void ledger_read_costs(struct release_record *out, struct sqlite3_stmt *s, int at);
+
+/* `allowed`, and of a release that costs something also what the budget then comes to. */
+void ledger_bind_rules(struct ledger *l, struct sqlite3_stmt *s, int at, const struct release_record *r,
+                       const char *allowed, const struct budget_limit *limit);
+
+/* When it was opened. ERR_DATA when what a row has spent cannot be read: then nobody may go on as if it were nothing. */
+enum err ledger_load_budget(struct ledger *l, struct diag *why) MUST_USE;
 
 #endif

@@ -175,9 +175,10 @@ static void read_own(struct ledger_line *line, sqlite3_stmt *s, int at)
 static void read_line(struct ledger *l, struct ledger_line *line, sqlite3_stmt *s)
 {
 	char path[PATH_SIZE];
-	int at = LEDGER_RECORD_COLUMN_COUNT;
+	int at = LEDGER_RECORD_COLUMN_COUNT + LEDGER_COST_COLUMN_COUNT;
 
 	ledger_read_record(&line->record, s);
+	ledger_read_costs(&line->record, s, LEDGER_RECORD_COLUMN_COUNT);
 	line->study = ledger_column_text(s, at);
 	line->allowed = ledger_column_text(s, at + 1);
 	line->released_s = sqlite3_column_int64(s, at + 2);
@@ -194,7 +195,7 @@ void ledger_each(struct ledger *l, const char *study, void (*tell)(void *context
                  void *context)
 {
 	sqlite3_stmt *s = ledger_prepare(
-		l, "SELECT " LEDGER_RECORD_COLUMNS
+		l, "SELECT " LEDGER_RECORD_COLUMNS ", " LEDGER_COST_COLUMNS
 		   ", r.study, r.allowed, r.released_s, r.sent, r.attempt, r.outcome, r.participants, r.masked,"
 		   " f.training_rows, f.weight, f.training_loss, f.saturated, f.validation, f.test"
 		   " FROM releases r LEFT JOIN figures f USING (study_hash, round)"

@@ -28,8 +28,20 @@ static void stop_worker(struct member *m)
 	request_cancel(m->works);
 }
 
+void member_look_at_budget(struct member *m)
+{
+	ledger_budget(m->config.ledger, &m->budget);
+}
+
+static enum refusal refusal_of(enum err e)
+{
+	return e == OK ? REFUSAL_NONE : e == ERR_REFUSED ? REFUSAL_BUDGET : REFUSAL_INTERNAL;
+}
+
 static void persist(struct member *m, uint64_t work)
 {
+	const struct policy *policy = &m->config.client->policy;
+	const struct budget_limit limit = {policy->budget_epsilon, policy->budget_delta};
 	const struct release_record *r = session_to_persist(m->session);
 	struct ledger *ledger = m->config.ledger;
 	struct diag why = {{0}};
@@ -37,8 +49,8 @@ static void persist(struct member *m, uint64_t work)
 	enum err e;
 
 	buf_init(&rules, RULES_MAX);
-	policy_rules(&rules, &m->config.client->policy, &m->study, r->sites);
-	e = ledger_commit(ledger, m->study.name, r, buf_text(&rules), buf_bytes(&m->staged), &why);
+	policy_rules(&rules, policy, &m->study, r->sites);
+	e = ledger_commit(ledger, m->study.name, r, buf_text(&rules), buf_bytes(&m->staged), &limit, &why);
 	buf_free(&rules);
 	if (e == ERR_IO) {
 		member_give_up(m, e, why.text);
@@ -48,7 +60,7 @@ static void persist(struct member *m, uint64_t work)
 		log_error("study %s round %llu: %s", m->study.name, (unsigned long long)r->round, why.text);
 	else
 		ledger_note_figures(ledger, r, &m->own);
-	session_persisted(m->session, work, e == OK ? REFUSAL_NONE : REFUSAL_INTERNAL);
+	session_persisted(m->session, work, refusal_of(e));
 }
 
 /* The worker's next job; one that was not taken yet is for nothing any more. What it needs is copied when all is drained. */
@@ -237,6 +249,7 @@ void member_stop(struct member *m)
 	request_close(m->polls);
 	request_close(m->works);
 	session_free(m->session);
+	budget_free(&m->budget);
 	member_job_free(&m->next);
 	member_close_masks(m);
 	if (m->contributing)

@@ -63,6 +63,7 @@ struct member {
 	pthread_mutex_t mutex; /* of all below, but for `cancel` */
 	pthread_cond_t job_is_there;
 	struct session *session; /* NULL until our number in the roster is known */
+	struct budget budget; /* the ledger's, as of the last event fed to the session */
 	struct member_job next;
 	bool has_next;
 	bool next_is_bare; /* while draining: plan and content are not copied yet */
@@ -74,6 +75,9 @@ struct member {
 	struct contribution_report own;
 	atomic_bool cancel; /* read while training, without the mutex */
 };
+
+/* Before an event is fed: what all studies of this hospital have spent by now. Under the mutex. */
+void member_look_at_budget(struct member *m);
 
 /* Carries out what the session wants. Under the mutex. */
 void member_drain(struct member *m);

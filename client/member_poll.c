@@ -42,6 +42,7 @@ static void begin_session(struct member *m, uint32_t number, const struct roster
 	struct session_config config = {.study = &m->study,
 	                                .policy = &m->config.client->policy,
 	                                .self = number,
+	                                .budget = &m->budget,
 	                                .roster = roster,
 	                                .signer = signer_callback(&m->signer),
 	                                .entropy = entropy_system()};
@@ -94,6 +95,7 @@ static enum err poll_once(struct member *m, struct diag *why)
 	e = wire_poll(m->polls, &m->study, after, INBOX_WAIT_MAX_S, &messages, &count, &missed, why);
 	pthread_mutex_lock(&m->mutex);
 	if (e == OK && !m->stopping) {
+		member_look_at_budget(m);
 		e = session_polled(m->session, messages, count, missed, (int64_t)time(NULL), why);
 		if (e == OK)
 			note_ends(m, messages, count);

@@ -194,6 +194,7 @@ static void feed_answer(struct member *m, const struct session_action *job, cons
 		return;
 	if (a->trouble || a->refusal != REFUSAL_NONE)
 		log_warning("study %s: %s", m->study.name, a->why.text);
+	member_look_at_budget(m);
 	if (job->kind == SESSION_FETCH)
 		session_model(m->session, job->work, a->refusal);
 	else if (job->kind == SESSION_COMPUTE)

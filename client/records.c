@@ -1,6 +1,7 @@
 #include "client/records.h"
 
 #include "client/contract.h"
+#include "client/cost_json.h"
 #include "model/metrics_json.h"
 
 #include <stdio.h>
@@ -52,6 +53,18 @@ static struct json *own_of(const struct contribution_report *own)
 	return node;
 }
 
+static void set_privacy(struct json *node, const struct release_record *r)
+{
+	const struct budget_debit *d = &r->debit;
+	bool spends = d->part_count > 0;
+
+	json_set_string(node, "mechanism", privacy_mechanism_name(d->mechanism));
+	json_set(node, "clip", r->clip > 0 ? json_new_real(r->clip) : json_new_null());
+	json_set_string(node, "unit", spends ? privacy_unit_name(d->unit) : NULL);
+	json_set_string(node, "kind", spends ? budget_what_name(d->what) : NULL);
+	json_set(node, "cost", cost_json_of(d));
+}
+
 static void add_release(void *context, const struct ledger_line *line)
 {
 	const struct release_record *r = &line->record;
@@ -78,6 +91,7 @@ static void add_release(void *context, const struct ledger_line *line)
 	set_text_or_null(node, "outcome", line->outcome);
 	json_set(node, "participants", done ? json_new_integer(line->participants) : json_new_null());
 	json_set_bool(node, "kept", line->kept);
+	set_privacy(node, r);
 	json_set(node, "own", line->has_own ? own_of(&line->own) : json_new_null());
 	json_add(context, node);
 }
@@ -104,6 +118,40 @@ static void add_ending(void *context, const struct study *study)
 	json_add(e->list, node);
 }
 
+static struct json *sums_of(const struct rdp *r)
+{
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < RDP_ORDERS; i++)
+		json_add(list, json_new_real(r->sums[i]));
+	return list;
+}
+
+static struct json *spent_of(struct ledger *l)
+{
+	struct json *list = json_new_array();
+	struct budget budget = {0};
+	char name[NAME_SIZE];
+
+	ledger_budget(l, &budget);
+	for (uint32_t i = 0; i < budget.count; i++) {
+		const struct budget_study *s = &budget.studies[i];
+		struct json *node = json_new_object();
+
+		ledger_study_name(l, name, &s->study_hash);
+		json_set_string(node, "study", name);
+		json_set_hash(node, "study_hash", &s->study_hash);
+		json_set_string(node, "unit", privacy_unit_name(s->unit));
+		for (int what = 0; what < BUDGET_WHATS; what++)
+			json_set_integer(node, budget_what_name((enum privacy_debit)what), (int64_t)s->releases[what]);
+		json_set(node, "training_sums", sums_of(&s->training));
+		json_set(node, "evaluation_sums", sums_of(&s->evaluation));
+		json_add(list, node);
+	}
+	budget_free(&budget);
+	return list;
+}
+
 struct json *records_of(struct ledger *l, const char *state, const char *study)
 {
 	struct json *root = json_new_object(), *releases = json_new_array();
@@ -113,6 +161,7 @@ struct json *records_of(struct ledger *l, const char *state, const char *study)
 	contract_each(state, add_ending, &endings);
 	json_set(root, "releases", releases);
 	json_set(root, "endings", endings.list);
+	json_set(root, "spent", spent_of(l));
 	return root;
 }
 
@@ -122,6 +171,7 @@ struct json *records_none(void)
 
 	json_set(root, "releases", json_new_array());
 	json_set(root, "endings", json_new_array());
+	json_set(root, "spent", json_new_array());
 	return root;
 }
 
@@ -139,6 +189,14 @@ int64_t records_integer(const struct json *node, const char *key)
 	const struct json *value = json_get(node, key);
 
 	return value != NULL && json_kind(value) == JSON_IS_INTEGER ? json_as_integer(value) : 0;
+}
+
+double records_real(const struct json *node, const char *key)
+{
+	const struct json *value = json_get(node, key);
+	bool number = value != NULL && (json_kind(value) == JSON_IS_INTEGER || json_kind(value) == JSON_IS_REAL);
+
+	return number ? json_as_real(value) : 0;
 }
 
 unsigned records_asks(const struct json *release)

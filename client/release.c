@@ -102,16 +102,44 @@ static enum refusal make_masked(struct masked_plan *out, const struct release_te
 	return e == OK ? judge_group(t, &out->plan, why) : REFUSAL_PLAN;
 }
 
-static void begin(struct release *r, const struct round_plan *plan, const struct hash *plan_hash, uint32_t sites)
+/* What is final was paid for. */
+static bool is_answered(const struct release *r, const struct round_plan *plan, const struct hash *plan_hash)
+{
+	return r->state == RELEASE_FINAL && r->record.round == plan->round &&
+	       hash_equal(&r->record.plan_hash, plan_hash);
+}
+
+static enum refusal judge_budget(struct budget_debit *debit, const struct release_terms *t, struct diag *why)
+{
+	const struct budget_limit limit = {t->policy->budget_epsilon, t->policy->budget_delta};
+
+	budget_debit_of(debit, t->approved, t->plan->asks);
+	CHECK(t->budget != NULL || debit->part_count == 0);
+	if (debit->part_count == 0)
+		return REFUSAL_NONE;
+	return budget_judge(t->budget, t->approved->name, &t->approved->hash, t->plan->round, debit, &limit, why);
+}
+
+static double clip_of(const struct release_terms *t)
+{
+	if (!(t->plan->asks & ASK_TRAIN))
+		return 0;
+	return t->plan->clip > 0 ? t->plan->clip : t->approved->privacy.clip;
+}
+
+static void begin(struct release *r, const struct release_terms *t, const struct hash *plan_hash, uint32_t sites,
+                  const struct budget_debit *debit)
 {
 	r->state = RELEASE_EXPECT_VECTOR;
 	r->record = (struct release_record){
-		.study_hash = plan->study_hash,
-		.round = plan->round,
+		.study_hash = t->plan->study_hash,
+		.round = t->plan->round,
 		.plan_hash = *plan_hash,
-		.step = plan->step,
-		.asks = plan->asks,
+		.step = t->plan->step,
+		.asks = t->plan->asks,
 		.sites = sites,
+		.debit = *debit,
+		.clip = clip_of(t),
 	};
 }
 
@@ -119,6 +147,7 @@ enum refusal release_begin(struct release *r, const struct release_terms *t, str
                            struct diag *why)
 {
 	bool clear = t->approved->sites.masking == MASKING_OFF;
+	struct budget_debit debit;
 	struct hash plan_hash;
 	enum refusal no = judge_terms(t, why);
 
@@ -131,15 +160,16 @@ enum refusal release_begin(struct release *r, const struct release_terms *t, str
 		release_plan_hash(&plan_hash, t->plan, masked);
 		no = judge_repeat(r, t->plan, &plan_hash, why);
 	}
+	if (no == REFUSAL_NONE && !is_answered(r, t->plan, &plan_hash))
+		no = judge_budget(&debit, t, why);
 	if (no != REFUSAL_NONE) {
 		masked_plan_free(masked);
 		return no;
 	}
 	r->clear = clear;
 	r->masked = false;
-	if (r->state != RELEASE_FINAL || r->record.round != t->plan->round ||
-	    !hash_equal(&r->record.plan_hash, &plan_hash))
-		begin(r, t->plan, &plan_hash, clear ? t->plan->site_count : masked->plan.n);
+	if (!is_answered(r, t->plan, &plan_hash))
+		begin(r, t, &plan_hash, clear ? t->plan->site_count : masked->plan.n, &debit);
 	return REFUSAL_NONE;
 }
 

@@ -26,6 +26,7 @@
 #ifndef COHORT_CLIENT_RELEASE_H
 #define COHORT_CLIENT_RELEASE_H
 
+#include "client/budget.h"
 #include "client/policy.h"
 #include "client/standing.h"
 #include "protocol/masked_plan.h"
@@ -42,6 +43,8 @@ struct release_record {
 	uint32_t sites; /* invited; under masks in groups those of our group, who make the sum */
 	struct hash content; /* SHA-256 of v */
 	uint64_t octets;
+	struct budget_debit debit; /* what it costs in privacy: once, however many attempts */
+	double clip; /* C, of a round that trains under privacy; else 0 */
 };
 
 struct release {
@@ -61,6 +64,7 @@ struct release_terms {
 	uint32_t self; /* our number in the roster */
 	int64_t now_s;
 	const struct standing *standing; /* of the ledger; NULL: there is none to lose, as in a simulation */
+	const struct budget *budget; /* what was spent before; NULL only of a study that spends nothing */
 };
 
 /* After a restart: the newest record of this study in the ledger; its v is on disk. */

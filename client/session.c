@@ -152,6 +152,7 @@ struct release_terms session_terms(const struct session *s)
 		.self = s->config.self,
 		.now_s = s->now_s,
 		.standing = s->has_standing ? &s->standing : NULL,
+		.budget = s->config.budget,
 	};
 }
 

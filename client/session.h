@@ -120,6 +120,7 @@ struct session_config {
 	const struct study *study; /* approved; borrowed, as the policy */
 	const struct policy *policy;
 	uint32_t self; /* our number in the roster */
+	const struct budget *budget; /* as release_terms; may change between events */
 
 	/* under masks */
 	const struct roster *roster; /* the newest that was verified; copied. NULL: fetched when a round names one */

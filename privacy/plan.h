@@ -90,8 +90,8 @@ enum err privacy_plan_judge(struct privacy_spent *out, const struct privacy_plan
 
 enum privacy_debit { DEBIT_STATISTICS, DEBIT_TRAINING, DEBIT_EVALUATION };
 
-/* What one release costs a unit, hospitals_per_patient taken into account; how many parts. None of mechanism none. An
- * evaluation's is of its own patients, unless the unit is a site. */
+/* What one release costs a unit, hospitals_per_patient taken into account; how many parts (privacy/debit.c). Of training under `local`:
+ * one of its steps. None of mechanism none. An evaluation's is of its own patients, unless the unit is a site. */
 #define PRIVACY_DEBIT_MAX 2
 uint32_t privacy_plan_debit(struct account_steps out[PRIVACY_DEBIT_MAX], const struct privacy_plan *p,
                             enum privacy_debit what);

@@ -105,6 +105,7 @@ int ftruncate64(int fd, off64_t len)
 /* ---- the example */
 
 static const char vector_text[] = "the octets of a contribution";
+static const struct budget_limit limit = {8, 1e-4};
 
 static struct release_record example(uint64_t round)
 {
@@ -114,6 +115,12 @@ static struct release_record example(uint64_t round)
 	                           .sites = 5,
 	                           .octets = sizeof vector_text - 1};
 
+	r.debit = (struct budget_debit){.mechanism = PRIVACY_DISTRIBUTED,
+	                                .unit = UNIT_PATIENT,
+	                                .what = DEBIT_TRAINING,
+	                                .part_count = 1,
+	                                .parts = {{1, 20, 1}},
+	                                .paid = 100};
 	memset(&r.study_hash, 7, sizeof r.study_hash);
 	memset(&r.plan_hash, 8, sizeof r.plan_hash);
 	memset(&r.content, (int)(9 + round), sizeof r.content);
@@ -134,7 +141,7 @@ static enum err commit(struct ledger *l, uint64_t round, struct diag *why)
 {
 	struct release_record r = example(round);
 
-	return ledger_commit(l, "heart", &r, "masking: off", bytes_text(vector_text), why);
+	return ledger_commit(l, "heart", &r, "masking: off", bytes_text(vector_text), &limit, why);
 }
 
 static void commit_good(struct ledger *l, uint64_t round)
@@ -211,7 +218,7 @@ static void test_a_round_is_committed_once(void **state)
 	l = open_ledger(&t);
 	commit_good(l, 3);
 	r.octets = sizeof other - 1;
-	assert_int_equal(ledger_commit(l, "heart", &r, "", bytes_text(other), &why), ERR_CONFLICT);
+	assert_int_equal(ledger_commit(l, "heart", &r, "", bytes_text(other), &limit, &why), ERR_CONFLICT);
 	assert_string_equal(why.text, "ledger: round 3 of study heart was released before");
 	assert_vector(l, 3); /* the file, too, is as it was */
 	assert_false(ledger_failed(l, NULL));
@@ -232,7 +239,7 @@ static void test_discarding(void **state)
 	for (uint64_t round = 8; round <= 12; round++)
 		commit_good(l, round);
 	memset(&other.study_hash, 1, sizeof other.study_hash);
-	assert_int_equal(ledger_commit(l, "lung", &other, "", bytes_text(vector_text), NULL), OK);
+	assert_int_equal(ledger_commit(l, "lung", &other, "", bytes_text(vector_text), &limit, NULL), OK);
 	ledger_discard(l, &r.study_hash, 10); /* as a number: 9 before 10 */
 	for (uint64_t round = 8; round <= 12; round++)
 		assert_true(ledger_vector(l, path, &r.study_hash, round) == (round > 10));
@@ -283,7 +290,7 @@ struct seen {
 	int count;
 	uint64_t rounds[8];
 	struct ledger_line last;
-	char sent[16], outcome[16], allowed[32], study[16];
+	char sent[16], outcome[16], allowed[128], study[16];
 };
 
 static void see(void *context, const struct ledger_line *line)
@@ -337,7 +344,7 @@ static void test_lines_and_notes(void **state)
 	assert_true(s.rounds[0] == 9 && s.rounds[1] == 3); /* in the order of release */
 	assert_string_equal(s.sent, "");
 	assert_string_equal(s.outcome, "");
-	assert_string_equal(s.allowed, "masking: off");
+	assert_ptr_equal(strstr(s.allowed, "masking: off; budget: epsilon "), s.allowed);
 	assert_false(s.last.has_own);
 	assert_true(s.last.kept);
 
@@ -420,31 +427,44 @@ static void test_a_newer_version(void **state)
 	(void)state;
 	tempdir_make(&t);
 	ledger_close(open_ledger(&t));
-	execute(&t, "PRAGMA user_version = 4");
+	execute(&t, "PRAGMA user_version = 5");
 	assert_int_equal(ledger_open(&l, tempdir_path(&t, NULL), &why), ERR_CONFIG);
 	assert_non_null(
-		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 4, this one knows 3)"));
+		strstr(why.text, "ledger.db was written by a newer version of Cohort (format 5, this one knows 4)"));
 	assert_null(l);
 	tempdir_remove(&t);
 }
 
-/* A ledger of before masks: its rows are read, and new ones are written. */
-static void test_the_first_format(void **state)
+/* Ledgers of older versions: their rows are read, they have spent nothing, and new ones are written. */
+static void check_the_format_of(int version)
 {
-	struct release_record r = example(3);
+	static const char *const back[] = {
+		"ALTER TABLE releases DROP COLUMN masked; PRAGMA user_version = 1",
+		"DROP INDEX releases_number; ALTER TABLE releases DROP COLUMN number;"
+		"ALTER TABLE releases DROP COLUMN head; DROP TABLE losses; PRAGMA user_version = 2",
+		"ALTER TABLE releases DROP COLUMN mechanism; ALTER TABLE releases DROP COLUMN clip;"
+		"ALTER TABLE releases DROP COLUMN unit; ALTER TABLE releases DROP COLUMN kind;"
+		"ALTER TABLE releases DROP COLUMN cost; ALTER TABLE releases DROP COLUMN sums; PRAGMA user_version = 3",
+	};
+	struct release_record r = example(3), old;
+	struct budget spent = {0};
 	struct seen s = {0};
 	struct ledger *l;
 	struct tempdir t;
 
-	(void)state;
 	tempdir_make(&t);
 	l = open_ledger(&t);
 	commit_good(l, 3);
 	ledger_close(l);
-	execute(&t, "DROP INDEX releases_number; ALTER TABLE releases DROP COLUMN number; ALTER TABLE releases DROP "
-	            "COLUMN head;"
-	            "DROP TABLE losses; ALTER TABLE releases DROP COLUMN masked; PRAGMA user_version = 1");
+	for (int v = (int)(sizeof back / sizeof *back); v >= version; v--)
+		execute(&t, back[v - 1]);
 	l = open_ledger(&t);
+	assert_true(ledger_newest(l, &r.study_hash, &old));
+	assert_record(&old, &r);
+	assert_int_equal(old.debit.mechanism, PRIVACY_NONE);
+	assert_int_equal(old.debit.part_count, 0);
+	ledger_budget(l, &spent);
+	assert_int_equal(spent.count, 0);
 	commit_good(l, 4);
 	ledger_note_sent(l, &r.study_hash, 4, 1, SENT_ACCEPTED, &r.plan_hash);
 	ledger_each(l, NULL, see, &s);
@@ -452,6 +472,14 @@ static void test_the_first_format(void **state)
 	assert_true(hash_equal(&s.last.masked, &r.plan_hash));
 	ledger_close(l);
 	tempdir_remove(&t);
+}
+
+static void test_older_formats(void **state)
+{
+	(void)state;
+	check_the_format_of(1); /* before masks */
+	check_the_format_of(2); /* before entries had numbers */
+	check_the_format_of(3); /* before noise */
 }
 
 static void test_no_database(void **state)
@@ -498,7 +526,24 @@ static void test_figures_of_another_version(void **state)
 
 /* ---- in bad weather */
 
-/* After any failure: a row has its file, what was reported is there, and the next process can go on. */
+static void assert_spent(struct ledger *l, uint64_t releases)
+{
+	struct release_record r = example(1);
+	struct budget spent = {0}, want = {0};
+	const struct budget_study *study;
+
+	ledger_budget(l, &spent);
+	for (uint64_t i = 0; i < releases; i++)
+		budget_spend(&want, &r.study_hash, &r.debit);
+	study = budget_find(&spent, &r.study_hash);
+	assert_non_null(study);
+	assert_int_equal(study->releases[DEBIT_TRAINING], releases);
+	assert_memory_equal(&study->training, &want.studies[0].training, sizeof study->training);
+	budget_free(&spent);
+	budget_free(&want);
+}
+
+/* After any failure: a row has its file and has paid, what was reported is there, and the next process can go on. */
 static void check_after(struct tempdir *t, enum err reported)
 {
 	struct ledger *l = open_ledger(t);
@@ -512,8 +557,10 @@ static void check_after(struct tempdir *t, enum err reported)
 		assert_vector(l, 2);
 	if (reported == OK)
 		assert_true(there);
+	assert_spent(l, there ? 2 : 1); /* every row has paid, and nothing else has */
 	assert_int_equal(commit(l, 2, NULL), there ? ERR_CONFLICT : OK);
 	assert_vector(l, 2);
+	assert_spent(l, 2);
 	ledger_close(l);
 	assert_int_equal(tempdir_count(t, "outbound"), 2); /* nothing of the failed try is left */
 }
@@ -659,7 +706,7 @@ int main(void)
 		cmocka_unit_test(test_a_round_is_committed_once),
 		cmocka_unit_test(test_discarding),
 		cmocka_unit_test(test_masked_octets),
-		cmocka_unit_test(test_the_first_format),
+		cmocka_unit_test(test_older_formats),
 		cmocka_unit_test(test_lines_and_notes),
 		cmocka_unit_test(test_endings_and_the_roster),
 		cmocka_unit_test(test_a_newer_version),

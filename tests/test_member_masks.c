@@ -378,13 +378,15 @@ static void test_a_damaged_record(void **state)
 	free(noise);
 }
 
+static const struct budget_limit limit = {8, 1e-4};
+
 /* The ledger was kept and the record was not. */
 static void test_a_record_that_is_gone(void **state)
 {
 	struct membership *f = *state;
 	struct release_record r = {.study_hash = f->study.hash, .round = 1, .octets = 1};
 
-	assert_int_equal(ledger_commit(f->ledger, "small", &r, "", bytes_text("v"), NULL), OK);
+	assert_int_equal(ledger_commit(f->ledger, "small", &r, "", bytes_text("v"), &limit, NULL), OK);
 	membership_start(f); /* a crash before the first record: nothing was sent yet */
 	membership_stop(f);
 	ledger_note_sent(f->ledger, &f->study.hash, 1, 1, SENT_ACCEPTED, &f->study.hash);
@@ -407,7 +409,7 @@ static void test_a_record_that_is_older(void **state)
 	ledger_note_sent(f->ledger, &f->study.hash, 1, 2, SENT_ACCEPTED, &f->study.hash);
 	start_fails(f, ERR_DATA, "the record of this study is of round 1 attempt 1, and round 1 attempt 2 was sent");
 	ledger_note_sent(f->ledger, &f->study.hash, 1, 1, SENT_ACCEPTED, &f->study.hash);
-	assert_int_equal(ledger_commit(f->ledger, "small", &r, "", bytes_text("v"), NULL), OK);
+	assert_int_equal(ledger_commit(f->ledger, "small", &r, "", bytes_text("v"), &limit, NULL), OK);
 	ledger_note_sent(f->ledger, &f->study.hash, 2, 1, SENT_ACCEPTED, &f->study.hash);
 	start_fails(f, ERR_DATA, "the record of this study is of round 1 attempt 1, and round 2 attempt 1 was sent");
 }
