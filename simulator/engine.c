@@ -180,7 +180,12 @@ enum err engine_run(struct engine *e, void (*on_round)(void *context, const stru
 
 static struct policy permissive(void)
 {
-	struct policy p = {.evaluation_noised = true, .evaluation_masked = true, .threads = 1};
+	struct policy p = {.evaluation_noised = true,
+	                   .evaluation_masked = true,
+	                   .epsilon_per_study = (double)INFINITY,
+	                   .budget_epsilon = (double)INFINITY,
+	                   .budget_delta = 1e-4,
+	                   .threads = 1};
 
 	for (int i = 0; i < PRIVACY_MECHANISM_COUNT; i++)
 		p.mechanisms[i] = true;
@@ -325,6 +330,7 @@ void engine_free(struct engine *e)
 	free(e->workers);
 	free(e->sites);
 	free(e->parts);
+	budget_free(&e->budget);
 	aggregate_free(&e->sum);
 	engine_kept_free(&e->kept);
 	engine_models_free(&e->models);

@@ -4,6 +4,7 @@
 #ifndef COHORT_SIMULATOR_ENGINE_INSIDE_H
 #define COHORT_SIMULATOR_ENGINE_INSIDE_H
 
+#include "client/budget.h"
 #include "client/contribution.h"
 #include "coordinator/masked_sum.h"
 #include "simulator/engine.h"
@@ -78,6 +79,9 @@ struct engine {
 	uint32_t *standing; /* those groups whose sums could be made, */
 	struct summands group_summands; /* which a strategy may look at one by one */
 	double masked_seconds[ENGINE_PARTS];
+	struct budget budget; /* of a hospital that answers every round, which is the most that any has spent */
+	uint64_t paid_round; /* the newest that it knows of, and */
+	unsigned paid_asks; /* what that asks, not yet in the budget: its attempts pay once */
 	uint64_t updates;
 	uint32_t failures; /* attempts that ended without a sum, one after another */
 	uint32_t refused; /* sites, in the last attempt */

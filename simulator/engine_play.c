@@ -31,6 +31,7 @@ static enum refusal judge(struct engine *e, const struct round_plan *plan, struc
 		.study = e->study,
 		.policy = &e->policy,
 		.self = plan->sites[0],
+		.budget = &e->budget,
 		.entropy = entropy_system(), /* for keys that it draws and nobody uses */
 	};
 	if (e->masked != NULL) {
@@ -223,12 +224,29 @@ static void tell_all(struct engine *e)
 	}
 }
 
+/* When a round begins, the one before it is paid for. */
+static void pay(struct engine *e, const struct round_plan *plan)
+{
+	struct budget_debit debit;
+
+	if (plan->round == e->paid_round)
+		return;
+	if (e->paid_round > 0) {
+		budget_debit_of(&debit, e->study, e->paid_asks);
+		budget_spend(&e->budget, &e->study->hash, &debit);
+	}
+	e->paid_round = plan->round;
+	e->paid_asks = plan->asks;
+}
+
 static void begin_parts(struct engine *e, const struct round_plan *plan)
 {
 	struct diag why = {{0}};
-	enum refusal refusal = judge(e, plan, &why);
 	enum fate *fates = mem_array(plan->site_count, sizeof *fates);
+	enum refusal refusal;
 
+	pay(e, plan);
+	refusal = judge(e, plan, &why);
 	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
 	for (uint32_t i = 0; i < plan->site_count; i++) {
 		e->parts[i] =

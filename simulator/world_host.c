@@ -55,7 +55,8 @@ bool host_takes_part(const struct world *w, const struct host *h)
 
 void host_start(struct world *w, struct host *h)
 {
-	struct session_config config = {.study = w->setting->study, .policy = &h->policy, .self = h->number};
+	struct session_config config = {
+		.study = w->setting->study, .policy = &h->policy, .self = h->number, .budget = &h->budget};
 
 	if (h->up || !host_takes_part(w, h))
 		return;
@@ -115,6 +116,7 @@ void host_free(struct host *h)
 	host_stop(h);
 	buf_free(&h->chore.say);
 	secrets_free(h);
+	budget_free(&h->budget);
 	buf_free(&h->staged);
 	buf_free(&h->vector);
 	buf_free(&h->model);
@@ -128,6 +130,7 @@ static void store(struct world *w, struct host *h, const struct release_record *
 	truth_of_release(w, h, r);
 	h->record = *r;
 	h->has_record = true;
+	budget_spend(&h->budget, &r->study_hash, &r->debit);
 	world_put(&h->vector, buf_bytes(&h->staged));
 	world_put(&h->truth_vector, buf_bytes(&h->staged));
 }

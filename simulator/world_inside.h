@@ -128,6 +128,7 @@ struct host {
 	/* disk */
 	bool has_record;
 	struct release_record record;
+	struct budget budget; /* as in the ledger: what was stored has paid */
 	struct buf vector;
 	struct buf model;
 	struct hash model_sha256; /* zero: none */
