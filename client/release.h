@@ -2,11 +2,11 @@
  * The one door out. Every number derived from patients that leaves this hospital passes here, in this order and no
  * other:
  *
- *   (1) release_begin      policy, approved study, plan, the ledger's standing and, under masks, roster and known hospitals
- *                          are judged                                                nothing was read yet
+ *   (1) release_begin      policy, approved study, plan, the ledger's standing, under masks roster and known hospitals, and the
+ *                          privacy budget are judged                                 nothing was read yet
  *   (2)                    noise is drawn                                            (mechanism none draws none)
  *   (3) release_vector     v was computed from the data, clipped, on the grid, noise added; here its hash and length
- *   (4) release_persisted  ledger entry, hash of v, and v itself are on disk, in one transaction
+ *   (4) release_persisted  ledger entry with the debit, hash of v, and v itself are on disk, in one transaction
  *   (5) release_masked     v with its check words was masked: here hash and length of y  (a clear round has no such step)
  *   (6) release_content    what may be sent, as often as it takes, the same bytes every time: y, or in a clear round v
  *

@@ -1,5 +1,6 @@
 /* The one door out: its order, its refusals, and that what is final stays final. */
 #include "client/release.h"
+#include "tests/support/child.h"
 #include "tests/support/small_study.h"
 
 #include <stdarg.h>
@@ -188,6 +189,101 @@ static void test_refusals(void **state)
 	assert_int_equal(begin(f, &r, &p), REFUSAL_PLAN);
 }
 
+/* ---- the budget */
+
+/* Noise in local steps goes with a clear round. Four rounds of training are paid for, and each costs about .1. */
+static void make_private(struct fixture *f, struct study *s, struct policy *p)
+{
+	*s = f->study;
+	s->privacy = (struct privacy_plan){.mechanism = PRIVACY_LOCAL,
+	                                   .unit = UNIT_RECORD,
+	                                   .epsilon = 1,
+	                                   .delta = 1e-5,
+	                                   .clip = 1.5,
+	                                   .sampling_rate = 0.1,
+	                                   .patients = 500,
+	                                   .hospitals_per_patient = 1,
+	                                   .statistics_share = 0.05,
+	                                   .spare_rounds = 1,
+	                                   .noise_multiplier = 8,
+	                                   .statistics_multiplier = 40,
+	                                   .batch_cap = 120};
+	s->local.epochs = 0;
+	s->local.steps = 5;
+	*p = f->policy;
+	p->mechanisms[PRIVACY_LOCAL] = true;
+}
+
+static enum refusal begin_private(struct fixture *f, struct release *r, uint64_t round, uint32_t attempt,
+                                  const struct budget *budget, double limit, struct diag *why)
+{
+	struct round_plan p = plan_of(f, round, attempt);
+	struct masked_plan masked;
+	struct policy policy;
+	struct study study;
+
+	make_private(f, &study, &policy);
+	policy.budget_epsilon = limit;
+	const struct release_terms terms = {
+		.policy = &policy, .approved = &study, .plan = &p, .self = 9, .now_s = NOW_S, .budget = budget};
+	return release_begin(r, &terms, &masked, why);
+}
+
+static void test_a_record_has_its_price(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct budget budget = {0};
+	struct diag why = {{0}};
+	const struct budget_debit *d = &r.record.debit;
+
+	assert_int_equal(begin_private(f, &r, 2, 1, &budget, 8, &why), REFUSAL_NONE);
+	assert_int_equal(d->mechanism, PRIVACY_LOCAL);
+	assert_int_equal(d->what, DEBIT_TRAINING);
+	assert_int_equal(d->part_count, 1);
+	assert_true(d->parts[0].sampling_rate == 0.1 && d->parts[0].noise_multiplier == 8);
+	assert_int_equal(d->parts[0].count, 5);
+	assert_int_equal(d->paid, 4);
+	assert_true(r.record.clip == 1.5);
+}
+
+static void test_the_budget_is_judged_before_anything_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct release r = {0};
+	struct budget budget = {0};
+	struct diag why = {{0}};
+
+	assert_int_equal(begin_private(f, &r, 2, 1, &budget, 0.01, &why), REFUSAL_BUDGET);
+	assert_non_null(strstr(why.text, "study small round 2: this hospital's privacy budget"));
+	assert_int_equal(r.state, RELEASE_CLOSED);
+	for (uint64_t round = 2; round < 6; round++) {
+		assert_int_equal(begin_private(f, &r, round, 1, &budget, 8, &why), REFUSAL_NONE);
+		release_vector(&r, &(struct hash){{7}}, 100);
+		budget_spend(&budget, &f->study.hash, &release_to_persist(&r)->debit);
+		release_persisted(&r);
+	}
+	/* the newest round again: it was paid for, whatever is left */
+	assert_int_equal(begin_private(f, &r, 5, 2, &budget, 0.01, &why), REFUSAL_NONE);
+	assert_true(release_is_final(&r));
+	assert_int_equal(begin_private(f, &r, 6, 1, &budget, 8, &why), REFUSAL_BUDGET);
+	assert_non_null(strstr(why.text, "more releases than were paid for"));
+	assert_int_equal(release_content(&r)->round, 5); /* refusing changes nothing */
+	budget_free(&budget);
+}
+
+static void begin_without_a_budget(void *context)
+{
+	struct release r = {0};
+
+	(void)!begin_private(context, &r, 2, 1, NULL, 8, NULL);
+}
+
+static void test_no_private_release_without_a_budget(void **state)
+{
+	child_expect_check("t->budget != NULL", begin_without_a_budget, *state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +293,9 @@ int main(void)
 		cmocka_unit_test(test_rounds_only_grow),
 		cmocka_unit_test(test_cancel_before_the_disk_releases_nothing_and_after_it_keeps),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_a_record_has_its_price),
+		cmocka_unit_test(test_the_budget_is_judged_before_anything_is_read),
+		cmocka_unit_test(test_no_private_release_without_a_budget),
 	};
 
 	return cmocka_run_group_tests_name("release", tests, setup, teardown);
