@@ -80,6 +80,9 @@ bool yaml_knows_key(struct diag *meant, const char *path, const struct yaml_rule
 enum err yaml_parse(struct yaml_document **out, struct bytes text, const char *file, const struct yaml_rule *rules,
                     size_t count, struct diag *why) MUST_USE;
 
+/* Whether the text, or yaml_set, has a value at `path` (as of yaml_complain): the tree has defaults there, too. */
+bool yaml_wrote(const struct yaml_document *d, const char *path);
+
 const struct json *yaml_tree(const struct yaml_document *d); /* borrowed; NULL before yaml_apply */
 struct json *yaml_take_tree(struct yaml_document *d); /* owned by the caller from now on */
 

@@ -49,9 +49,10 @@ static const struct yaml_node *step_index(const struct yaml_node *list, const ch
 	return item;
 }
 
-/* The node at `path`, or the nearest around it that was written. */
-static const struct yaml_node *locate(const struct yaml_node *node, const char *path)
+/* The node at `path`, or the nearest around it that was written; `path` is left at what was not. */
+static const struct yaml_node *walk(const struct yaml_node *node, const char **rest)
 {
+	const char *path = *rest;
 	while (*path) {
 		const struct yaml_node *inner = NULL;
 		if (*path == '[' && node->kind == YAML_NODE_LIST)
@@ -63,8 +64,20 @@ static const struct yaml_node *locate(const struct yaml_node *node, const char *
 		node = inner;
 		if (*path == '.')
 			path++;
+		*rest = path;
 	}
 	return node;
+}
+
+static const struct yaml_node *locate(const struct yaml_node *node, const char *path)
+{
+	return walk(node, &path);
+}
+
+bool yaml_wrote(const struct yaml_document *d, const char *path)
+{
+	(void)walk(d->root, &path);
+	return *path == '\0';
 }
 
 static enum err complain(const struct yaml_document *d, const struct yaml_place *at, struct diag *why, enum err e,

@@ -296,6 +296,8 @@ static void places_of_meanings(void **state)
 		assert_int_equal(yaml_complain(d, &why, ERR_REFUSED, cases[i][0], "wrong %d", 7), ERR_REFUSED);
 		assert_string_equal(why.text, cases[i][1]);
 	}
+	assert_true(yaml_wrote(d, "items[1].w") && yaml_wrote(d, "sources.a.b.csv") && yaml_wrote(d, "name"));
+	assert_false(yaml_wrote(d, "items[0].w") || yaml_wrote(d, "items[9]") || yaml_wrote(d, "inner.a"));
 	assert_string_equal(yaml_peek(d, "name"), "x");
 	assert_null(yaml_peek(d, "items"));
 	assert_null(yaml_peek(d, "kind"));
