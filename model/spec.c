@@ -13,6 +13,7 @@
 
 #define LAYERS_BUILT "dense|relu|sigmoid|tanh|dropout"
 #define LAYERS_PLANNED "conv"
+#define LAYERS_MIXING "batch_norm|batchnorm|batch_normalisation|batch_normalization"
 #define LAYERS_SAID "dense WIDTH, relu, sigmoid, tanh or dropout SHARE"
 
 void spec_begin(struct model_spec *s, uint32_t inputs)
@@ -46,6 +47,12 @@ static enum err refuse_kind(const char *text, struct bytes kind, struct diag *wh
 		                "layer \"%s\": softmax follows from a label with levels; end with the logits, such as "
 		                "\"dense 3\"",
 		                text);
+	if (listed(kind, LAYERS_MIXING))
+		return diag_set(
+			why, ERR_DATA,
+			"layer \"%s\" is not offered: batch normalisation mixes the patients of a batch, so that one "
+			"patient's values would move what another contributes; leave it out",
+			text);
 	if (listed(kind, LAYERS_PLANNED))
 		return diag_set(why, ERR_DATA, "layer \"%s\" is not built yet; use " LAYERS_SAID, text);
 	snprintf(word, sizeof word, "%.*s", (int)kind.len, (const char *)kind.ptr);

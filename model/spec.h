@@ -70,7 +70,7 @@ void spec_begin(struct model_spec *s, uint32_t inputs);
 
 /* One layer's text: "dense 128", "relu", "sigmoid", "tanh", "dropout 0.2" (DROPOUT_MIN to DROPOUT_MAX, at most six
  * digits, written in the one way that spec_layer_text writes it). ERR_DATA names the nearest known layer, says "not
- * built yet" for conv, or what is wrong with the number; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
+ * built yet" for conv, why batch normalisation is not offered, or what is wrong with the number; ERR_LIMIT beyond MODEL_LAYERS_MAX or MODEL_PARAMETERS_MAX. */
 enum err spec_add_layer(struct model_spec *s, const char *text, struct diag *why) MUST_USE;
 
 /* Closes it for a label with that loss and `outputs` logits: the last layer must be dense with exactly that width. */
