@@ -1,0 +1,198 @@
+/*
+ * From what is promised to noise, and back. A study's releases are, for one training unit,
+ *
+ *     T steps of (q, z)   and   E others of (1, z_e),     z_e = sqrt(E / s) / mu*,   delta(epsilon; mu*) = delta
+ *
+ * so that the others alone use the share s of mu*^2, and z is the smallest with which all together cost no more than epsilon. A
+ * noised evaluation is of other units and has its own: z_v = 1 / mu(evaluation_epsilon).
+ *
+ * A patient at up to h hospitals moves one masked sum by up to h clips and is in a step with probability 1 - (1 - q)^h: (q, z)
+ * becomes (1 - (1-q)^h, z / h). Under `local` each hospital releases for itself, so there are h times as many releases.
+ *
+ * All is judged at delta (1 - 2^-10) - T h 2^-60: the first for what is neglected by treating lattice noise as continuous, the
+ * second for a sample that is larger than the batch cap.
+ */
+#include "privacy/gaussian.h"
+#include "privacy/plan.h"
+#include "privacy/rdp.h"
+
+#include <math.h>
+
+#define DIGITS 1000.0 /* of a multiplier: rounded up to four */
+#define MULTIPLIER_MIN 0.01 /* no epsilon that a study may have asks for less */
+#define MULTIPLIER_MAX 1e9
+#define SOLVE_STEPS 64 /* of bisection: each halves the logarithm's interval */
+#define CAP_EXCEEDED 0x1p-60
+
+static double delta_of(const struct privacy_plan *p)
+{
+	return p->delta * (1 - 0x1p-10) - (double)p->steps * p->hospitals_per_patient * CAP_EXCEEDED;
+}
+
+/* One kind of release as a unit sees it, at all its hospitals. */
+static struct account_steps seen(const struct privacy_plan *p, double rate, double multiplier, uint64_t count)
+{
+	uint32_t h = p->hospitals_per_patient;
+
+	if (p->mechanism == PRIVACY_LOCAL)
+		return (struct account_steps){rate, multiplier, count * h};
+	return (struct account_steps){rate < 1 ? -expm1(h * log1p(-rate)) : 1, multiplier / h, count};
+}
+
+static void costs(struct privacy_spent *out, const struct account_steps *list, size_t count, double delta)
+{
+	struct rdp sums = {{0}};
+	double mu = 0;
+	bool sampled = false;
+
+	for (size_t i = 0; i < count; i++) {
+		rdp_add(&sums, &list[i]);
+		sampled = sampled || !(list[i].sampling_rate == 1);
+		mu += (double)list[i].count / (list[i].noise_multiplier * list[i].noise_multiplier);
+	}
+	out->epsilon_rdp = rdp_epsilon(&sums, delta);
+	out->epsilon_pld = sampled ? out->epsilon_rdp : gaussian_epsilon(sqrt(mu), delta);
+	out->epsilon = fmin(out->epsilon_rdp, out->epsilon_pld);
+}
+
+static void training_costs(struct privacy_spent *out, const struct privacy_plan *p)
+{
+	const struct account_steps list[] = {
+		seen(p, p->sampling_rate, p->noise_multiplier, p->steps),
+		seen(p, 1, p->statistics_multiplier, p->others),
+	};
+
+	costs(out, list, sizeof list / sizeof *list, delta_of(p));
+}
+
+static double evaluation_costs(const struct privacy_plan *p)
+{
+	const struct account_steps once = seen(p, 1, p->evaluation_multiplier, 1);
+	struct privacy_spent spent = {0};
+
+	costs(&spent, &once, 1, delta_of(p));
+	return spent.epsilon;
+}
+
+/* ---- the batch cap */
+
+/* log Pr[Bin(n, q) > b] <= -n KL(b/n || q), b >= n q (Chernoff 1952). */
+static double log_exceeded(double n, double q, double b)
+{
+	double x = b / n;
+
+	if (b >= n)
+		return -INFINITY;
+	if (x <= q)
+		return 0;
+	return -n * (x * log(x / q) + (1 - x) * log1p(-x) - (1 - x) * log1p(-q));
+}
+
+static uint32_t cap_of(const struct privacy_plan *p)
+{
+	uint32_t low = 0, high = p->patients;
+
+	if (p->unit == UNIT_SITE)
+		return 1;
+	while (p->sampling_rate < 1 && high - low > 1) { /* `high` is large enough, `low` is not */
+		uint32_t middle = low + (high - low) / 2;
+
+		if (log_exceeded(p->patients, p->sampling_rate, middle) <= log(CAP_EXCEEDED))
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
+}
+
+/* ---- solving */
+
+static double rounded_up(double x)
+{
+	double unit = pow(10, floor(log10(x))) / DIGITS, digits = ceil(x / unit);
+
+	return digits * unit >= x ? digits * unit : (digits + 1) * unit;
+}
+
+/* h seen through one Gaussian release: what a multiplier must be multiplied by. */
+static double spread(const struct privacy_plan *p)
+{
+	return p->mechanism == PRIVACY_LOCAL ? sqrt(p->hospitals_per_patient) : p->hospitals_per_patient;
+}
+
+static bool affordable(struct privacy_plan *p, double multiplier)
+{
+	struct privacy_spent spent = {0};
+
+	p->noise_multiplier = multiplier;
+	training_costs(&spent, p);
+	return spent.epsilon <= p->epsilon;
+}
+
+static enum err solve_training(struct privacy_plan *p, struct diag *why)
+{
+	double low = log(MULTIPLIER_MIN), high = log(MULTIPLIER_MAX);
+
+	if (!affordable(p, MULTIPLIER_MAX))
+		return diag_set(why, ERR_DATA, "privacy.epsilon: %g at delta %g cannot be met with any noise",
+		                p->epsilon, p->delta);
+	for (int i = 0; i < SOLVE_STEPS; i++) {
+		double middle = (low + high) / 2;
+
+		if (affordable(p, exp(middle)))
+			high = middle;
+		else
+			low = middle;
+	}
+	p->noise_multiplier = rounded_up(exp(high));
+	return OK;
+}
+
+enum err privacy_plan_solve(struct privacy_plan *p, struct diag *why)
+{
+	double delta = delta_of(p);
+
+	CHECK(p->mechanism != PRIVACY_NONE);
+	if (!(delta > 0))
+		return diag_set(why, ERR_DATA, "privacy.delta: %g is too small for so many steps", p->delta);
+	p->statistics_multiplier =
+		rounded_up(spread(p) * sqrt(p->others / p->statistics_share) / gaussian_mu(p->epsilon, delta));
+	p->evaluation_multiplier = 0;
+	if (p->evaluates)
+		p->evaluation_multiplier = rounded_up(spread(p) / gaussian_mu(p->evaluation_epsilon, delta));
+	p->batch_cap = cap_of(p);
+	return solve_training(p, why);
+}
+
+/* ---- judging */
+
+static enum err judge_cap(const struct privacy_plan *p, struct diag *why)
+{
+	if (p->batch_cap >= cap_of(p))
+		return OK;
+	return diag_set(why, ERR_REFUSED,
+	                "privacy.batch_cap: %u patients in a step are too few for a sample of %u at rate %g",
+	                p->batch_cap, p->patients, p->sampling_rate);
+}
+
+enum err privacy_plan_judge(struct privacy_spent *out, const struct privacy_plan *p, struct diag *why)
+{
+	*out = (struct privacy_spent){0};
+	if (p->mechanism == PRIVACY_NONE)
+		return OK;
+	training_costs(out, p);
+	if (!(out->epsilon <= p->epsilon))
+		return diag_set(why, ERR_REFUSED,
+		                "privacy.noise_multiplier: %g, with %g for other releases, costs epsilon %g of each "
+		                "%s, above the "
+		                "promised %g",
+		                p->noise_multiplier, p->statistics_multiplier, out->epsilon, privacy_unit_name(p->unit),
+		                p->epsilon);
+	out->evaluation_epsilon = p->evaluates ? evaluation_costs(p) : 0;
+	if (!(out->evaluation_epsilon <= p->evaluation_epsilon))
+		return diag_set(why, ERR_REFUSED,
+		                "privacy.evaluation_multiplier: %g costs epsilon %g of each %s, above the promised %g",
+		                p->evaluation_multiplier, out->evaluation_epsilon, privacy_unit_name(p->unit),
+		                p->evaluation_epsilon);
+	return judge_cap(p, why);
+}
