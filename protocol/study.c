@@ -1,7 +1,7 @@
 /*
  * The way of a contract:
  *
- *   YAML text --yaml_apply--> written tree --study_complete--> finished tree --json_write--> canonical bytes
+ *   YAML text --yaml_apply--> written tree --study_complete, study_solve--> finished tree --json_write--> canonical bytes
  *                                                                                                  |
  *                 struct study <--study_read-- tree <--yaml_check (same table)-- json_parse -------+--> hashes
  *
@@ -17,6 +17,7 @@
 #include "protocol/study_complete.h"
 #include "protocol/study_read.h"
 #include "protocol/study_rules.h"
+#include "protocol/study_solve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include <time.h>
 
 #define WHAT "contract" /* received bytes in messages */
+#define STUDY_WARNINGS_MAX (8 * DIAG_MAX) /* more than there are kinds of them */
 
 /* The format first: all else in a study of another one would only look like mistakes. */
 static void describe_format(struct diag *words, int64_t format)
@@ -60,6 +62,7 @@ static enum err adopt(struct study *out, struct bytes canonical, struct study_fi
 	*field = (struct study_field){0};
 	*out = (struct study){0};
 	buf_init(&out->canonical, CONTRACT_MAX);
+	buf_init(&out->warnings, STUDY_WARNINGS_MAX);
 	enum err e = json_parse(&out->tree, canonical, CONTRACT_MAX, WHAT, why);
 	if (e != OK || (e = check_tree_format(out->tree, why)) != OK)
 		return e;
@@ -111,20 +114,23 @@ static void path_in_file(char out[STUDY_FIELD_SIZE], const char *path, const str
 		snprintf(out, STUDY_FIELD_SIZE, "%s%u%s", features, origin->entry[index], end);
 }
 
-/* From the finished tree on. */
-static enum err finish(struct study *out, const struct json *tree, const struct yaml_document *d,
+/* From the completed tree on. */
+static enum err finish(struct study *out, struct json *tree, const struct yaml_document *d,
                        const struct study_origin *origin, struct diag *why)
 {
-	struct study_field field;
+	struct study_field field = {""};
 	struct buf text;
 	struct diag words = {0};
 	char path[STUDY_FIELD_SIZE];
 	buf_init(&text, CONTRACT_MAX);
-	json_write(&text, tree, false);
-	enum err e =
-		text.failed ? yaml_complain(d, why, ERR_LIMIT, "", "the contract is larger than %u bytes", CONTRACT_MAX)
-			    : adopt(out, buf_bytes(&text), &field, &words);
-	if (e != OK && !text.failed) {
+	enum err e = study_solve(tree, &field, &words);
+	if (e == OK)
+		json_write(&text, tree, false);
+	if (text.failed)
+		e = diag_set(&words, ERR_LIMIT, "the contract is larger than %u bytes", CONTRACT_MAX);
+	else if (e == OK)
+		e = adopt(out, buf_bytes(&text), &field, &words);
+	if (e != OK) {
 		path_in_file(path, field.path, origin);
 		(void)yaml_complain(d, why, e, path, "%s", words.text);
 	}
@@ -159,7 +165,9 @@ static enum err parse(struct study *out, struct bytes yaml, const char *file, bo
 	struct yaml_document *d = NULL;
 	struct json *tree = NULL;
 	struct study_origin origin = {0};
+	struct buf warnings;
 	*out = (struct study){0};
+	buf_init(&warnings, STUDY_WARNINGS_MAX);
 	enum err e = yaml_open(&d, yaml, file, why);
 	if (e != OK || (e = check_file_format(d, why)) != OK)
 		goto out;
@@ -167,12 +175,15 @@ static enum err parse(struct study *out, struct bytes yaml, const char *file, bo
 		goto out;
 	if ((e = yaml_apply(d, study_rules, study_rules_count, why)) != OK)
 		goto out;
-	if ((e = study_complete(&tree, &origin, d, simulation, why)) != OK)
+	if ((e = study_complete(&tree, &origin, &warnings, d, simulation, why)) != OK)
 		goto out;
 	e = finish(out, tree, d, &origin, why);
 out:
 	if (e != OK)
 		study_free(out);
+	else
+		buf_put(&out->warnings, buf_bytes(&warnings));
+	buf_free(&warnings);
 	free(origin.entry);
 	json_free(tree);
 	yaml_close(d);
@@ -230,6 +241,21 @@ struct metrics_shape study_shape(const struct study *s)
 	return shape;
 }
 
+struct json *study_warnings(const struct study *s)
+{
+	struct json *list = json_new_array();
+	struct bytes left = buf_bytes(&s->warnings);
+	const uint8_t *end;
+	while (left.len > 0 && (end = memchr(left.ptr, '\n', left.len)) != NULL) {
+		size_t length = (size_t)(end - left.ptr);
+		char line[DIAG_MAX + 1];
+		snprintf(line, sizeof line, "%.*s", (int)length, (const char *)left.ptr);
+		json_add(list, json_new_string(line));
+		left = bytes_of(end + 1, left.len - length - 1);
+	}
+	return list;
+}
+
 void study_free(struct study *s)
 {
 	for (uint32_t i = 0; s->schema.features && i < s->schema.feature_count; i++) {
@@ -241,6 +267,7 @@ void study_free(struct study *s)
 	free(s->schema.missing.items);
 	free(s->members);
 	buf_free(&s->canonical);
+	buf_free(&s->warnings);
 	json_free(s->tree);
 	*s = (struct study){0};
 }

@@ -9,6 +9,10 @@
  * that was not given and has no default is absent, never null. So neither a later version's defaults nor its new optional
  * keys break an approval. The study's hash is BLAKE2b-256 of these bytes; the SHA-256 names them as content.
  * A change of any term is a new revision and a new approval.
+ *
+ * Under a mechanism of privacy with noise, privacy_plan_solve fills in the noise multipliers and the batch cap while a file is
+ * loaded (study_solve.h), so they are part of what is hashed; whoever reads a contract judges them again (privacy_plan_judge), and
+ * one that costs more than it promises is refused.
  */
 #ifndef COHORT_PROTOCOL_STUDY_H
 #define COHORT_PROTOCOL_STUDY_H
@@ -22,6 +26,8 @@
 #include "privacy/plan.h"
 
 #define STUDY_FORMAT 1 /* `cohort: 1`; its defaults are frozen */
+#define NOISED_BINS_MIN 16 /* of a noised score histogram: fewer make no AUC ... */
+#define NOISED_BINS_MAX 64 /* ... and more mostly noise */
 
 enum strategy_kind {
 	STRATEGY_FEDAVG,
@@ -49,6 +55,8 @@ struct server_training {
 struct study {
 	struct json *tree; /* owns every string below */
 	struct buf canonical; /* the bytes that were hashed */
+	struct buf
+		warnings; /* what is ignored, or unwise, in a person's file: a line each; empty in a contract received */
 	struct hash hash; /* BLAKE2b-256 of canonical: what is approved */
 	struct hash sha256; /* SHA-256 of canonical */
 	struct hash draws; /* what first parameters, row order and dropout are drawn from: `hash`, but see study_seed */
@@ -68,9 +76,10 @@ struct study {
 
 	enum strategy_kind strategy;
 	uint32_t rounds; /* training rounds */
-	struct local_training local;
+	struct local_training
+		local; /* under mechanism distributed: learning_rate and its schedule, which the server applies */
 	struct server_training server;
-	enum weights_rule weights;
+	enum weights_rule weights; /* WEIGHTS_EQUAL under every mechanism with noise */
 	double weight_cap; /* patients; a site above it refuses. 1 when weights are equal */
 	double update_range; /* |coordinate of local - global| beyond it saturates */
 	uint32_t evaluate_every; /* training rounds; 0: only the last model */
@@ -86,6 +95,7 @@ struct study {
 	const char **members; /* invited names; NULL: everyone on the roster */
 	uint32_t member_count;
 	struct privacy_plan privacy;
+	struct privacy_spent spent; /* what privacy_plan_judge found when the contract was read; zeroed without noise */
 };
 
 /* Reads a person's file. `expires` may be missing only when `simulation`. Refused with file, line and column: ERR_DATA for what
@@ -119,6 +129,8 @@ void study_free(struct study *s); /* accepts a zeroed one */
 
 /* The day after `expires`, as seconds since 1970 UTC: from then on no site answers. INT64_MAX when not given. */
 int64_t study_expires_s(const struct study *s);
+
+struct json *study_warnings(const struct study *s); /* as a list of texts, owned by the caller */
 
 const char *study_select_name(enum select_metric m); /* "auc" */
 const char *study_strategy_name(enum strategy_kind k); /* "fedavg" */

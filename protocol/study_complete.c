@@ -29,6 +29,25 @@ void study_draft_refuse(struct study_draft *d, const char *path, const char *fmt
 	d->failed = yaml_complain(d->document, d->why, ERR_DATA, path, "%s", words);
 }
 
+bool study_draft_wrote(const struct study_draft *d, const char *path)
+{
+	return yaml_wrote(d->document, path);
+}
+
+void study_draft_warn(struct study_draft *d, const char *path, const char *fmt, ...)
+{
+	char words[DIAG_MAX];
+	struct diag line;
+	va_list args;
+	if (!study_draft_wrote(d, path))
+		return;
+	va_start(args, fmt);
+	vsnprintf(words, sizeof words, fmt, args);
+	va_end(args);
+	(void)yaml_complain(d->document, &line, OK, path, "%s", words);
+	buf_printf(d->warnings, "%s\n", line.text);
+}
+
 void study_carry(struct json *out, const struct json *in, const char *key)
 {
 	const struct json *value = json_get(in, key);
@@ -79,7 +98,9 @@ static struct json *complete_split(const struct json *in)
 	} else {
 		study_carry_number(out, in, "test_fraction", TEST_FRACTION);
 		study_carry_number(out, in, "validation_fraction", 0);
-		study_carry_number(out, in, "seed", SPLIT_SEED);
+		study_carry(out, in, "seed");
+		if (!json_get(in, "seed"))
+			json_set_integer(out, "seed", SPLIT_SEED);
 	}
 	study_carry(out, in, "column");
 	study_carry(out, in, "train");
@@ -179,17 +200,21 @@ static struct json *complete_weights(const struct json *in)
 	return out;
 }
 
-static struct json *complete_training(const struct json *in, bool one_step)
+static struct json *complete_training(struct study_draft *d, const struct json *in, bool noised)
 {
 	const char *strategy = json_as_string(json_get(in, "strategy"));
+	const struct json *local = json_get(in, "local"), *weights = json_get(in, "weights");
+	bool one_step = d->mechanism == PRIVACY_DISTRIBUTED, private = d->mechanism != PRIVACY_NONE;
 	struct json *out = json_new_object();
 	study_carry(out, in, "strategy");
 	study_carry(out, in, "rounds");
-	json_set(out, "local", complete_local(json_get(in, "local"), one_step, study_default_proximal(strategy)));
+	json_set(out, "local", complete_local(local, one_step, study_default_proximal(strategy)));
 	json_set(out, "server", study_complete_server(json_get(in, "server"), strategy));
-	json_set(out, "weights", complete_weights(json_get(in, "weights")));
+	json_set(out, "weights", private ? study_complete_equal_weights(d, weights) : complete_weights(weights));
 	study_carry(out, in, "update_range");
 	study_carry(out, in, "evaluate_every");
+	if (noised && !study_draft_wrote(d, "training.evaluate_every"))
+		json_set_integer(out, "evaluate_every", 0);
 	return out;
 }
 
@@ -201,13 +226,13 @@ static const char *select_by(const struct json *label)
 	return text_is(label, "type", "numeric") ? "loss" : "accuracy";
 }
 
-static struct json *complete_evaluation(const struct json *in, bool private, const struct json *label)
+static struct json *complete_evaluation(const struct json *in, bool noised, const struct json *label)
 {
 	struct json *out = json_new_object();
-	study_carry_text(out, in, "release", private ? "noised" : "masked");
+	study_carry_text(out, in, "release", noised ? "noised" : "masked");
 	study_carry(out, in, "bins");
-	if (!private && !json_get(in, "bins"))
-		json_set_integer(out, "bins", BINS);
+	if (!json_get(in, "bins"))
+		json_set_integer(out, "bins", noised ? 0 : BINS); /* 0: follows from the noise, see study_solve.h */
 	study_carry(out, in, "class_bins");
 	study_carry_text(out, in, "select", select_by(label));
 	study_carry(out, in, "patience");
@@ -215,26 +240,30 @@ static struct json *complete_evaluation(const struct json *in, bool private, con
 	return out;
 }
 
-enum err study_complete(struct json **out, struct study_origin *origin, const struct yaml_document *document,
-                        bool simulation, struct diag *why)
+/* Figures of a study whose training is noised are so, too, unless it says otherwise. */
+static bool is_noised(const struct json *evaluation)
 {
-	struct study_draft d = {.document = document, .origin = origin, .why = why};
-	const struct json *in = yaml_tree(document), *privacy = json_get(in, "privacy");
+	return !json_get(evaluation, "release") || text_is(evaluation, "release", "noised");
+}
+
+enum err study_complete(struct json **out, struct study_origin *origin, struct buf *warnings,
+                        const struct yaml_document *document, bool simulation, struct diag *why)
+{
+	struct study_draft d = {.document = document, .origin = origin, .warnings = warnings, .why = why};
+	const struct json *in = yaml_tree(document), *evaluation = json_get(in, "evaluation");
 	const struct json *label = json_get(json_get(in, "data"), "label");
 	struct json *tree = json_new_object();
+	CHECK(privacy_mechanism_from(&d.mechanism, json_as_string(json_get(json_get(in, "privacy"), "mechanism"))));
+	bool noised = d.mechanism != PRIVACY_NONE && is_noised(evaluation);
 	complete_head(&d, tree, in, simulation);
 	json_set(tree, "data", complete_data(&d, in));
 	study_carry(tree, in, "model");
-	json_set(tree, "training",
-	         complete_training(json_get(in, "training"), text_is(privacy, "mechanism", "distributed")));
-	json_set(tree, "evaluation",
-	         complete_evaluation(json_get(in, "evaluation"), !text_is(privacy, "mechanism", "none"), label));
+	json_set(tree, "training", complete_training(&d, json_get(in, "training"), noised));
+	json_set(tree, "evaluation", complete_evaluation(evaluation, noised, label));
 	study_carry(tree, in, "sites");
 	study_carry(tree, in, "masking");
-	study_carry(tree, in, "privacy");
-	if (json_get(privacy, "noise_multiplier"))
-		study_draft_refuse(&d, "privacy.noise_multiplier",
-		                   "follows from epsilon and is computed when the study is added; leave it out");
+	json_set(tree, "privacy", study_complete_privacy(&d, in, noised));
+	study_warn_ignored(&d);
 	*out = d.failed ? NULL : tree;
 	if (d.failed)
 		json_free(tree);

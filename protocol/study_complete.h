@@ -13,6 +13,7 @@
 #define COHORT_PROTOCOL_STUDY_COMPLETE_H
 
 #include "base/yaml.h"
+#include "privacy/plan.h"
 
 /* Where each finished feature was written: finished index -> index in the file. */
 struct study_origin {
@@ -20,20 +21,28 @@ struct study_origin {
 	size_t count, room;
 };
 
-/* The finished tree, owned by the caller. `origin` is zeroed before and freed (entry) by the caller, also after a failure. */
-enum err study_complete(struct json **out, struct study_origin *origin, const struct yaml_document *document,
-                        bool simulation, struct diag *why) MUST_USE;
+/* The finished tree, owned by the caller; under a mechanism with noise, finished but for what is solved for (study_solve.h).
+ * `origin` is zeroed before and freed (entry) by the caller, also after a failure. `warnings`, begun by the caller, gets a line
+ * for each term that is ignored or unwise. */
+enum err study_complete(struct json **out, struct study_origin *origin, struct buf *warnings,
+                        const struct yaml_document *document, bool simulation, struct diag *why) MUST_USE;
 
-/* ---- between study_complete.c and study_features.c: copying keys from what was written, in the order of the calls. */
+/* ---- between study_complete.c, study_complete_privacy.c and study_features.c: copying keys from what was written, in the order
+ * of the calls. */
 struct study_draft {
 	const struct yaml_document *document;
 	struct study_origin *origin;
+	struct buf *warnings;
+	enum privacy_mechanism mechanism;
 	size_t feature_octets; /* so far: a few lines with names and long levels could stand for gigabytes */
 	struct diag *why;
 	enum err failed; /* the first refusal sticks */
 };
 
 void study_draft_refuse(struct study_draft *d, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* If `path` was written. */
+void study_draft_warn(struct study_draft *d, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool study_draft_wrote(const struct study_draft *d, const char *path); /* and is no default */
 
 /* Copies `key` when it was written; with a fallback otherwise. */
 void study_carry(struct json *out, const struct json *in, const char *key);
@@ -43,5 +52,11 @@ void study_carry_number(struct json *out, const struct json *in, const char *key
 /* data.features and data.label. */
 struct json *study_features(struct study_draft *d, const struct json *written);
 struct json *study_label(const struct json *written);
+
+/* privacy: a mechanism's own terms with their defaults. `tree` is all that was written; noised: the figures are. */
+struct json *study_complete_privacy(struct study_draft *d, const struct json *tree, bool noised);
+/* training.weights under a mechanism with noise. */
+struct json *study_complete_equal_weights(struct study_draft *d, const struct json *weights);
+void study_warn_ignored(struct study_draft *d); /* terms that mean nothing under the mechanism */
 
 #endif

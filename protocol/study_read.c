@@ -1,7 +1,7 @@
 /*
- * The terms beside the data: model, training, evaluation, sites, masking, privacy. Contradictions are refused before what is
- * not built yet, so that an author corrects what is wrong in every version first; but a mechanism of privacy that is not built
- * is refused before all else, since what else may stand in the study follows from it.
+ * The order in which sections are read, and of these the head, the model and training. Contradictions within a section are
+ * refused before what the mechanism of privacy does not permit in it, so that an author corrects what is wrong in every study
+ * first.
  */
 #include "protocol/study_read.h"
 #include "protocol/study_strategy.h"
@@ -215,25 +215,40 @@ static void read_training(struct study_reading *r, const struct json *node)
 	r->out->evaluate_every = (uint32_t)study_integer(&training, "evaluate_every");
 }
 
+static enum err read_all(struct study_reading *r, const struct json *tree)
+{
+	struct study_section top = {r, tree, ""};
+	r->field->path[0] = 0;
+	study_read_mechanism(r, json_get(tree, "privacy"));
+	if (!r->failed)
+		read_head(&top);
+	if (!r->failed)
+		study_read_data(r, json_get(tree, "data"));
+	if (!r->failed)
+		read_model(r, json_get(tree, "model"));
+	if (!r->failed)
+		read_training(r, json_get(tree, "training"));
+	if (!r->failed)
+		study_read_federation(&top);
+	if (!r->failed)
+		study_read_evaluation(r, json_get(tree, "evaluation"));
+	if (!r->failed)
+		study_read_permitted(r, tree);
+	if (!r->failed)
+		study_read_privacy(r, json_get(tree, "privacy"));
+	if (!r->failed && !r->draft)
+		study_read_sums(r);
+	return r->failed;
+}
+
 enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why)
 {
 	struct study_reading r = {.out = out, .field = field, .why = why};
-	struct study_section top = {&r, tree, ""};
-	field->path[0] = 0;
-	study_read_mechanism(&r, json_get(tree, "privacy"));
-	if (!r.failed)
-		read_head(&top);
-	if (!r.failed)
-		study_read_data(&r, json_get(tree, "data"));
-	if (!r.failed)
-		read_model(&r, json_get(tree, "model"));
-	if (!r.failed)
-		read_training(&r, json_get(tree, "training"));
-	if (!r.failed)
-		study_read_federation(&top);
-	if (!r.failed)
-		study_read_evaluation(&r, json_get(tree, "evaluation"));
-	if (!r.failed)
-		study_read_sums(&r);
-	return r.failed;
+	return read_all(&r, tree);
+}
+
+enum err study_read_draft(struct study *out, const struct json *tree, struct study_field *field, struct diag *why)
+{
+	struct study_reading r = {.out = out, .field = field, .why = why, .draft = true};
+	return read_all(&r, tree);
 }

@@ -20,6 +20,14 @@ struct study_field {
  * by study_free, also after a failure. ERR_DATA, ERR_LIMIT, ERR_REFUSED with `field` and `why`. */
 enum err study_read(struct study *out, const struct json *tree, struct study_field *field, struct diag *why) MUST_USE;
 
+/* The same of a tree in which nothing is solved for yet (study_solve.h): the four numbers of privacy_plan stay 0, whether the
+ * sums fit is not judged, and evaluation.bins may be 0. */
+enum err study_read_draft(struct study *out, const struct json *tree, struct study_field *field,
+                          struct diag *why) MUST_USE;
+
+/* A check of the plan (privacy/plan.h) failed with `words`, which begin with the key: path and words apart. Returns `e`. */
+enum err study_blame_plan(struct study_field *field, struct diag *why, enum err e, const struct diag *words);
+
 /* ---- between study_read.c and the study_read_*.c beside it: one section of the tree at a time. After the first
  * refusal all reads give harmless values. */
 struct study_reading {
@@ -27,6 +35,7 @@ struct study_reading {
 	struct study_field *field;
 	struct diag *why;
 	enum err failed;
+	bool draft;
 };
 
 struct study_section {
@@ -58,10 +67,13 @@ void study_only_for(const struct study_section *s, const char *key, bool fits, c
 
 void study_read_data(struct study_reading *r, const struct json *data);
 void study_read_local(struct study_reading *r, const struct json *local); /* training.local; after training.rounds */
-void study_read_mechanism(struct study_reading *r,
-                          const struct json *privacy); /* before all else: it decides what the rest may be */
+/* privacy.mechanism; before all else: it decides what the rest may be */
+void study_read_mechanism(struct study_reading *r, const struct json *privacy);
+void study_read_federation(const struct study_section *top); /* sites, masking */
 void study_read_evaluation(struct study_reading *r, const struct json *node); /* after the data */
-void study_read_federation(const struct study_section *top); /* sites, masking, privacy */
+void study_read_privacy(struct study_reading *r, const struct json *privacy); /* after all that is released */
+/* What the other sections may hold under a mechanism with noise; after them. */
+void study_read_permitted(struct study_reading *r, const struct json *tree);
 void study_read_sums(struct study_reading *r); /* whether the smallest federation can add up; after all else */
 
 #endif

@@ -57,6 +57,10 @@ static void read_patience(const struct study_section *evaluation)
 	if (out->evaluation == EVALUATION_NONE)
 		study_reject(evaluation, "patience",
 		             "early stopping needs figures; write release: masked, or patience: 0");
+	if (out->evaluation == EVALUATION_NOISED)
+		study_reject(evaluation, "patience",
+		             "early stopping needs figures on the way, and noised ones are released once; write "
+		             "patience: 0");
 	if (out->evaluate_every == 0)
 		study_reject(
 			evaluation, "patience",
@@ -68,12 +72,41 @@ static void read_patience(const struct study_section *evaluation)
 			by_column ? "data.split.validation" : "data.split.validation_fraction: 0.1");
 }
 
+/* Noised figures are paid for once: nothing can be chosen by them on the way, and the noise in each bin is the same, so that few
+ * bins are better than many. */
+static void read_noised(const struct study_section *evaluation)
+{
+	struct study_reading *r = evaluation->reading;
+	struct study_section training = {r, NULL, "training"}, split = {r, NULL, "data.split"};
+	const struct study *s = r->out;
+	bool by_column = s->schema.split.column != NULL;
+	if (s->privacy.mechanism == PRIVACY_NONE)
+		study_reject(
+			evaluation, "release",
+			"noised figures need a mechanism with noise, and privacy.mechanism is none; write release: "
+			"masked or none");
+	if (s->evaluate_every != 0)
+		study_reject(&training, "evaluate_every",
+		             "noised figures are released once, at the end; write 0 or leave it out");
+	if (by_column ? s->schema.split.validation != NULL : s->schema.split.validation_fraction > 0)
+		study_reject(&split, by_column ? "validation" : "validation_fraction",
+		             "validation rows choose among models, and noised figures are released once; %s",
+		             by_column ? "leave it out" : "write 0 or leave it out");
+	if (s->bins != 0 && (s->bins < NOISED_BINS_MIN || s->bins > NOISED_BINS_MAX))
+		study_reject(evaluation, "bins",
+		             "%u: each bin gets the same noise, so noised figures have %d to %d; or leave it out",
+		             s->bins, NOISED_BINS_MIN, NOISED_BINS_MAX);
+	if (s->class_bins != 0)
+		study_reject(evaluation, "class_bins", "are too many for noised figures; leave it out");
+}
+
 void study_read_evaluation(struct study_reading *r, const struct json *node)
 {
-	static const char *const releases[] = {"masked", "none", NULL};
-	static const enum evaluation_release release_of[] = {EVALUATION_MASKED, EVALUATION_NONE};
+	static const char *const releases[] = {
+		[EVALUATION_MASKED] = "masked", [EVALUATION_NOISED] = "noised", [EVALUATION_NONE] = "none", NULL};
 	struct study_section evaluation = {r, node, "evaluation"};
-	r->out->evaluation = release_of[study_choice(&evaluation, "release", releases, "release: masked or none")];
+	r->out->evaluation =
+		(enum evaluation_release)study_choice(&evaluation, "release", releases, "one of the others");
 	r->out->bins = (uint32_t)study_integer(&evaluation, "bins");
 	if (r->out->bins % 2 != 0)
 		study_reject(&evaluation, "bins", "%u is odd; an even number puts probability one half on an edge",
@@ -81,6 +114,8 @@ void study_read_evaluation(struct study_reading *r, const struct json *node)
 	read_class_bins(&evaluation);
 	read_select(&evaluation);
 	read_patience(&evaluation);
+	if (r->out->evaluation == EVALUATION_NOISED)
+		read_noised(&evaluation);
 	if (json_count(json_get(node, "subgroups")) != 0)
 		study_reject(&evaluation, "subgroups", "are not built yet in this version; write subgroups: []");
 }

@@ -1,4 +1,4 @@
-/* Who takes part, and what protects them: sites, masking, privacy; and whether the sums fit. */
+/* Who takes part, and what hides them: sites, masking; and whether the sums fit. */
 #include "base/name.h"
 #include "base/nearest.h"
 #include "base/parse.h"
@@ -105,43 +105,11 @@ static void read_masking(const struct study_section *top)
 			study_strategy_name(top->reading->out->strategy));
 }
 
-void study_read_mechanism(struct study_reading *r, const struct json *node)
-{
-	struct study_section privacy = {r, node, "privacy"};
-	struct privacy_plan *out = &r->out->privacy;
-	CHECK(privacy_mechanism_from(&out->mechanism, study_text(&privacy, "mechanism")) || r->failed);
-	if (out->mechanism != PRIVACY_NONE)
-		study_reject(&privacy, "mechanism",
-		             "\"%s\" is not built yet in this version; write privacy: {mechanism: none}",
-		             privacy_mechanism_name(out->mechanism));
-}
-
-static void read_privacy(struct study_reading *r, const struct json *node)
-{
-	static const char *const units[] = {
-		[UNIT_RECORD] = "record", [UNIT_PATIENT] = "patient", [UNIT_SITE] = "site", NULL};
-	static const char *const terms[] = {"epsilon",
-	                                    "delta",
-	                                    "clip",
-	                                    "sampling_rate",
-	                                    "patients",
-	                                    "statistics_share",
-	                                    "evaluation_epsilon",
-	                                    "spare_rounds",
-	                                    "noise_multiplier"};
-	struct study_section privacy = {r, node, "privacy"};
-	struct privacy_plan *out = &r->out->privacy;
-	out->unit = (enum privacy_unit)study_choice(&privacy, "unit", units, "record, patient or site");
-	for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++)
-		study_only_for(&privacy, terms[i], out->mechanism != PRIVACY_NONE, "a mechanism with noise");
-}
-
 void study_read_federation(const struct study_section *top)
 {
 	struct study_reading *r = top->reading;
 	read_sites(r, json_get(top->node, "sites"));
 	read_masking(top);
-	read_privacy(r, json_get(top->node, "privacy"));
 }
 
 /* The smallest federation that the contract allows must be able to add up; larger ones are checked when a round opens. */
@@ -161,6 +129,10 @@ void study_read_sums(struct study_reading *r)
 		return;
 	}
 	e = round_plan_layout(&layout, s, ASK_STATISTICS | ASK_TRAIN | ASK_EVALUATE, sites, r->why);
+	if (e == OK && s->privacy.mechanism == PRIVACY_LOCAL) {
+		struct noised step;
+		e = round_plan_step_noise(&step, s, r->why);
+	}
 	if (e != OK)
-		study_reject_path(r, e, "training.weights");
+		study_reject_path(r, e, s->privacy.mechanism == PRIVACY_NONE ? "training.weights" : "privacy");
 }

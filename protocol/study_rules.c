@@ -5,7 +5,8 @@
  * Keys whose feature this version does not have are here too: the grammar is whole, and study_read refuses them by name.
  * Without a default here although they always stand in the contract, because they follow from other keys (study_complete):
  * data.source; a feature's column and type; positive and negative; the fractions and seed of a split; epochs or steps;
- * an optimizer's own numbers; a strategy's; weights.cap; evaluation.release, bins and select.
+ * an optimizer's own numbers; a strategy's; weights.cap; evaluation.release, bins and select; all of a mechanism with
+ * noise. Its last four keys are solved for when the study is loaded (study_solve.h).
  */
 #include "protocol/study_rules.h"
 
@@ -34,8 +35,10 @@
 #define RANGE_MAX 1e6
 #define CELL_MIN_MAX 1000 /* patients: rules for small cells ask 3 to 30 */
 #define EPSILON_MAX 1000.0 /* beyond it nothing is promised */
-#define NOISE_MAX 1e6 /* beyond it nothing is learnt */
 #define PATIENTS_MAX 4294967295.0 /* 32 bits; half of mankind */
+#define SHARE_MIN 0.001 /* of a promise, or of updates: less is nothing in any network */
+#define SHARE_MAX 0.999
+#define CLIP_RATE_MAX 10.0 /* Andrew et al. use 0.2; beyond it the clip jumps by more than exp(10) in a round */
 #define MASKING_MAX 32 /* bytes: "groups of 4096" */
 #define ABOVE_ZERO 1e-30 /* for numbers that divide */
 
@@ -159,7 +162,7 @@ const struct yaml_rule study_rules[] = {
 	{.path = "training.evaluate_every", .types = YAML_INTEGER, .max = ROUNDS_MAX, .fallback = "1"},
 
 	{.path = "evaluation", .types = YAML_MAP, .fallback = "{}"},
-	{.path = "evaluation.release", .types = YAML_TEXT, .choices = "masked|none", .later = "noised"},
+	{.path = "evaluation.release", .types = YAML_TEXT, .choices = "masked|none|noised"},
 	{.path = "evaluation.bins", .types = YAML_INTEGER, .min = 2, .max = BINS_MAX},
 	{.path = "evaluation.class_bins", .types = YAML_INTEGER, .min = 2, .max = CLASS_BINS_MAX},
 	{.path = "evaluation.select", .types = YAML_TEXT, .choices = "auc|accuracy|loss|f1|r2|rmse"},
@@ -184,20 +187,22 @@ const struct yaml_rule study_rules[] = {
 
 	{.path = "privacy", .types = YAML_MAP, .required = true},
 	{.path = "privacy.unit", .types = YAML_TEXT, .choices = "record|patient|site", .fallback = "patient"},
-	{.path = "privacy.mechanism",
-         .types = YAML_TEXT,
-         .required = true,
-         .choices = "none",
-         .later = "distributed|local|site"},
-	{.path = "privacy.epsilon", .types = YAML_REAL, .min = ABOVE_ZERO, .max = EPSILON_MAX},
-	{.path = "privacy.delta", .types = YAML_REAL, .min = ABOVE_ZERO, .max = 1},
-	{.path = "privacy.clip", .types = YAML_REAL, .min = RANGE_MIN, .max = RANGE_MAX},
-	{.path = "privacy.sampling_rate", .types = YAML_REAL, .min = ABOVE_ZERO, .max = 1},
-	{.path = "privacy.patients", .types = YAML_INTEGER, .min = 1, .max = PATIENTS_MAX},
-	{.path = "privacy.statistics_share", .types = YAML_REAL, .min = ABOVE_ZERO, .max = BELOW_ONE},
-	{.path = "privacy.evaluation_epsilon", .types = YAML_REAL, .min = ABOVE_ZERO, .max = EPSILON_MAX},
+	{.path = "privacy.mechanism", .types = YAML_TEXT, .required = true, .choices = "none|distributed|local|site"},
+	{.path = "privacy.epsilon", .types = YAML_REAL, .max = EPSILON_MAX},
+	{.path = "privacy.delta", .types = YAML_REAL, .max = 1},
+	{.path = "privacy.clip", .types = YAML_REAL, .max = RANGE_MAX},
+	{.path = "privacy.sampling_rate", .types = YAML_REAL, .max = 1},
+	{.path = "privacy.patients", .types = YAML_INTEGER, .max = PATIENTS_MAX},
+	{.path = "privacy.hospitals_per_patient", .types = YAML_INTEGER, .min = 1, .max = SITES_MAX},
+	{.path = "privacy.statistics_share", .types = YAML_REAL, .min = SHARE_MIN, .max = SHARE_MAX},
+	{.path = "privacy.evaluation_epsilon", .types = YAML_REAL, .max = EPSILON_MAX},
 	{.path = "privacy.spare_rounds", .types = YAML_INTEGER, .max = ROUNDS_MAX},
-	{.path = "privacy.noise_multiplier", .types = YAML_REAL, .min = ABOVE_ZERO, .max = NOISE_MAX},
+	{.path = "privacy.clip_quantile", .types = YAML_REAL, .min = SHARE_MIN, .max = SHARE_MAX},
+	{.path = "privacy.clip_rate", .types = YAML_REAL, .min = SHARE_MIN, .max = CLIP_RATE_MAX},
+	{.path = "privacy.noise_multiplier", .types = YAML_REAL, .min = ABOVE_ZERO, .max = STUDY_NOISE_MAX},
+	{.path = "privacy.statistics_multiplier", .types = YAML_REAL, .min = ABOVE_ZERO, .max = STUDY_NOISE_MAX},
+	{.path = "privacy.evaluation_multiplier", .types = YAML_REAL, .min = ABOVE_ZERO, .max = STUDY_NOISE_MAX},
+	{.path = "privacy.batch_cap", .types = YAML_INTEGER, .min = 1, .max = PATIENTS_MAX},
 };
 
 const size_t study_rules_count = sizeof(study_rules) / sizeof(study_rules[0]);

@@ -7,6 +7,8 @@
 
 #include "base/yaml.h"
 
+#define STUDY_NOISE_MAX 1e6 /* of a noise multiplier: beyond it nothing is learnt */
+
 extern const struct yaml_rule study_rules[];
 extern const size_t study_rules_count;
 

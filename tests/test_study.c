@@ -484,12 +484,17 @@ static void full_listing(void **state)
 {
 	(void)state;
 	static const char *const steps[][3] = {
-		{"mechanism: distributed, epsilon: 3, delta: 1.0e-4, clip: 1.0, sampling_rate: 0.1, patients: 644,\n"
-	         "          statistics_share: 0.05, evaluation_epsilon: 3, spare_rounds: 3}",
-	         "mechanism: none}",
-	         "study.yaml:37:37: privacy.mechanism: \"distributed\" is not built yet in this version; write "
-	         "privacy: "
-	         "{mechanism: none}"},
+		{"dropout 0.2, ", "",
+	         "study.yaml:24:29: model.layers[2]: dropout draws by a row's place among the others, so one patient's "
+	         "rows would move theirs; leave it out (the noise holds the model back already)"},
+		{"epochs: 1, ", "",
+	         "study.yaml:29:19: training.local.epochs: under distributed a round is one step; leave it out, and "
+	         "raise training.rounds for more"},
+		{"optimizer: adam, ", "",
+	         "study.yaml:29:33: training.local.optimizer: under distributed a site takes no step of its own; move "
+	         "it to server: training.strategy: fedadam"},
+		{"evaluation_epsilon: 3, ", "",
+	         "study.yaml:38:55: privacy.evaluation_epsilon: belongs to evaluation.release: noised; leave it out"},
 	};
 	char *text = contract_text("listing.yaml");
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
@@ -507,11 +512,22 @@ static void full_listing(void **state)
 	assert_string_equal(s.schema.features[70].column, "ajcc_pathologic_n_N0 (i-)");
 	assert_true(s.schema.features[70].unscaled);
 	assert_int_equal(s.model.inputs, 73 + 71);
-	assert_int_equal(s.model.layers[2].kind, LAYER_DROPOUT);
-	assert_true(s.model.layers[2].share == 0.2);
+	assert_int_equal(s.privacy.mechanism, PRIVACY_DISTRIBUTED);
+	assert_string_equal(
+		buf_text(&s.warnings),
+		"study.yaml:31:17: training.weights.by: is equal under privacy, since a weight would tell how many "
+		"patients there are; the contract says so\n"
+		"study.yaml:31:32: training.weights.cap: means nothing under privacy, where all hospitals count the "
+		"same\n"
+		"study.yaml:29:18: training.local.batch: means nothing under mechanism distributed, which draws "
+		"patients by "
+		"privacy.sampling_rate\n"
+		"study.yaml:32:17: training.update_range: means nothing under mechanism distributed; privacy.clip "
+		"does\n");
 	study_free(&s);
 	free(text);
 }
+
 static void masking(void **state)
 {
 	(void)state;

@@ -96,9 +96,6 @@ static void refuses_received(void **state)
 		{"\"test_fraction\":0.29999999999999999,", "", "data.split.test_fraction: is missing"},
 		{"\"masking\":\"off\"", "\"masking\":\"on\"",
 	         "masking: \"on\" is unknown; write required, off or groups of 8"},
-		{"\"mechanism\":\"none\"", "\"mechanism\":\"distributed\"",
-	         "privacy.mechanism: \"distributed\" is not built yet in this version; write privacy: {mechanism: "
-	         "none}"},
 		{"\"seed\":42", "\"seed\":42.0", "data.split.seed: is of a wrong type"},
 		{"\"min\":18,", "\"min\":18.0,", "not in canonical form, although every term is understood"},
 		{"0.29999999999999999", "0.3", "not in canonical form, although every term is understood"},

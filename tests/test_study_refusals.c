@@ -384,23 +384,16 @@ static void refuses_federation(void **state)
 	         "14:10: masking: \"none\" is unknown; write required, off or groups of 8"},
 		{"privacy: {mechanism: none}\n", "", "1:1: \"privacy\" is missing"},
 		{"{mechanism: none}", "{}", "15:10: privacy: \"mechanism\" is missing"},
-		{"{mechanism: none}", "{mechanism: local, epsilon: 3}",
-	         "15:22: privacy.mechanism: \"local\" is not built yet in this version; write privacy: {mechanism: "
-	         "none}"},
-		{"{mechanism: none}", "{mechanism: distributed}",
-	         "15:22: privacy.mechanism: \"distributed\" is not built yet in this version; write privacy: "
-	         "{mechanism: none}"},
-		{"{mechanism: none}", "{mechanism: gauss}", "15:22: privacy.mechanism: \"gauss\" is not one of none"},
-		{"{mechanism: none}", "{mechanism: site}",
-	         "15:22: privacy.mechanism: \"site\" is not built yet in this version; write privacy: {mechanism: "
-	         "none}"},
+		{"{mechanism: none}", "{mechanism: gauss}",
+	         "15:22: privacy.mechanism: \"gauss\" is not one of none, distributed, local, site"},
 		{"{mechanism: none}", "{mechanism: none, epsilon: 3}",
 	         "15:37: privacy.epsilon: belongs to a mechanism with noise; leave it out"},
 		{"{mechanism: none}", "{mechanism: none, noise_multiplier: 3}",
 	         "15:46: privacy.noise_multiplier: follows from epsilon and is computed when the study is added; leave "
 	         "it out"},
-		{BEFORE("evaluation: {release: noised}"), "14:23: evaluation.release: \"noised\" is not built yet in "
-	                                                  "this version; write release: masked or none"},
+		{BEFORE("evaluation: {release: noised}"), "14:23: evaluation.release: noised figures need a mechanism "
+	                                                  "with noise, and privacy.mechanism is none; "
+	                                                  "write release: masked or none"},
 		{BEFORE("evaluation: {patience: 3}"),
 	         "14:24: evaluation.patience: early stopping is judged on validation rows, and there are none; write "
 	         "data.split.validation_fraction: 0.1, or patience: 0"},

@@ -55,15 +55,20 @@ void contract_refused(const char *yaml, const char *expected)
 	assert_null(s.tree);
 }
 
-void contract_refusals(const struct contract_refusal *cases, size_t count)
+void contract_refusals_of(const char *base, const struct contract_refusal *cases, size_t count)
 {
 	char expected[DIAG_MAX];
-	char *minimal = contract_text("minimal.yaml");
+	char *whole = contract_text(base);
 	for (size_t i = 0; i < count; i++) {
-		char *text = contract_edited(minimal, cases[i].old, cases[i].new);
+		char *text = contract_edited(whole, cases[i].old, cases[i].new);
 		snprintf(expected, sizeof expected, "study.yaml:%s", cases[i].expected);
 		contract_refused(text, expected);
 		free(text);
 	}
-	free(minimal);
+	free(whole);
+}
+
+void contract_refusals(const struct contract_refusal *cases, size_t count)
+{
+	contract_refusals_of("minimal.yaml", cases, count);
 }

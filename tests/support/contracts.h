@@ -4,6 +4,7 @@
  *   minimal.yaml    minimal.json     only what must be written, masking off
  *   all-keys.yaml   all-keys.json    every key that this version has, none at its default
  *   training.yaml    training.json   local training with all that a study may leave out
+ *   private.yaml    private.json     a private study (mechanism distributed) with as few terms as that takes
  *   listing.yaml                     the documentation's listing of every key of the format; refused as a whole
  *
  * Whatever fails here fails the test.
@@ -30,6 +31,8 @@ struct contract_refusal {
 	const char *old, *new, *expected;
 };
 void contract_refusals(const struct contract_refusal *cases, size_t count);
+void contract_refusals_of(const char *base, const struct contract_refusal *cases,
+                          size_t count); /* a file of the corpus */
 #define CONTRACT_REFUSALS(cases) contract_refusals(cases, sizeof cases / sizeof cases[0])
 
 #endif
