@@ -156,6 +156,8 @@ enum refusal inspect_judge(const struct table *t, const struct study *s, const s
 
 	if (no == REFUSAL_NONE)
 		no = policy_judge_data(p, t->part_rows[PART_TRAIN], rarest(&t->dictionary), why);
+	if (no == REFUSAL_NONE)
+		no = policy_judge_count(s, t->part_rows[PART_TRAIN], t->part_patients[PART_TRAIN], why);
 	return no == REFUSAL_NONE ? judge_cap(t, s, why) : no;
 }
 

@@ -144,6 +144,39 @@ static enum refusal judge_evaluation(const struct policy *p, const struct study 
 	return REFUSAL_NONE;
 }
 
+/* NaN is above every limit. */
+static enum refusal judge_epsilon(const struct policy *p, const struct study *s, struct diag *why)
+{
+	const struct privacy_plan *plan = &s->privacy;
+	bool evaluation = plan->evaluation_epsilon > plan->epsilon;
+	double asked = evaluation ? plan->evaluation_epsilon : plan->epsilon;
+
+	if (asked <= p->epsilon_per_study)
+		return REFUSAL_NONE;
+	diag_set(why, ERR_REFUSED,
+	         "the study spends epsilon %g of each %s (%s); the policy allows %g a study (epsilon_per_study): ask "
+	         "for a "
+	         "revision that promises no more, or allow it",
+	         asked, privacy_unit_name(plan->unit), evaluation ? "privacy.evaluation_epsilon" : "privacy.epsilon",
+	         p->epsilon_per_study);
+	return REFUSAL_POLICY_EPSILON;
+}
+
+enum refusal policy_judge_count(const struct study *s, uint32_t training_rows, uint32_t training_patients,
+                                struct diag *why)
+{
+	const struct privacy_plan *plan = &s->privacy;
+	uint32_t units = plan->unit == UNIT_RECORD ? training_rows : training_patients;
+
+	if (plan->mechanism == PRIVACY_NONE || plan->unit == UNIT_SITE || units <= plan->patients)
+		return REFUSAL_NONE;
+	diag_set(why, ERR_LIMIT,
+	         "more training %ss here than the study says it has altogether (privacy.patients, %u): it needs a new "
+	         "revision with a larger number",
+	         privacy_unit_name(plan->unit), plan->patients);
+	return REFUSAL_WEIGHT_CAP;
+}
+
 enum refusal policy_judge_study(const struct policy *p, const struct study *s, int64_t now_s, struct diag *why)
 {
 	if (now_s >= study_expires_s(s)) {
@@ -166,7 +199,9 @@ enum refusal policy_judge_study(const struct policy *p, const struct study *s, i
 		         s->sites.min, p->min_sites);
 		return REFUSAL_POLICY_SITES;
 	}
-	return judge_evaluation(p, s, why);
+	enum refusal no = s->privacy.mechanism == PRIVACY_NONE ? REFUSAL_NONE : judge_epsilon(p, s, why);
+
+	return no == REFUSAL_NONE ? judge_evaluation(p, s, why) : no;
 }
 
 enum refusal policy_judge_sites(const struct policy *p, uint32_t sites, struct diag *why)
@@ -224,6 +259,8 @@ void policy_rules(struct buf *out, const struct policy *p, const struct study *s
 {
 	buf_printf(out, "masking: %s; mechanisms: %s", p->masking_required ? "required" : "off",
 	           privacy_mechanism_name(s->privacy.mechanism));
+	if (s->privacy.mechanism != PRIVACY_NONE)
+		buf_printf(out, "; epsilon_per_study: %g of %g", s->privacy.epsilon, p->epsilon_per_study);
 	if (s->evaluation != EVALUATION_NONE)
 		buf_printf(out, "; evaluation: %s", s->evaluation == EVALUATION_MASKED ? "masked" : "noised");
 	buf_printf(out, "; min_sites: %u of %u invited", p->min_sites, sites);

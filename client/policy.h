@@ -15,7 +15,7 @@ struct policy {
 	bool masking_required;
 	bool mechanisms[PRIVACY_MECHANISM_COUNT]; /* permitted */
 	bool evaluation_noised, evaluation_masked; /* forms of released figures that are permitted; none always is */
-	double epsilon_per_study; /* no mechanism that spends it is built in this version */
+	double epsilon_per_study; /* the largest that a study may promise, of its evaluation too */
 	double budget_epsilon, budget_delta; /* all studies together */
 	uint32_t min_sites; /* fewest sites invited to a round */
 	const struct known_sites *known; /* borrowed; NULL: this hospital keeps no list */
@@ -40,6 +40,11 @@ enum err policy_parse_hospital(struct policy *out, char known[PATH_SIZE], struct
 /* Whether so many can be known at all: ERR_CONFIG when min_known is above the list's length and, unless it stands there, this
  * hospital `self` itself. Names `file`, the policy's. */
 enum err policy_check_known(const struct policy *p, const char *self, const char *file, struct diag *why) MUST_USE;
+
+/* The contract's own limit: under a mechanism with noise no hospital has more training patients (rows, under unit record) than the
+ * whole study says it has. Asked once, at approval; REFUSAL_WEIGHT_CAP. */
+enum refusal policy_judge_count(const struct study *s, uint32_t training_rows, uint32_t training_patients,
+                                struct diag *why) MUST_USE;
 
 /* May this hospital take part in the study at all? REFUSAL_NONE, or the first reason, in words in `why`. `now_s`:
  * seconds since 1970. The study's day of expiry is judged here too. */

@@ -19,7 +19,7 @@ void words_head(struct buf *out, const char *title)
 }
 
 /* One paragraph, broken at blanks. */
-static void put_wrapped(struct buf *out, const char *text)
+void words_paragraph(struct buf *out, const char *text)
 {
 	size_t column = 0;
 
@@ -56,7 +56,7 @@ void words_say(struct buf *out, const char *fmt, ...)
 	va_end(args);
 	buf_init(&text, sizeof line.text);
 	buf_put_text(&text, line.text);
-	put_wrapped(out, buf_text(&text));
+	words_paragraph(out, buf_text(&text));
 	buf_free(&text);
 }
 
@@ -65,7 +65,7 @@ void words_say(struct buf *out, const char *fmt, ...)
 static void put_purpose(struct buf *out, const struct study *s)
 {
 	words_head(out, "Purpose");
-	put_wrapped(out, s->purpose);
+	words_paragraph(out, s->purpose);
 	if (s->contact[0] != '\0')
 		words_say(out, "Contact: %s", s->contact);
 	if (s->ethics[0] != '\0')
@@ -87,7 +87,7 @@ static void put_members(struct buf *out, const struct study *s)
 	for (uint32_t i = 0; i < s->member_count; i++)
 		buf_printf(&names, "%s %s", i > 0 ? "," : "", s->members[i]);
 	buf_put_text(&names, ".");
-	put_wrapped(out, buf_text(&names));
+	words_paragraph(out, buf_text(&names));
 	buf_free(&names);
 }
 
@@ -156,7 +156,7 @@ static void put_model(struct buf *out, const struct model_spec *m)
 		buf_printf(&text, "%s %s", i > 0 ? "," : "", layer);
 	}
 	buf_put_text(&text, ".");
-	put_wrapped(out, buf_text(&text));
+	words_paragraph(out, buf_text(&text));
 	buf_free(&text);
 }
 
@@ -170,6 +170,19 @@ static void put_schedule(struct buf *out, const struct rate_schedule *r)
 		words_say(out, "The learning rate falls as a cosine towards %g of it.", r->floor);
 }
 
+static void put_local(struct buf *out, const struct study *s, const char *optimizer)
+{
+	const struct local_training *l = &s->local;
+	bool epochs = l->epochs > 0;
+	uint32_t count = epochs ? l->epochs : l->steps;
+
+	words_say(out, "In each round: %u %s of %u rows%s, by %s with learning rate %g.", count,
+	          epochs ? (count == 1 ? "pass over the training rows in batches"
+	                               : "passes over the training rows in batches")
+	                 : (count == 1 ? "batch" : "batches"),
+	          l->batch, epochs ? "" : " of the training rows", optimizer, l->learning_rate);
+}
+
 static void put_training(struct buf *out, const struct study *s)
 {
 	static const char *const optimizers[] = {[OPTIMIZER_SGD] = "gradient descent",
@@ -178,16 +191,13 @@ static void put_training(struct buf *out, const struct study *s)
 	                                         [OPTIMIZER_NESTEROV] = "gradient descent with Nesterov momentum",
 	                                         [OPTIMIZER_ADAMW] = "AdamW"};
 	const struct local_training *l = &s->local;
-	bool epochs = l->epochs > 0;
-	uint32_t count = epochs ? l->epochs : l->steps;
 
 	words_head(out, "What is trained");
 	put_model(out, &s->model);
-	words_say(out, "In each round: %u %s of %u rows%s, by %s with learning rate %g.", count,
-	          epochs ? (count == 1 ? "pass over the training rows in batches"
-	                               : "passes over the training rows in batches")
-	                 : (count == 1 ? "batch" : "batches"),
-	          l->batch, epochs ? "" : " of the training rows", optimizers[l->optimizer], l->learning_rate);
+	if (s->privacy.mechanism == PRIVACY_DISTRIBUTED || s->privacy.mechanism == PRIVACY_LOCAL)
+		words_privacy_training(out, s);
+	else
+		put_local(out, s, optimizers[l->optimizer]);
 	put_schedule(out, &l->schedule);
 	if (l->weight_decay > 0 || l->l1 > 0)
 		words_say(out, "Large parameters cost: weight decay (L2) %g, L1 %g.", l->weight_decay, l->l1);
@@ -217,6 +227,10 @@ static void put_evaluation(struct buf *out, const struct study *s)
 
 	if (s->evaluation == EVALUATION_NONE) {
 		words_say(out, "Evaluation: nothing leaves.");
+		return;
+	}
+	if (s->evaluation == EVALUATION_NOISED) {
+		words_privacy_evaluation(out, octets_of(s, ASK_EVALUATE));
 		return;
 	}
 	if (s->evaluate_every == 0)
@@ -250,9 +264,8 @@ static void put_strategy(struct buf *out, const struct study *s)
 		          study_strategy_name(s->strategy));
 }
 
-static void put_leaving(struct buf *out, const struct study *s)
+static void put_sums(struct buf *out, const struct study *s)
 {
-	words_head(out, "What leaves this hospital");
 	words_say(out,
 	          "Once (statistics, %zu octets): %u counts and sums over the training patients: for each number how "
 	          "often "
@@ -264,6 +277,15 @@ static void put_leaving(struct buf *out, const struct study *s)
 	          "model's %zu parameters, times the hospital's weight, and the weight (%s).",
 	          s->rounds, octets_of(s, ASK_TRAIN), s->model.parameters,
 	          s->weights == WEIGHTS_EQUAL ? "1: all hospitals count the same" : "its number of training patients");
+}
+
+static void put_leaving(struct buf *out, const struct study *s)
+{
+	words_head(out, "What leaves this hospital");
+	if (s->privacy.mechanism != PRIVACY_NONE)
+		words_privacy_leaving(out, s, octets_of(s, ASK_STATISTICS), octets_of(s, ASK_TRAIN));
+	else
+		put_sums(out, s);
 	put_strategy(out, s);
 	put_evaluation(out, s);
 	if (s->patience > 0)
@@ -295,6 +317,8 @@ static void put_protection(struct buf *out, const struct study *s)
 		words_say(out,
 		          "privacy: none: WARNING: no noise is added. What is published, the model included, can tell "
 		          "something about single patients to someone who knows a lot already.");
+	else
+		words_privacy_promise(out, s);
 	if (s->evaluation == EVALUATION_MASKED)
 		words_say(out, "evaluation: masked: figures are exact sums over the hospitals%s.",
 		          s->sites.masking == MASKING_OFF
@@ -304,7 +328,8 @@ static void put_protection(struct buf *out, const struct study *s)
 	          "The coordinator shows no count below %u to people; that is no protection against the coordinator "
 	          "itself.",
 	          s->sites.cell_min);
-	words_say(out, "A hospital with more than %.0f training patients must refuse.", s->weight_cap);
+	if (s->weights == WEIGHTS_BY_PATIENTS)
+		words_say(out, "A hospital with more than %.0f training patients must refuse.", s->weight_cap);
 }
 
 static void put_policy(struct buf *out, const struct study *s, const struct policy *p, int64_t now_s)

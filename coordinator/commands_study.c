@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/name.h"
 #include "coordinator/tables.h"
-#include "protocol/study.h"
+#include "protocol/promise.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,15 +51,30 @@ static enum err send_first_model(struct commands_state *s, const struct command_
 	return e;
 }
 
-static void print_added(const struct command_line *line, const struct json *answer, const struct study *study)
+/* What a hospital will be asked to believe. */
+static void tell_promise(const struct study *study)
+{
+	struct buf words;
+
+	buf_init(&words, PROMISE_WORDS_MAX);
+	promise_words(&words, study);
+	fputs(buf_text(&words), stderr);
+	buf_free(&words);
+}
+
+static void print_added(const struct command_line *line, struct json *answer, const struct study *study)
 {
 	char hex[HASH_HEX_SIZE];
 
 	hash_hex(hex, &study->hash);
 	if (command_flag(line, "json")) {
+		json_set(answer, "privacy", promise_json(study));
+		json_set(answer, "warnings", study_warnings(study));
 		tables_json_line(answer);
 		return;
 	}
+	fwrite(study->warnings.ptr, 1, study->warnings.len, stderr);
+	tell_promise(study);
 	printf("%s\n", hex);
 	fprintf(stderr,
 	        "study %s revision %" PRIu32

@@ -1,6 +1,7 @@
 #include "coordinator/report.h"
 
 #include "model/metrics_json.h"
+#include "protocol/promise.h"
 
 #include <string.h>
 
@@ -74,16 +75,6 @@ static struct json *sites_of(const struct office *o, const struct course *c)
 	return list;
 }
 
-static struct json *privacy_of(const struct study *s)
-{
-	static const char *const units[] = {[UNIT_RECORD] = "record", [UNIT_PATIENT] = "patient", [UNIT_SITE] = "site"};
-	struct json *node = json_new_object();
-
-	json_set_string(node, "mechanism", privacy_mechanism_name(s->privacy.mechanism));
-	json_set_string(node, "unit", units[s->privacy.unit]);
-	return node;
-}
-
 static void set_models(struct json *node, const struct course *c)
 {
 	uint64_t octets;
@@ -120,7 +111,7 @@ static enum err study_status(struct json *list, struct office *o, const struct c
 	json_set_string(node, "expires", c->study->expires);
 	json_set(node, "sites", sites_of(o, c));
 	json_set(node, "metrics", e == OK && found ? metrics_json_of(shown(&newest)) : json_new_null());
-	json_set(node, "privacy", privacy_of(c->study));
+	json_set(node, "privacy", promise_json(c->study));
 	set_models(node, c);
 	json_add(list, node);
 	return e;
@@ -157,6 +148,7 @@ struct json *report_studies(const struct office *o)
 		json_set_string(node, "purpose", c->study->purpose);
 		json_set_string(node, "expires", c->study->expires);
 		json_set_integer(node, "approved", campaign_approved(c->campaign));
+		json_set(node, "privacy", promise_json(c->study));
 		json_add(list, node);
 	}
 	json_set(body, "studies", list);
@@ -274,6 +266,18 @@ static void set_round_figures(struct json *node, const struct stored_round *row)
 	json_set(node, "test", row->evaluated ? metrics_json_of(&row->test) : json_new_null());
 }
 
+/* What protects a round, short; the whole promise stands in the status. */
+static struct json *round_privacy(const struct study *s)
+{
+	struct json *whole = promise_json(s), *node = json_new_object();
+	static const char *const keys[] = {"mechanism", "unit", "epsilon", "delta", "evaluation"};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		json_set(node, keys[i], json_clone(json_get(whole, keys[i])));
+	json_free(whole);
+	return node;
+}
+
 static void add_round(void *context, const struct stored_round *row)
 {
 	struct rounds_report *r = context;
@@ -303,6 +307,7 @@ static void add_round(void *context, const struct stored_round *row)
 	json_set_integer(node, "bytes", (int64_t)r->octets);
 	json_set_hash(node, "model_sha256", &row->model);
 	set_round_figures(node, row);
+	json_set(node, "privacy", round_privacy(r->course->study));
 	json_set(node, "sites", r->sites);
 	json_add(r->list, node);
 }

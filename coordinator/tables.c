@@ -91,6 +91,21 @@ static void print_sites(const struct json *sites, int64_t now_ms)
 	}
 }
 
+/* "privacy    distributed: epsilon 3, delta 0.0001 for each patient; figures exact, NOT covered by epsilon". */
+static void print_privacy(const struct json *p)
+{
+	const struct json *epsilon = json_get(p, "epsilon"), *evaluation = json_get(p, "evaluation");
+	bool noise = epsilon != NULL && json_kind(epsilon) != JSON_IS_NULL;
+
+	printf("  privacy    %s", text(p, "mechanism"));
+	if (noise)
+		printf(": epsilon %g, delta %g for each %s", json_as_real(epsilon), json_as_real(json_get(p, "delta")),
+		       text(p, "unit"));
+	if (noise && strcmp(text(evaluation, "release"), "masked") == 0)
+		printf("; figures are exact, NOT covered by epsilon");
+	printf("\n");
+}
+
 static void print_study(const struct json *s, int64_t now_ms)
 {
 	const struct json *metrics = json_get(s, "metrics");
@@ -112,6 +127,7 @@ static void print_study(const struct json *s, int64_t now_ms)
 		       numeric ? "r2" : "accuracy", either(accuracy, metrics, "accuracy", "r2"),
 		       numeric ? "rmse" : "auc", either(auc, metrics, "auc", "rmse"));
 	}
+	print_privacy(json_get(s, "privacy"));
 	printf("  hash       %s\n", text(s, "study_hash"));
 	print_sites(json_get(s, "sites"), now_ms);
 }

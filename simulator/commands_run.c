@@ -1,6 +1,7 @@
 /* run: one simulated study. */
 #include "base/clock.h"
 #include "base/parse.h"
+#include "protocol/promise.h"
 #include "simulator/commands.h"
 #include "simulator/progress.h"
 #include "simulator/ranks.h"
@@ -117,6 +118,21 @@ static const char *figure_shown(double *out, const struct study *s, const struct
 	return type == COLUMN_NUMERIC ? "rmse" : type == COLUMN_BINARY ? "auc" : "accuracy";
 }
 
+/* What a hospital would be asked to believe, before anything runs; without noise, nothing. */
+static void show_promise(void *context, const struct study *study)
+{
+	struct buf words;
+
+	(void)context;
+	fwrite(study->warnings.ptr, 1, study->warnings.len, stderr);
+	if (study->privacy.mechanism == PRIVACY_NONE)
+		return;
+	buf_init(&words, PROMISE_WORDS_MAX);
+	promise_words(&words, study);
+	fputs(buf_text(&words), stderr);
+	buf_free(&words);
+}
+
 static void show_round(void *context, const struct study *study, const struct engine_round *round, uint64_t updates)
 {
 	struct progress *p = context;
@@ -221,6 +237,7 @@ int commands_run(const struct command_line *line, struct diag *why)
 		e = begin(line, out, &made, why);
 	if (e != OK)
 		return err_exit(e);
+	request.on_study = ranks_leads() ? show_promise : NULL;
 	request.on_round = ranks_leads() ? show_round : NULL;
 	progress_begin(&progress);
 	e = run_perform(&run, &request, why);

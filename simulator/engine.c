@@ -213,9 +213,12 @@ static enum refusal judge_site(const struct engine *e, const struct federation_s
 		diag_set(why, ERR_REFUSED, "the study does not invite it (sites.members)");
 		return REFUSAL_NOT_APPROVED;
 	}
-	return e->options.policy == NULL ? REFUSAL_NONE
-	                                 : policy_judge_data(&e->policy, site->table.part_rows[PART_TRAIN],
-	                                                     rarest(e->study, &site->table), why);
+	const struct table *t = &site->table;
+	enum refusal no = policy_judge_count(e->study, t->part_rows[PART_TRAIN], t->part_patients[PART_TRAIN], why);
+
+	if (no != REFUSAL_NONE || e->options.policy == NULL)
+		return no;
+	return policy_judge_data(&e->policy, t->part_rows[PART_TRAIN], rarest(e->study, t), why);
 }
 
 static void enter_sites(struct engine *e)

@@ -52,6 +52,8 @@ static enum err read_all(struct run *r, struct diag *why)
 	e = study_load_set(&r->study, q->study, q->settings, q->setting_count, why);
 	if (e != OK)
 		return setting_blame(why, e, "--set", q->settings, q->setting_count);
+	if (q->on_study != NULL)
+		q->on_study(q->context, &r->study);
 	study_seed(&r->study, q->seed);
 	place_init_file(r);
 	e = read_policy(r, why);

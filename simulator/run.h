@@ -22,6 +22,8 @@ struct run_request {
 	uint64_t seed;
 	bool baselines;
 	const atomic_bool *cancel; /* may be NULL */
+	/* When the study was read, before anything runs; may be NULL. */
+	void (*on_study)(void *context, const struct study *study);
 	/* After each attempt; may be NULL. */
 	void (*on_round)(void *context, const struct study *study, const struct engine_round *round, uint64_t updates);
 	void *context;

@@ -2,6 +2,7 @@
 
 #include "base/version.h"
 #include "model/metrics_json.h"
+#include "protocol/promise.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,7 +174,7 @@ static struct json *excluded_json(const struct run *r)
 
 static struct json *warnings_json(const struct run *r)
 {
-	struct json *list = json_new_array();
+	struct json *list = study_warnings(&r->study);
 	char line[TEXT_LINE_MAX];
 
 	for (uint32_t i = 0; i < r->federation.warning_count; i++)
@@ -196,14 +197,8 @@ static struct json *warnings_json(const struct run *r)
 
 static struct json *privacy_json(const struct run *r)
 {
-	struct json *node = json_new_object();
+	struct json *node = promise_json(&r->study);
 
-	json_set_string(node, "mechanism", privacy_mechanism_name(r->study.privacy.mechanism));
-	json_set_string(node, "unit", json_as_string(json_get(json_get(r->study.tree, "privacy"), "unit")));
-	json_set(node, "epsilon", json_new_null()); /* mechanism none spends none and promises none */
-	json_set(node, "delta", json_new_null());
-	json_set(node, "noise_multiplier", json_new_null());
-	json_set(node, "sampling_rate", json_new_null());
 	json_set_integer(node, "releases", r->releases);
 	return node;
 }

@@ -2,6 +2,7 @@
  * cohort-coordinator as its operator types it: with a daemon and without one, right and wrong; what it refuses costs one line, a
  * sysexits code, and changes nothing.
  */
+#include "tests/support/contracts.h"
 #include "tests/support/hospital.h"
 #include "tests/support/small_study.h"
 
@@ -505,6 +506,42 @@ static void test_a_study_that_starts_from_a_file(void **state)
 	teardown(f);
 }
 
+/* What it promises is said before anybody approves it: at once, and wherever the study is shown. */
+static void test_a_private_study(void **state)
+{
+	(void)state;
+	struct fixture *f = setup();
+	char *text = contract_text("private.yaml"), *yaml = contract_edited(text, "1.0e-4", "1.0e-3");
+	tempdir_write(&f->c.dir, "private.yaml", yaml);
+	coordinating_start(&f->c);
+	coordinating_command(&f->c, &f->p, "study add '%s'", tempdir_path(&f->c.dir, "private.yaml"));
+	program_expect(&f->p, 0, "privacy: distributed: epsilon 3, delta 0.001 for each patient");
+	program_expect(&f->p, 0, "private.yaml:15:54: privacy.delta: 0.001 is above a tenth");
+	program_expect(&f->p, 0, "noise multiplier z = ");
+	program_expect(&f->p, 0, "Expected signal-to-noise ratio of a step: at most ");
+	coordinating_command(&f->c, &f->p, "study add '%s' --json", tempdir_path(&f->c.dir, "private.yaml"));
+	struct json *node = answer_of(f);
+	assert_true(json_as_real(json_get(json_get(node, "privacy"), "epsilon")) == 3);
+	assert_int_equal(json_count(json_get(node, "warnings")), 1);
+	json_free(node);
+	coordinating_command(&f->c, &f->p, "study list --json");
+	node = answer_of(f);
+	const struct json *listed = json_at(json_get(node, "studies"), 0);
+	assert_string_equal(json_as_string(json_get(json_get(listed, "privacy"), "mechanism")), "distributed");
+	json_free(node);
+	coordinating_command(&f->c, &f->p, "status");
+	assert_non_null(strstr(f->p.out, "privacy    distributed: epsilon 3, delta 0.001 for each patient\n"));
+	coordinating_command(&f->c, &f->p, "status --json");
+	node = answer_of(f);
+	listed = json_get(json_at(json_get(node, "studies"), 0), "privacy");
+	assert_true(json_as_real(json_get(listed, "noise_multiplier")) > 1);
+	assert_true(json_as_bool(json_get(json_get(listed, "evaluation"), "covered")));
+	json_free(node);
+	free(text);
+	free(yaml);
+	teardown(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_the_life_of_a_study_without_one),
 		cmocka_unit_test(test_a_stale_socket),
 		cmocka_unit_test(test_wrong_studies),
+		cmocka_unit_test(test_a_private_study),
 		cmocka_unit_test(test_looking),
 		cmocka_unit_test(test_export),
 		cmocka_unit_test(test_a_study_that_starts_from_a_file),

@@ -171,6 +171,14 @@ static void test_judgements(void **state)
 		f, REFUSAL_WEIGHT_CAP,
 		"6 training patients; the study's training.weights.cap is 5: it needs a new revision with a larger "
 		"cap");
+	counted_study(f, "by: patients, cap: 6");
+	p.mechanisms[PRIVACY_LOCAL] = true;
+	f->study.privacy = (struct privacy_plan){.mechanism = PRIVACY_LOCAL, .unit = UNIT_PATIENT, .patients = 6};
+	expect_judgement(f, REFUSAL_NONE, "");
+	f->study.privacy.patients = 5;
+	expect_judgement(f, REFUSAL_WEIGHT_CAP,
+	                 "more training patients here than the study says it has altogether (privacy.patients, 5): it "
+	                 "needs a new revision with a larger number");
 }
 
 /* A numeric label is shown as a feature is, and no policy counts its positives. */

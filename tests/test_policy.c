@@ -1,7 +1,9 @@
 /* The hospital's policy: its file with every way to write it wrong, and each judge on both sides of its bound. */
 #include "client/policy.h"
+#include "tests/support/contracts.h"
 #include "tests/support/small_study.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,6 +193,64 @@ static void test_the_study_is_judged(void **state)
 	expect_judgement(&p, &s, BEFORE_S, REFUSAL_POLICY_SITES,
 	                 "the study lets 2 hospitals make a sum; the policy wants at least 3 (min_sites)");
 	study_free(&s);
+}
+
+static void test_epsilon_is_judged(void **state)
+{
+	char *yaml = contract_text("private.yaml");
+	struct policy p = policy_strict();
+	struct study s;
+
+	(void)state;
+	contract_parse(&s, yaml);
+	expect_judgement(&p, &s, BEFORE_S, REFUSAL_NONE, "");
+	p.epsilon_per_study = 2.99;
+	expect_judgement(&p, &s, BEFORE_S, REFUSAL_POLICY_EPSILON,
+	                 "the study spends epsilon 3 of each patient (privacy.epsilon); the policy allows 2.99 a study "
+	                 "(epsilon_per_study): ask for a revision that promises no more, or allow it");
+	p.epsilon_per_study = 3;
+	s.privacy.evaluation_epsilon = 3.5; /* the larger of the two is what a study costs */
+	expect_judgement(
+		&p, &s, BEFORE_S, REFUSAL_POLICY_EPSILON,
+		"the study spends epsilon 3.5 of each patient (privacy.evaluation_epsilon); the policy allows 3 a "
+		"study (epsilon_per_study): ask for a revision that promises no more, or allow it");
+	s.privacy.evaluation_epsilon = 3;
+	s.privacy.epsilon = NAN;
+	assert_int_equal(policy_judge_study(&p, &s, BEFORE_S, NULL), REFUSAL_POLICY_EPSILON);
+	s.privacy.epsilon = 3;
+	p.mechanisms[PRIVACY_DISTRIBUTED] = false;
+	assert_int_equal(policy_judge_study(&p, &s, BEFORE_S, NULL), REFUSAL_POLICY_MECHANISM);
+	p.mechanisms[PRIVACY_DISTRIBUTED] = true;
+	p.evaluation_noised = false;
+	assert_int_equal(policy_judge_study(&p, &s, BEFORE_S, NULL), REFUSAL_POLICY_EVALUATION);
+	study_free(&s);
+	free(yaml);
+}
+
+static void test_the_public_number_of_patients_is_judged(void **state)
+{
+	char *yaml = contract_text("private.yaml");
+	struct diag why = {{0}};
+	struct study s;
+
+	(void)state;
+	contract_parse(&s, yaml);
+	assert_int_equal(policy_judge_count(&s, 9999, 644, &why), REFUSAL_NONE);
+	assert_int_equal(policy_judge_count(&s, 9999, 645, &why), REFUSAL_WEIGHT_CAP);
+	assert_string_equal(
+		why.text,
+		"more training patients here than the study says it has altogether (privacy.patients, 644): it "
+		"needs a new revision with a larger number");
+	s.privacy.unit = UNIT_RECORD;
+	assert_int_equal(policy_judge_count(&s, 644, 600, NULL), REFUSAL_NONE);
+	assert_int_equal(policy_judge_count(&s, 645, 600, NULL), REFUSAL_WEIGHT_CAP);
+	s.privacy.unit = UNIT_SITE;
+	assert_int_equal(policy_judge_count(&s, 645, 645, NULL), REFUSAL_NONE);
+	s.privacy.unit = UNIT_PATIENT;
+	s.privacy.mechanism = PRIVACY_NONE;
+	assert_int_equal(policy_judge_count(&s, 645, 645, NULL), REFUSAL_NONE);
+	study_free(&s);
+	free(yaml);
 }
 
 static void test_evaluation_is_judged(void **state)
@@ -384,12 +444,20 @@ static void test_rules_in_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults_are_strict),      cmocka_unit_test(test_every_key_is_read),
-		cmocka_unit_test(test_refusals_of_the_file),     cmocka_unit_test(test_damaged_files),
-		cmocka_unit_test(test_the_study_is_judged),      cmocka_unit_test(test_evaluation_is_judged),
-		cmocka_unit_test(test_invited_sites_are_judged), cmocka_unit_test(test_data_are_judged),
-		cmocka_unit_test(test_rules_in_words),           cmocka_unit_test(test_the_list_is_named),
-		cmocka_unit_test(test_known_sites_are_counted),  cmocka_unit_test(test_known_sites_are_judged),
+		cmocka_unit_test(test_defaults_are_strict),
+		cmocka_unit_test(test_every_key_is_read),
+		cmocka_unit_test(test_refusals_of_the_file),
+		cmocka_unit_test(test_damaged_files),
+		cmocka_unit_test(test_the_study_is_judged),
+		cmocka_unit_test(test_epsilon_is_judged),
+		cmocka_unit_test(test_the_public_number_of_patients_is_judged),
+		cmocka_unit_test(test_evaluation_is_judged),
+		cmocka_unit_test(test_invited_sites_are_judged),
+		cmocka_unit_test(test_data_are_judged),
+		cmocka_unit_test(test_rules_in_words),
+		cmocka_unit_test(test_the_list_is_named),
+		cmocka_unit_test(test_known_sites_are_counted),
+		cmocka_unit_test(test_known_sites_are_judged),
 		cmocka_unit_test(test_more_than_can_be_known),
 	};
 

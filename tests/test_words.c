@@ -1,6 +1,7 @@
 /* The contract in words: every number in it against the contract, every warning where it belongs and nowhere else. */
 #include "client/words.h"
 #include "protocol/round_plan.h"
+#include "tests/support/contracts.h"
 #include "tests/support/small_study.h"
 
 #include <setjmp.h>
@@ -23,11 +24,10 @@ static struct buf page; /* as it is printed */
 static char
 	*flat; /* the same with every run of blanks and line ends as one blank: sentences are broken at the margin */
 
-static void write_page(const char *line)
+static void write_study(void)
 {
 	size_t n = 0;
 
-	small_study(&s, line);
 	buf_init(&page, WORDS_MAX);
 	words_contract(&page, &s, &place);
 	flat = malloc(page.len + 1);
@@ -38,6 +38,23 @@ static void write_page(const char *line)
 			flat[n++] = blank ? ' ' : *c;
 	}
 	flat[n] = '\0';
+}
+
+static void write_page(const char *line)
+{
+	small_study(&s, line);
+	write_study();
+}
+
+/* tests/fuzz/corpus/study/private.yaml with `old` replaced by `new`. */
+static void write_private_page(const char *old, const char *new)
+{
+	char *whole = contract_text("private.yaml"), *text = contract_edited(whole, old, new);
+
+	contract_parse(&s, text);
+	write_study();
+	free(text);
+	free(whole);
 }
 
 static void drop_page(void)
@@ -72,7 +89,7 @@ static size_t octets(unsigned asks)
 {
 	struct layout l;
 
-	assert_int_equal(round_plan_layout(&l, &s, asks, 2, NULL), OK);
+	assert_int_equal(round_plan_layout(&l, &s, asks, s.sites.min, NULL), OK);
 	return layout_octets(&l);
 }
 
@@ -159,11 +176,48 @@ static void test_warnings(void **state)
 	expect_words(
 		"figures are exact sums over the hospitals; with masking off the coordinator reads this hospital's "
 		"counts alone, too.");
-	s.sites.masking = MASKING_REQUIRED; /* of a later version */
-	s.privacy.mechanism = PRIVACY_DISTRIBUTED;
-	buf_clear(&page);
-	words_contract(&page, &s, &place);
-	assert_null(strstr(buf_text(&page), "WARNING"));
+	drop_page();
+	write_private_page("privacy:", "privacy:");
+	assert_null(strstr(flat, "WARNING"));
+	drop_page();
+}
+
+static void test_a_mechanism_with_noise(void **state)
+{
+	(void)state;
+	write_private_page("privacy:", "privacy:");
+	expect_words("In each round: every training patient takes part with probability 0.1, drawn here and told to "
+	             "nobody.");
+	expect_words("The gradient of each is cut to length 1,");
+	expect_words(
+		"In each of 100 training rounds (train, %zu octets): the sum of the clipped gradients, %zu numbers,",
+		octets(ASK_TRAIN) + 16, s.model.parameters);
+	expect_words("Once (statistics, %zu octets): %u sums over the training patients of this hospital,",
+	             octets(ASK_STATISTICS) + 16, schema_statistics_length(&s.schema));
+	expect_words("Once, at the end (evaluate, %zu octets): how well the model does", octets(ASK_EVALUATE) + 16);
+	expect_words("privacy: distributed: epsilon 3, delta 0.0001 for each patient");
+	expect_words("noise multiplier z = %g of each step", s.privacy.noise_multiplier);
+	expect_words("Expected signal-to-noise ratio of a step: at most");
+	expect_words("A hospital that has more than 644 training patients must not take part.");
+	assert_null(strstr(flat, "its number of training patients"));
+	assert_null(strstr(flat, "than 1 training patients"));
+	drop_page();
+	write_private_page("rounds: 100\nprivacy: {mechanism: distributed,",
+	                   "rounds: 9\n  local: {steps: 4, learning_rate: 0.2}\nprivacy: {mechanism: local,");
+	expect_words("In each round: 4 steps. In each every training patient takes part with probability 0.1");
+	expect_words("noise is added to their sum before it moves the model, with learning rate 0.2.");
+	expect_words("by how much those steps changed the model's %zu parameters.", s.model.parameters);
+	drop_page();
+	write_private_page(
+		"{mechanism: distributed, epsilon: 3, delta: 1.0e-4, clip: 1, sampling_rate: 0.1, patients: 644}",
+		"{mechanism: site, epsilon: 2, delta: 0.01, clip: 2, clip_quantile: 0.5}");
+	expect_words("In each round: 1 pass over the training rows in batches of 32 rows");
+	expect_words(
+		"cut to length 2 (at first), and whether it was shorter, with this hospital's share of the noise.");
+	assert_null(strstr(flat, "must not take part"));
+	drop_page();
+	write_private_page("privacy:", "evaluation: {release: masked}\nprivacy:");
+	expect_words("figures are exact, NOT covered by epsilon.");
 	drop_page();
 }
 
@@ -259,7 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_what_leaves_is_the_layout), CASE(test_who_and_how_many), CASE(test_warnings),
 		CASE(test_a_list_without_masks),      CASE(test_what_is_read),     CASE(test_what_is_trained),
-		CASE(test_the_policy_s_word),         CASE(test_the_page),
+		CASE(test_the_policy_s_word),         CASE(test_the_page),         CASE(test_a_mechanism_with_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
