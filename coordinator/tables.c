@@ -1,6 +1,7 @@
 #include "coordinator/tables.h"
 
 #include "base/limits.h"
+#include "protocol/refusal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,6 +76,16 @@ static void moment(char out[AGE_SIZE], int64_t at_ms)
 	strftime(out, AGE_SIZE, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
+/* Why a site is not in the sum, in words where it has said so itself: "budget: the hospital's privacy budget ...". */
+static void print_reason(const struct json *site)
+{
+	enum refusal refusal = REFUSAL_NONE;
+
+	printf("%s", text(site, "reason"));
+	if (strcmp(text(site, "state"), "refused") == 0 && refusal_from(&refusal, text(site, "reason")))
+		printf(": %s", refusal_text(refusal));
+}
+
 /* ---- tables */
 
 static void print_sites(const struct json *sites, int64_t now_ms)
@@ -86,8 +97,12 @@ static void print_sites(const struct json *sites, int64_t now_ms)
 		const struct json *s = json_at(sites, i);
 
 		bool at_phase = text(s, "phase")[0] != '\0';
-		printf("  %-*s %-12s %-12s %s%s\n", NAME_COLUMN, text(s, "site"), text(s, "state"),
-		       age(seen, s, now_ms), at_phase ? "phase " : "", at_phase ? text(s, "phase") : text(s, "reason"));
+		printf("  %-*s %-12s %-12s ", NAME_COLUMN, text(s, "site"), text(s, "state"), age(seen, s, now_ms));
+		if (at_phase)
+			printf("phase %s", text(s, "phase"));
+		else
+			print_reason(s);
+		printf("\n");
 	}
 }
 
@@ -195,11 +210,15 @@ void tables_round(const struct json *round)
 	       (double)integer(round, "ms") / 1000.0, text(round, "outcome"));
 	for (size_t i = 0; i < json_count(sites); i++) {
 		const struct json *s = json_at(sites, i);
-		const char *reason = text(s, "reason");
 
-		if (strcmp(text(s, "state"), "contributed") != 0)
-			printf(" %s %s%s%s%s", text(s, "site"), text(s, "state"), reason[0] ? " (" : "", reason,
-			       reason[0] ? ")" : "");
+		if (strcmp(text(s, "state"), "contributed") == 0)
+			continue;
+		printf(" %s %s", text(s, "site"), text(s, "state"));
+		if (text(s, "reason")[0] != '\0') {
+			printf(" (");
+			print_reason(s);
+			printf(")");
+		}
 	}
 	printf("\n");
 }

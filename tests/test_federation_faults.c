@@ -76,6 +76,15 @@ static void expect_refused_throughout(struct federation *f, const char *name, co
 	json_free(rounds);
 }
 
+/* And on the page for people in words. */
+static void expect_words(struct federation *f, const char *words)
+{
+	const char *page =
+		federation_command(f, "\"$BIN/cohort-coordinator\" rounds small --config coordinator/coordinator.yaml");
+
+	assert_non_null(strstr(page, words));
+}
+
 /* A policy that became stricter after the approval. */
 static void test_refusal_by_policy_is_named_in_every_round(void **state)
 {
@@ -88,6 +97,9 @@ static void test_refusal_by_policy_is_named_in_every_round(void **state)
 	start_study_with_all(&f);
 	federation_wait(&f, "finished", LIMIT_MS);
 	expect_refused_throughout(&f, "Lakeview", "policy_sites");
+	expect_words(&f,
+	             "Lakeview refused (policy_sites: fewer sites, or fewer that it knows, than the hospital's policy "
+	             "wants)");
 	federation_remove(&f);
 }
 
