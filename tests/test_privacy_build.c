@@ -184,12 +184,6 @@ static void floats_are_recognised(void **state)
 
 /* ---- fast mathematics */
 
-/* Lines that name it among the switches a compiler left in the objects that `pattern` matches. */
-static void fast_switches(const char *pattern)
-{
-	program_shell(&p, "readelf -p .debug_str %s | grep 'GNU C' | grep -E -- '%s'", pattern, FAST_MATH);
-}
-
 /* gcc writes its switches into every object; what other compilers were told stands in the recipe of the folder. */
 static void no_fast_math(void **state)
 {
@@ -206,7 +200,8 @@ static void no_fast_math(void **state)
 	                  "grep -q 'GNU C' || echo \"$object\"; done");
 	if (p.out[0])
 		fail_msg("objects that do not say how they were built: %s", p.out);
-	fast_switches("\"$COHORT_BUILD\"/obj/privacy/*.o");
+	program_shell(&p, "readelf -p .debug_str \"$COHORT_BUILD\"/obj/privacy/*.o | grep 'GNU C' | grep -E -- '%s'",
+	              FAST_MATH);
 	if (p.exit_code != 1)
 		fail_msg("an object of privacy/ was built with fast mathematics: %s", p.out);
 #endif
