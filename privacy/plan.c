@@ -134,7 +134,8 @@ static double tail(uint32_t dimensions)
 	return sqrt(2 * LN2 * (bits + 40.0));
 }
 
-/* Everything of a given grid and clamp; false when the sum of all sites' words may pass 31 bits. */
+/* Everything of a given grid and clamp; false when the sum of all sites' words may pass 31 bits, or a share is more noise than
+ * can be drawn. */
 static bool try_grid(struct noised *out, const struct noised_terms *t, double grid, double most)
 {
 	double sensitivity = t->clip + grid * sqrt((double)t->dimensions) + 2 * t->summation;
@@ -142,7 +143,7 @@ static bool try_grid(struct noised *out, const struct noised_terms *t, double gr
 	double variance = ceil(deviation * deviation / t->sharers);
 	double clamp = ceil(most / grid), x = tail(t->dimensions);
 
-	if (!(t->sites * clamp + x * sqrt(t->sites * variance) < SUM_LIMIT))
+	if (variance > (double)NOISE_VARIANCE_MAX || !(t->sites * clamp + x * sqrt(t->sites * variance) < SUM_LIMIT))
 		return false;
 	*out = (struct noised){
 		.grid = grid,

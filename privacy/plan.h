@@ -120,9 +120,9 @@ struct noised {
 };
 
 /* The finest grid on which the sum of all sites' words stays within 31 bits (but with probability 2^-40: n clamp + x sigma < 2^31,
- * x = sqrt(2 ln(2 d) + 80 ln 2)). Only additions, multiplications, divisions and square roots of IEEE 754, so that every machine
- * finds the same numbers. ERR_LIMIT when C / gamma would be below 256, or a share below 4 grid units of deviation: then the sum
- * of the sites' noises would not be a discrete Gaussian for all that matters. */
+ * x = sqrt(2 ln(2 d) + 80 ln 2)) and a share's variance within NOISE_VARIANCE_MAX. Only additions, multiplications, divisions and
+ * square roots of IEEE 754, so that every machine finds the same numbers. ERR_LIMIT when C / gamma would be below 256, or a share
+ * below 4 grid units of deviation: then the sum of the sites' noises would not be a discrete Gaussian for all that matters. */
 enum err noised_make(struct noised *out, const struct noised_terms *t, struct diag *why) MUST_USE;
 
 /* e_f of clipped gradients: blocks of NOISED_BLOCK rows are added in float, blocks in double. In the unit of `clip`. */
