@@ -245,3 +245,20 @@ double budget_forecast(const struct budget *b, const struct study *study, double
 	total_with(&total, b, &s);
 	return budget_epsilon_of(&total, delta);
 }
+
+enum refusal budget_judge_study(const struct budget *b, const struct study *s, const struct budget_limit *limit,
+                                struct diag *why)
+{
+	double forecast = s->privacy.mechanism == PRIVACY_NONE ? 0 : budget_forecast(b, s, limit->delta);
+
+	if (s->privacy.mechanism == PRIVACY_NONE || forecast <= limit->epsilon) /* false of NaN */
+		return REFUSAL_NONE;
+	diag_set(why, ERR_REFUSED,
+	         "this hospital's privacy budget: all its studies have spent epsilon %.4f; with all that this one has "
+	         "paid "
+	         "for it would be %.4f, and the limit is %g at delta %g; raise budget.epsilon in policy.yaml, or ask "
+	         "for a "
+	         "revision that spends less",
+	         budget_epsilon(b, limit->delta), forecast, limit->epsilon, limit->delta);
+	return REFUSAL_BUDGET;
+}

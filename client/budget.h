@@ -87,6 +87,10 @@ struct budget_limit {
 enum refusal budget_judge(const struct budget *b, const char *study, const struct hash *study_hash, uint64_t round,
                           const struct budget_debit *d, const struct budget_limit *limit, struct diag *why) MUST_USE;
 
+/* Asked once, at approval: REFUSAL_BUDGET when the study would pass the limit before all that it has paid for was released. */
+enum refusal budget_judge_study(const struct budget *b, const struct study *s, const struct budget_limit *limit,
+                                struct diag *why) MUST_USE;
+
 /* The epsilon of all studies once every release that the study has paid for was made, those of before included. */
 double budget_forecast(const struct budget *b, const struct study *s, double delta);
 

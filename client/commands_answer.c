@@ -48,14 +48,32 @@ static enum err end_approvals(const struct client_config *c, const char *study, 
 
 /* ---- approve */
 
+/* Whether all that the study has paid for can be released here. */
+static enum err judge_budget(const struct client_config *c, const struct study *s, enum refusal *no, struct diag *why)
+{
+	const struct budget_limit limit = {c->policy.budget_epsilon, c->policy.budget_delta};
+	struct budget budget = {0};
+	enum err e = OK;
+
+	if (*no != REFUSAL_NONE || s->privacy.mechanism == PRIVACY_NONE)
+		return OK;
+	e = desk_budget(&budget, c, why);
+	if (e == OK)
+		*no = budget_judge_study(&budget, s, &limit, why);
+	budget_free(&budget);
+	return e;
+}
+
 /* The contract and the data against the policy; the fingerprint last, when nothing speaks against writing its key. */
 static enum err judge(const struct client_config *c, const struct study *s, struct hash *fingerprint, struct diag *why)
 {
 	struct extract_stamp stamp;
 	struct table rows = {0};
 	enum refusal no = policy_judge_study(&c->policy, s, (int64_t)time(NULL), why); /* before any row is read */
-	enum err e = no == REFUSAL_NONE ? extract_read(&rows, &stamp, c, s, why) : OK;
+	enum err e = judge_budget(c, s, &no, why);
 
+	if (e == OK && no == REFUSAL_NONE)
+		e = extract_read(&rows, &stamp, c, s, why);
 	if (e == OK && no == REFUSAL_NONE)
 		no = inspect_judge(&rows, s, &c->policy, (int64_t)time(NULL), why);
 	table_free(&rows);

@@ -77,12 +77,16 @@ void desk_words(struct buf *out, const struct study *s, const struct client_conf
 {
 	struct roster roster;
 	bool has_roster = roster_file_load(&roster, c->state, c->tls.authority, NULL) == OK;
+	struct budget budget = {0};
+	bool spends = s->privacy.mechanism != PRIVACY_NONE && desk_budget(&budget, c, NULL) == OK;
 	const struct words_place place = {.policy = &c->policy,
+	                                  .budget = spends ? &budget : NULL,
 	                                  .roster = has_roster ? &roster : NULL,
 	                                  .site = c->site,
 	                                  .now_s = (int64_t)time(NULL)};
 
 	words_contract(out, s, &place);
+	budget_free(&budget);
 	roster_free(&roster);
 }
 
@@ -151,6 +155,17 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 		}
 	}
 	return e == OK ? OK : diag_set(why, e, "%s", words.text);
+}
+
+enum err desk_budget(struct budget *out, const struct client_config *c, struct diag *why)
+{
+	struct json *records = NULL;
+	enum err e = desk_records(&records, c, NULL, why);
+
+	if (e == OK)
+		records_budget(out, records);
+	json_free(records);
+	return e;
 }
 
 /* ---- standing */

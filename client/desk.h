@@ -7,6 +7,7 @@
 
 #include "base/command.h"
 #include "base/json.h"
+#include "client/budget.h"
 #include "client/config.h"
 
 /* Loads the file that --config names. */
@@ -28,6 +29,9 @@ void desk_words(struct buf *out, const struct study *s, const struct client_conf
 /* What the ledger holds (client/records.h); `study` NULL: of all. Nothing is created; a hospital without a ledger has none. ERR_AGAIN
  * when another process has the state folder and does not answer. */
 enum err desk_records(struct json **out, const struct client_config *c, const char *study, struct diag *why) MUST_USE;
+
+/* What all studies of this hospital have spent; `out` is freed first. Errors as above. */
+enum err desk_budget(struct budget *out, const struct client_config *c, struct diag *why) MUST_USE;
 
 /* The daemon's /v1/status; NULL with OK when none runs. */
 enum err desk_daemon(struct json **out, const struct client_config *c, struct diag *why) MUST_USE;

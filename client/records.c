@@ -4,6 +4,7 @@
 #include "client/cost_json.h"
 #include "model/metrics_json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -173,6 +174,39 @@ struct json *records_none(void)
 	json_set(root, "endings", json_new_array());
 	json_set(root, "spent", json_new_array());
 	return root;
+}
+
+/* ---- what was spent */
+
+/* Anything but a number is more than any. */
+static void read_sums(struct rdp *out, const struct json *list)
+{
+	for (size_t i = 0; i < RDP_ORDERS; i++) {
+		const struct json *sum = i < json_count(list) ? json_at(list, i) : NULL;
+		bool number = sum != NULL && (json_kind(sum) == JSON_IS_INTEGER || json_kind(sum) == JSON_IS_REAL);
+
+		out->sums[i] = number ? json_as_real(sum) : (double)INFINITY;
+	}
+}
+
+void records_budget(struct budget *out, const struct json *records)
+{
+	const struct json *list = json_get(records, "spent");
+
+	budget_free(out);
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json *node = json_at(list, i);
+		struct budget_study *study;
+		struct hash study_hash;
+
+		CHECK(hash_from_hex(&study_hash, records_text(node, "study_hash")));
+		study = budget_study_of(out, &study_hash);
+		read_sums(&study->training, json_get(node, "training_sums"));
+		read_sums(&study->evaluation, json_get(node, "evaluation_sums"));
+		for (int what = 0; what < BUDGET_WHATS; what++)
+			study->releases[what] =
+				(uint64_t)records_integer(node, budget_what_name((enum privacy_debit)what));
+	}
 }
 
 /* ---- looking into it */

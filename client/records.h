@@ -25,6 +25,9 @@ struct json *records_of(struct ledger *l, const char *state, const char *study);
 /* The same of a hospital that has no ledger yet. */
 struct json *records_none(void);
 
+/* What was spent, out of it again; `out` is freed first. */
+void records_budget(struct budget *out, const struct json *records);
+
 /* Looking into it: "-" and 0 for what is null or missing; the sum of enum ask; "train, evaluate". */
 const char *records_text(const struct json *node, const char *key);
 int64_t records_integer(const struct json *node, const char *key);

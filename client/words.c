@@ -375,4 +375,5 @@ void words_contract(struct buf *out, const struct study *s, const struct words_p
 	put_leaving(out, s);
 	put_protection(out, s);
 	put_policy(out, s, place->policy, place->now_s);
+	words_privacy_budget(out, s, place);
 }

@@ -5,6 +5,7 @@
 #ifndef COHORT_CLIENT_WORDS_H
 #define COHORT_CLIENT_WORDS_H
 
+#include "client/budget.h"
 #include "client/policy.h"
 #include "protocol/roster.h"
 
@@ -13,6 +14,7 @@
 /* Where it is read. */
 struct words_place {
 	const struct policy *policy;
+	const struct budget *budget; /* what its studies have spent; NULL: nobody knows just now */
 	const struct roster *roster; /* the authority's newest that this hospital has; NULL: none yet */
 	const char *site; /* this hospital's name */
 	int64_t now_s; /* seconds since 1970: has the study expired? */

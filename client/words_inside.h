@@ -16,6 +16,7 @@ void words_privacy_training(struct buf *out, const struct study *s);
 void words_privacy_leaving(struct buf *out, const struct study *s, size_t statistics, size_t training);
 void words_privacy_evaluation(struct buf *out, size_t octets);
 void words_privacy_promise(struct buf *out, const struct study *s);
+void words_privacy_budget(struct buf *out, const struct study *s, const struct words_place *place);
 
 /* Of a contract that masks. */
 void words_masks_numbers(struct buf *out, const struct study *s, const struct words_place *place);

@@ -86,3 +86,22 @@ void words_privacy_promise(struct buf *out, const struct study *s)
 	free(rest);
 	buf_free(&text);
 }
+
+void words_privacy_budget(struct buf *out, const struct study *s, const struct words_place *place)
+{
+	const struct budget_limit limit = {place->policy->budget_epsilon, place->policy->budget_delta};
+	struct diag why = {{0}};
+
+	if (s->privacy.mechanism == PRIVACY_NONE || place->budget == NULL)
+		return;
+	words_say(out,
+	          "Of the privacy budget (epsilon %g at delta %g, over all studies of this hospital) epsilon %.4f was "
+	          "spent; "
+	          "with all that this study has paid for it would be %.4f. Epsilons do not add; `cohort-client ledger` "
+	          "shows "
+	          "the account.",
+	          limit.epsilon, limit.delta, budget_epsilon(place->budget, limit.delta),
+	          budget_forecast(place->budget, s, limit.delta));
+	if (budget_judge_study(place->budget, s, &limit, &why) != REFUSAL_NONE)
+		words_say(out, "It REFUSES the study (%s): %s.", refusal_name(REFUSAL_BUDGET), why.text);
+}

@@ -311,6 +311,29 @@ static void test_a_forecast_is_what_it_comes_to(void **state)
 	study_free(&s);
 }
 
+/* At approval: a study that could not be finished is not begun. */
+static void test_a_study_that_would_not_fit(void **state)
+{
+	struct budget budget = {0};
+	struct budget_limit limit = {0, 1e-4};
+	struct diag why = {{0}};
+	struct study s;
+
+	(void)state;
+	private_study(&s);
+	limit.epsilon = budget_forecast(&budget, &s, 1e-4);
+	assert_int_equal(budget_judge_study(&budget, &s, &limit, &why), REFUSAL_NONE);
+	limit.epsilon = nextafter(limit.epsilon, 0);
+	assert_int_equal(budget_judge_study(&budget, &s, &limit, &why), REFUSAL_BUDGET);
+	assert_non_null(
+		strstr(why.text, "all its studies have spent epsilon 0.0000; with all that this one has paid for"));
+	limit.epsilon = NAN;
+	assert_int_equal(budget_judge_study(&budget, &s, &limit, &why), REFUSAL_BUDGET);
+	s.privacy.mechanism = PRIVACY_NONE;
+	assert_int_equal(budget_judge_study(&budget, &s, &limit, &why), REFUSAL_NONE);
+	study_free(&s);
+}
+
 static void test_copies(void **state)
 {
 	struct budget_debit d = debit_of(DEBIT_TRAINING, 0.1, 2, 100);
@@ -343,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_the_limit),
 		cmocka_unit_test(test_more_than_was_paid_for),
 		cmocka_unit_test(test_a_forecast_is_what_it_comes_to),
+		cmocka_unit_test(test_a_study_that_would_not_fit),
 		cmocka_unit_test(test_copies),
 	};
 

@@ -221,6 +221,49 @@ static void test_a_mechanism_with_noise(void **state)
 	drop_page();
 }
 
+/* How far the study would bring the hospital, when it is known; and that it cannot be. */
+static void test_the_budget(void **state)
+{
+	struct budget budget = {0};
+	struct budget_debit other = {.mechanism = PRIVACY_DISTRIBUTED,
+	                             .unit = UNIT_PATIENT,
+	                             .what = DEBIT_TRAINING,
+	                             .part_count = 1,
+	                             .parts = {{1, 1, 1}}};
+	double alone, more;
+
+	(void)state;
+	write_private_page("privacy:", "privacy:");
+	assert_null(strstr(flat, "privacy budget"));
+	drop_page();
+	place.budget = &budget;
+	write_private_page("privacy:", "privacy:");
+	alone = budget_forecast(&budget, &s, p.budget_delta);
+	expect_words("Of the privacy budget (epsilon 8 at delta 0.0001, over all studies of this hospital) epsilon "
+	             "0.0000 was "
+	             "spent; with all that this study has paid for it would be %.4f.",
+	             alone);
+	assert_true(alone > 3 && alone < 4); /* of a promised 3: Renyi sums are the looser bound */
+	assert_null(strstr(flat, "REFUSES the study (budget)"));
+	drop_page();
+	for (int i = 0; i < 3; i++)
+		budget_spend(&budget, &(struct hash){{1}}, &other);
+	write_private_page("privacy:", "privacy:");
+	more = budget_forecast(&budget, &s, p.budget_delta);
+	assert_true(more > 8);
+	expect_words("It REFUSES the study (budget): this hospital's privacy budget: all its studies have spent "
+	             "epsilon %.4f; "
+	             "with all that this one has paid for it would be %.4f, and the limit is 8 at delta 0.0001; raise "
+	             "budget.epsilon in policy.yaml, or ask for a revision that spends less",
+	             budget_epsilon(&budget, 1e-4), more);
+	drop_page();
+	write_page(NULL); /* without noise nothing is spent */
+	assert_null(strstr(flat, "privacy budget"));
+	drop_page();
+	place.budget = NULL;
+	budget_free(&budget);
+}
+
 static void test_what_is_read(void **state)
 {
 	(void)state;
@@ -311,9 +354,16 @@ static void test_the_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_what_leaves_is_the_layout), CASE(test_who_and_how_many), CASE(test_warnings),
-		CASE(test_a_list_without_masks),      CASE(test_what_is_read),     CASE(test_what_is_trained),
-		CASE(test_the_policy_s_word),         CASE(test_the_page),         CASE(test_a_mechanism_with_noise),
+		CASE(test_what_leaves_is_the_layout),
+		CASE(test_who_and_how_many),
+		CASE(test_warnings),
+		CASE(test_a_list_without_masks),
+		CASE(test_what_is_read),
+		CASE(test_what_is_trained),
+		CASE(test_the_policy_s_word),
+		CASE(test_the_page),
+		CASE(test_a_mechanism_with_noise),
+		CASE(test_the_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
