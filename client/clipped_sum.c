@@ -19,6 +19,7 @@ void clipped_sum_init(struct clipped_sum *c, const struct model_spec *spec, doub
 	CHECK(spec_dropouts(spec) == 0);
 	*c = (struct clipped_sum){.smoothing = label_smoothing};
 	network_init(&c->network, spec, CLIPPED_BLOCK);
+	row_products_init(&c->products, spec);
 	uint32_t block = c->network.rows_max;
 	row_gradients_init(&c->gradients, &c->network);
 	c->x = vec_f32((size_t)block * spec->inputs);
@@ -31,6 +32,7 @@ void clipped_sum_init(struct clipped_sum *c, const struct model_spec *spec, doub
 void clipped_sum_free(struct clipped_sum *c)
 {
 	network_free(&c->network);
+	row_products_free(&c->products);
 	row_gradients_free(&c->gradients);
 	free(c->x);
 	free(c->labels);
@@ -62,23 +64,21 @@ static void take_rows(const struct adding *a, const uint32_t *rows, uint32_t cou
 	c->rows += count;
 }
 
-/* The block, always of the same shape, forward and backward; the rows' losses. */
+/* The block forward and backward; the rows' losses. */
 static void pass(const struct adding *a)
 {
 	struct clipped_sum *c = a->c;
 	struct network *n = &c->network;
 	const struct model_spec *s = &n->spec;
-	uint32_t block = n->rows_max, rest = block - c->rows;
 
-	memset(c->x + (size_t)c->rows * s->inputs, 0, (size_t)rest * s->inputs * sizeof *c->x);
-	memset(c->labels + c->rows, 0, rest * sizeof *c->labels);
-	const float *logits = network_forward(n, a->parameters, c->x, block);
+	const float *logits = network_forward(n, a->parameters, c->x, c->rows);
 	float *derivatives = network_logit_gradient(n);
-	loss_backward(derivatives, s->loss, logits, s->outputs, c->labels, block);
-	if (c->smoothing > 0)
-		loss_smooth(derivatives, s->loss, logits, s->outputs, c->labels, block, c->smoothing);
-	network_backward(n, a->parameters);
+	loss_backward(derivatives, s->loss, logits, s->outputs, c->labels, c->rows);
 	loss_rows(c->losses, s->loss, logits, s->outputs, c->labels, c->rows);
+	for (size_t r = 0, at = 0; r < c->rows && c->smoothing > 0; r++, at += s->outputs)
+		c->losses[r] +=
+			loss_smooth(derivatives + at, s->loss, logits + at, s->outputs, c->labels + r, 1, c->smoothing);
+	network_backward(n, a->parameters);
 }
 
 static double losses(const struct clipped_sum *c, uint32_t first, uint32_t end)
@@ -129,8 +129,7 @@ static void finish_block(const struct adding *a)
 
 /* ---- a unit of more rows than a block */
 
-/* The sum of its rows' gradients into c->large, and their norm. One row that is not finite, and the unit is unusable: its rows
- * are left out of the vector, which stays clean for the next. */
+/* The sum of its rows' gradients into c->large, and its norm: not a number where one of them is not. */
 static struct row_norm large_gradient(const struct adding *a, double *loss, const uint32_t *rows, uint32_t count)
 {
 	struct clipped_sum *c = a->c;
@@ -144,9 +143,8 @@ static struct row_norm large_gradient(const struct adding *a, double *loss, cons
 		pass(a);
 		*loss += losses(c, 0, c->rows);
 		for (uint32_t row = 0; row < c->rows; row++) {
-			double reach = row_gradients_norm(&c->network, row, 1).reach;
-			norm.reach += reach;
-			c->weights[row] = isfinite(reach) ? 1 : 0;
+			norm.reach += row_gradients_norm(&c->network, row, 1).reach;
+			c->weights[row] = 1;
 		}
 		row_gradients_add(&c->gradients, c->large, &c->network, c->weights, c->rows);
 	}
@@ -194,11 +192,12 @@ enum err clipped_sum_add(struct clipped_sum *c, double *sum, struct clipped_repo
 	struct adding a = {c, sum, report, parameters, e, clip};
 
 	CHECK(count == 0 || e->width == c->network.spec.inputs);
-	c->units = c->rows = 0;
+	c->network.products = &c->products;
+	row_products_load(&c->products, parameters);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t unit = which ? which[i] : i;
 		CHECK(unit < units->count);
-		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+		if (c->units == 0 && cancel && atomic_load_explicit(cancel, memory_order_relaxed))
 			return diag_set(why, ERR_CANCELLED, "the clipped sum was cancelled after %u units", i);
 		add_unit(&a, units->rows + units->first[unit], units_length(units, unit));
 	}

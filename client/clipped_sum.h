@@ -2,12 +2,12 @@
  * The sum of clipped gradients that privacy is about: of each given unit (data/units.h) the gradient of its mean loss, clipped to
  * the norm C, all added up in double (DP-SGD: Abadi et al. 2016, Algorithm 1, lines 4 to 6, without the noise).
  *
- *   units -> blocks of 64 rows, filled up with rows of zeros -> forward, loss, backward -> norms -> weights -> sum += ...
+ *   units -> blocks of rows -> forward, loss, backward -> norms -> weights -> sum += weighted products
  *
- * Adding or removing a unit moves the sum by at most C, apart from how the sum itself is rounded: a unit's part depends on its
- * own rows alone, bit for bit. So a block always has the same shape, whatever it holds; and where a unit has a value that is
- * not a number anywhere, it contributes nothing, and others do not notice. The error of the sum is bounded in docs and tests:
- * |computed - exact sum of the units' parts| <= (rows + 2) 2^-53 2^10 units C (model/row_gradients.h).
+ * Adding or removing a unit moves the sum by at most C, apart from how the sum itself is rounded, because a unit's part depends on
+ * its own rows alone, bit for bit, wherever they lie (model/row_products.h). A unit that has a value which is not a number
+ * anywhere contributes nothing, and others do not notice. How far the sum can be from the exact sum of the units' parts is
+ * at most (rows + 3) 2^-53 2^10 units C (model/row_gradients.h).
  *
  * The same for both uses: `distributed` adds one sum per round, `local` one per step. Which units, and the noise, are the caller's.
  */
@@ -18,20 +18,23 @@
 #include "data/units.h"
 #include "model/network.h"
 #include "model/row_gradients.h"
+#include "model/row_products.h"
 
 #include <stdatomic.h>
 
-#define CLIPPED_BLOCK 64 /* rows; fewer only for networks so wide that NETWORK_MEMORY_MAX says so */
+#define CLIPPED_BLOCK                                                                                                  \
+	64 /* rows at once, so that they stay in the cache; fewer in very wide networks (NETWORK_MEMORY_MAX) */
 
 struct clipped_sum {
 	struct network network;
+	struct row_products products;
 	struct row_gradients gradients;
 	double smoothing;
 	float *x; /* [block, inputs] */
 	union label_value *labels; /* [block] */
 	double *losses, *weights; /* [block] */
 	uint32_t *ends; /* [block]: units of the block in hand are rows ends[i - 1] .. ends[i] - 1 */
-	uint32_t units, rows; /* in it */
+	uint32_t units, rows; /* in it; 0 between calls */
 	double *large; /* [parameters] for a unit of more rows than a block; NULL until there is one */
 };
 

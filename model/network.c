@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/vec.h"
 #include "model/layers.h"
+#include "model/row_products.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,7 @@ static const real *through_layers(struct network *n, const real *parameters, con
                                   struct rng *streams)
 {
 	const struct model_spec *s = &n->spec;
-	CHECK(rows <= n->rows_max);
+	CHECK(rows <= n->rows_max && (!n->products || n->products->parameters == parameters));
 	n->input = x;
 	n->rows = rows;
 	for (uint32_t i = 0; i < s->layer_count; i++) {
@@ -136,6 +137,8 @@ static const real *through_layers(struct network *n, const real *parameters, con
 			layers_tanh_forward(n->outputs[i], in, cells);
 		else if (l->kind == LAYER_DROPOUT)
 			drop(n, i, n->training ? streams++ : NULL, cells);
+		else if (n->products)
+			row_products_forward(n->outputs[i], in, n->products, i, rows);
 		else if (i + 1 < s->layer_count && s->layers[i + 1].kind == LAYER_RELU)
 			layers_dense_relu_forward(n->outputs[i++], in, w, b, dense_shape(n, l));
 		else
@@ -172,7 +175,9 @@ void network_backward(struct network *n, const real *parameters)
 	for (uint32_t i = s->layer_count - 1; i > first_dense; i--) {
 		const struct layer *l = &s->layers[i];
 		size_t cells = (size_t)n->rows * l->outputs;
-		if (l->kind == LAYER_DENSE)
+		if (l->kind == LAYER_DENSE && n->products)
+			row_products_backward(n->gradients[i - 1], n->gradients[i], n->products, i, n->rows);
+		else if (l->kind == LAYER_DENSE)
 			layers_dense_backward(n->gradients[i - 1], n->gradients[i], parameters + l->weight,
 			                      dense_shape(n, l));
 		else if (l->kind == LAYER_RELU)

@@ -34,6 +34,7 @@
  * always allowed. */
 #define NETWORK_MEMORY_MAX ((size_t)64 << 20)
 
+struct row_products;
 struct network {
 	struct model_spec spec;
 	uint32_t rows_max, rows; /* room for; of the last forward */
@@ -43,6 +44,9 @@ struct network {
 	uint16_t *draws[MODEL_LAYERS_MAX]; /* of a dropout layer's last training forward, [rows, outputs of l] */
 	real *memory; /* holds all of them */
 	bool training; /* the last forward */
+	/* NULL, or what takes the place of BLAS in forward and backward, so that no row's bits depend on other rows (model/row_products.h):
+	 * the caller's, of the same spec, loaded with the parameters that forward and backward are given. */
+	const struct row_products *products;
 };
 
 /* Room for `rows` rows at once, or for fewer where the two bounds above say so: n->rows_max tells. The spec is

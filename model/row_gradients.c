@@ -1,16 +1,15 @@
 /*
- * All sums are in double, LANES of them side by side: the same order, and so the same bits, at every width of a vector, and wherever
- * in the block the rows are.
+ * Norms take sums in double whose order depends on their lengths alone, so that they are the same wherever in the block the rows are.
  */
 #include "model/row_gradients.h"
 
 #include "base/vec.h"
 #include "model/layers.h"
+#include "model/row_products.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define LANES 16
 #define REACH_SHARE 0x1p-20 /* of P^2 in the norm's square */
 
 void row_gradients_init(struct row_gradients *w, const struct network *n)
@@ -36,20 +35,6 @@ void row_gradients_free(struct row_gradients *w)
 
 /* ---- norms */
 
-VEC_WIDE static double dot(const real *x, const real *y, size_t n)
-{
-	double lanes[LANES] = {0}, sum = 0;
-	size_t whole = n / LANES * LANES;
-	for (size_t i = 0; i < whole; i += LANES)
-		for (size_t l = 0; l < LANES; l++)
-			lanes[l] += (double)x[i + l] * (double)y[i + l];
-	for (size_t i = whole; i < n; i++)
-		lanes[i - whole] += (double)x[i] * (double)y[i];
-	for (size_t l = 0; l < LANES; l++)
-		sum += lanes[l];
-	return sum;
-}
-
 /* The product of two rows' gradients, over all layers. */
 static double product(const struct network *n, uint32_t j, uint32_t k)
 {
@@ -60,8 +45,8 @@ static double product(const struct network *n, uint32_t j, uint32_t k)
 			continue;
 		const real *a = network_input(n, i), *g = n->gradients[i];
 		size_t inputs = l->inputs, outputs = l->outputs;
-		sum += dot(g + j * outputs, g + k * outputs, outputs) *
-		       (dot(a + j * inputs, a + k * inputs, inputs) + 1);
+		sum += row_products_dot(g + j * outputs, g + k * outputs, outputs) *
+		       (row_products_dot(a + j * inputs, a + k * inputs, inputs) + 1);
 	}
 	return sum;
 }

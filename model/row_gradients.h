@@ -11,7 +11,7 @@
  * inputs and outputs, each sum in double). So the norm that is told is sqrt(max(0, S) + 2^-20 P^2): never less than the true
  * one, for one row 5e-7 more, and never less than P / 1024, which bounds what the weighted sum can lose.
  *
- * The weighted sum is made in double: products of floats are exact, and the sum's error is at most (rows + 2) 2^-53 sum_j w_j P_j. In
+ * The weighted sum is made in double: products of floats are exact, and the sum's error is at most (rows + 3) 2^-53 sum_j w_j P_j. In
  * float, rows of one patient that cancel would lose more than all of what is left of them.
  */
 #ifndef COHORT_MODEL_ROW_GRADIENTS_H

@@ -18,6 +18,7 @@
 #include "model/layers.c"
 #include "model/loss.c"
 #include "model/network.c"
+#include "model/row_products.c"
 
 #include "tests/support/models.h"
 
@@ -294,6 +295,18 @@ static void check_spec(struct model_spec s, const char *layers, uint64_t seed)
 	network_backward(&k.network, k.parameters);
 	network_gradient(&k.network, gradient, 1, 0);
 	check_derivative(&p, k.parameters, s.parameters, gradient, "parameters");
+
+	struct row_products products;
+	row_products_init(&products, &s);
+	row_products_load(&products, k.parameters);
+	k.network.products = &products;
+	z = network_forward_training(&k.network, k.parameters, k.x, k.rows, begun(streams));
+	loss_backward(network_logit_gradient(&k.network), s.loss, z, outputs, k.labels, k.rows);
+	network_backward(&k.network, k.parameters);
+	network_gradient(&k.network, gradient, 1, 0);
+	k.network.products = NULL; /* they are of these parameters alone */
+	check_derivative(&p, k.parameters, s.parameters, gradient, "parameters, row by row");
+	row_products_free(&products);
 	network_free(&k.network);
 	free(k.parameters);
 	free(k.x);
