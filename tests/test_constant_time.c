@@ -12,6 +12,8 @@
 #include "crypto/mask.h"
 #include "crypto/seal.h"
 #include "crypto/shamir.h"
+#include "privacy/noise.h"
+#include "privacy/quantize.h"
 #include "tests/support/child.h"
 #include "tests/support/sanitized.h"
 
@@ -174,7 +176,30 @@ static void masking(void)
 	mask_add(x, 0, WORDS, masks, 3);
 }
 
+/* Sums over patients, beyond the clamp or not, and their noise. */
+static void quantizing(void)
+{
+	static double values[WORDS];
+	static int32_t noise[WORDS];
+	static uint8_t octets[4 * WORDS];
+	const struct noised n = {.grid = 0x1p-20, .clamp = 1u << 28};
+	for (int i = 0; i < WORDS; i++)
+		values[i] = rng_normal(&numbers) * 256;
+	hide(values, sizeof values);
+	fill_hidden(NULL, (uint8_t *)noise, sizeof noise);
+	for (size_t count = 0; count < 20; count++)
+		quantize_noised(octets, values, noise, count, &n);
+	quantize_noised(octets, values, noise, WORDS, &n);
+}
+
 /* ---- controls: they must be reported */
+
+/* It takes as long as its samples say, and is drawn before patients' data are looked at. */
+static void control_noise(void)
+{
+	int32_t noise[10];
+	noise_draw(noise, 10, 100, &hidden);
+}
 
 static volatile uint32_t sink;
 
@@ -215,6 +240,8 @@ static const struct {
 	{"signing", signing, false},
 	{"sealing", sealing, false},
 	{"masking", masking, false},
+	{"quantizing", quantizing, false},
+	{"control_noise", control_noise, true},
 	{"control_branch", control_branch, true},
 	{"control_index", control_index, true},
 	{"control_comparison", control_comparison, true},
