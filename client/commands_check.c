@@ -4,6 +4,7 @@
 #include "client/extract.h"
 #include "client/inspect.h"
 #include "client/screen.h"
+#include "protocol/promise.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -139,6 +140,16 @@ static void print_page(const struct json *root)
 	print_lines(root);
 }
 
+static void print_promise(const struct study *s)
+{
+	struct buf words;
+
+	buf_init(&words, PROMISE_WORDS_MAX);
+	promise_words(&words, s);
+	printf("\n%s", buf_text(&words));
+	buf_free(&words);
+}
+
 /* ---- the command */
 
 static enum err check(struct json **out, const struct client_config *c, const struct study *s, struct diag *why)
@@ -177,6 +188,7 @@ int commands_check(const struct command_line *line, struct diag *why)
 			screen_json(root);
 		} else {
 			print_page(root);
+			print_promise(&s);
 			json_free(root);
 		}
 	}

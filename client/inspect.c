@@ -1,5 +1,6 @@
 #include "client/inspect.h"
 
+#include "protocol/promise.h"
 #include "protocol/round_plan.h"
 
 #include <math.h>
@@ -195,5 +196,6 @@ struct json *inspect_table(const struct table *t, const struct study *s, const s
 	dictionary_warnings(d, add_line, warnings);
 	json_set(root, "warnings", warnings);
 	set_judgement(root, &v, now_s);
+	json_set(root, "privacy", promise_json(s));
 	return root;
 }

@@ -21,7 +21,8 @@ enum refusal inspect_judge(const struct table *t, const struct study *s, const s
  *  "label": as one of the features when it is a number, otherwise null,
  *  "features": [{"name", "field", "type", "present", "missing", "below", "above", "unknown", "lowest", "highest", "mean",
  *                "levels": [{"level", "rows"}], "unknowns": [{"text", "rows"}]}],
- *  "warnings": [text], "permitted": bool, "refusal": code or null, "why": text or null} */
+ *  "warnings": [text], "permitted": bool, "refusal": code or null, "why": text or null,
+ *  "privacy": all that the study promises (protocol/promise.h)} */
 struct json *inspect_table(const struct table *t, const struct study *s, const struct policy *p, const char *file,
                            int64_t now_s);
 

@@ -117,9 +117,14 @@ void report_privacy(struct report *r)
 		"Mechanism: %s. The run as a whole is (epsilon, delta)-differentially private for each %s, with "
 		"epsilon = %s and delta = %s.",
 		mechanism, *unit ? unit : "row", markup_number(e, epsilon, 4), markup_number(d, delta, 4));
+	if (strcmp(past_run_text(r->run, "privacy.evaluation.release"), "masked") == 0)
+		report_paragraph(r, "Epsilon does not cover the figures that such a study releases: they are exact.");
 	buf_put_text(r->out, "<table class=\"facts\">\n");
 	term(r, "Noise multiplier", "privacy.noise_multiplier");
 	term(r, "Sampling rate", "privacy.sampling_rate");
+	term(r, "Clip", "privacy.clip");
+	term(r, "Signal-to-noise ratio of a step, at most", "privacy.signal_to_noise");
+	term(r, "Holds against", "privacy.holds_against");
 	term(r, "Releases", "privacy.releases");
 	buf_put_text(r->out, "</table>\n");
 }

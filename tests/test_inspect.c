@@ -74,6 +74,7 @@ static void test_counts(void **state)
 	expect_listed(json_get(feature(root, 1), "levels"), "level", "a", 5);
 	expect_listed(json_get(feature(root, 2), "levels"), "level", "1", 6);
 	assert_true(json_as_bool(json_get(root, "permitted")));
+	assert_string_equal(json_as_string(json_get(json_get(root, "privacy"), "mechanism")), "none");
 	json_free(root);
 }
 

@@ -274,7 +274,13 @@ static void rounds_without_figures_do_not_cut_the_line(void **state)
 
 static void a_private_run_says_its_bound(void **state)
 {
-	static const char *const words[] = {"Mechanism: distributed", "epsilon = 2.75 and delta = 0.0001", "1.312"};
+	static const char *const words[] = {"Mechanism: distributed",
+	                                    "epsilon = 2.75 and delta = 0.0001",
+	                                    "1.312",
+	                                    "0.625",
+	                                    "4.375",
+	                                    "everybody",
+	                                    "Epsilon does not cover the figures"};
 	struct run_fixture f = run_fixture_default();
 	struct tempdir t;
 

@@ -152,7 +152,9 @@ static void write_about(struct tempdir *t, const char *name, const struct run_fi
 	json_set(about, "privacy",
 	         f->epsilon ? parsed("{\"mechanism\":\"distributed\",\"unit\":\"patient\",\"epsilon\":2.75,\"delta\":0."
 	                             "0001,"
-	                             "\"noise_multiplier\":1.312,\"sampling_rate\":0.1,\"releases\":10}")
+	                             "\"noise_multiplier\":1.312,\"sampling_rate\":0.1,\"releases\":10,\"clip\":0.625,"
+	                             "\"signal_to_noise\":4.375,\"holds_against\":\"everybody\","
+	                             "\"evaluation\":{\"release\":\"masked\",\"covered\":false}}")
 	                    : parsed("{\"mechanism\":\"none\",\"unit\":\"patient\",\"epsilon\":null,\"delta\":null,"
 	                             "\"noise_multiplier\":null,\"sampling_rate\":null,\"releases\":null}"));
 	json_set_bool(about, "released", false);

@@ -7,6 +7,7 @@
  *   ist_public     one file, columns "site_country" (30) and "site_hosp" (423)   shared_data("ist_public.csv.gz")
  *   wdbc           one file without sites                    studies_wdbc
  *   digits         one file without sites                    studies_digits
+ *   heart_private, ist_public_private, wdbc_private          the same data, mechanism distributed, as the references with privacy
  *
  * Whatever fails here fails the test.
  */
