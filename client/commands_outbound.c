@@ -97,6 +97,9 @@ static void add_layout(struct json *node, const struct client_config *c, const s
 		for (uint32_t i = 0; i < layout.count; i++)
 			json_add(list, segment_of(&s, &layout.segments[i]));
 	json_set(node, "masked", s.tree != NULL ? json_new_bool(s.sites.masking != MASKING_OFF) : json_new_null());
+	if (json_kind(json_get(release, "masked_sha256")) == JSON_IS_STRING)
+		json_set_integer(node, "masked_octets",
+		                 records_integer(release, "octets") + (int64_t)WORD_OCTETS * MASKED_CHECK_WORDS);
 	json_set(node, "masked_messages", messages_of(&s));
 	json_set(node, "segments", list);
 	study_free(&s);
@@ -180,7 +183,8 @@ static void print_masked(const struct json *r)
 		printf("    %-9s  %s\n", records_text(json_at(messages, i), "phase"),
 		       records_text(json_at(messages, i), "what"));
 	if (json_kind(json_get(r, "masked_sha256")) == JSON_IS_STRING)
-		printf("  under masks, to attempt %lld: SHA-256 %s\n", (long long)records_integer(r, "attempt"),
+		printf("  under masks, to attempt %lld: %lld octets, SHA-256 %s\n",
+		       (long long)records_integer(r, "attempt"), (long long)records_integer(r, "masked_octets"),
 		       records_text(r, "masked_sha256"));
 }
 

@@ -297,10 +297,11 @@ static void test_a_forecast_is_what_it_comes_to(void **state)
 
 	(void)state;
 	private_study(&s);
+	s.privacy.evaluation_multiplier = 20; /* so that training is what counts */
 	budget_spend(&budget, &lung, &other);
 	last = budget_forecast(&budget, &s, 1e-4);
 	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-		assert_true(budget_epsilon(&budget, 1e-4) < last);
+		assert_true(asks[i] == ASK_EVALUATE || budget_epsilon(&budget, 1e-4) < last);
 		budget_debit_of(&d, &s, asks[i]);
 		budget_spend(&budget, &s.hash, &d);
 		forecast = budget_forecast(&budget, &s, 1e-4);
