@@ -42,7 +42,7 @@ static void fill(struct budget_debit *out, const struct study *s, enum privacy_d
 		out->parts[0].count *= s->local.steps;
 }
 
-/* A noised evaluation has a round of its own, the last; beside training there are exact figures or none, which spend nothing. */
+/* A noised evaluation has a round of its own, the last. Beside training there are exact figures, which spend nothing. */
 void budget_debit_of(struct budget_debit *out, const struct study *s, unsigned asks)
 {
 	*out = (struct budget_debit){.mechanism = s->privacy.mechanism, .unit = s->privacy.unit};

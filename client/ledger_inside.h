@@ -1,6 +1,6 @@
 /*
- * What the parts of the ledger share: client/ledger.c (opening, releases), client/ledger_head.c (the chain of entries),
- * client/ledger_spent.c (what they cost) and client/ledger_notes.c (notes, reading). No other file includes this.
+ * What the parts of the ledger share: client/ledger.c (opening), client/ledger_releases.c, client/ledger_head.c (the chain of
+ * entries), client/ledger_spent.c (what they cost) and client/ledger_notes.c (notes, reading). No other file includes this.
  */
 #ifndef COHORT_CLIENT_LEDGER_INSIDE_H
 #define COHORT_CLIENT_LEDGER_INSIDE_H
