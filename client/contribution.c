@@ -1,4 +1,4 @@
-#include "client/contribution.h"
+#include "client/contribution_inside.h"
 
 #include "base/vec.h"
 #include "model/evaluate.h"
@@ -6,18 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One call of contribution_fill: what it works with and what it tells. */
-struct filling {
-	struct site_rows *rows;
-	struct workspace *w;
-	const struct study *study;
-	const struct layout *layout;
-	uint8_t *octets;
-	struct contribution_report *report;
-	const atomic_bool *cancel;
-	struct diag *why;
-};
 
 /* ---- rows for the trainer: the batches of one training round */
 
@@ -81,15 +69,17 @@ enum err contribution_train(float *parameters, double *loss, const struct site_r
 	return e;
 }
 
-static enum err add_update(const struct filling *f, const float *global, uint32_t step)
+static enum err add_update(const struct filling *f)
 {
 	const struct layout *l = f->layout;
+	const float *global = f->terms->model->parameters;
 	float *local = f->w->local;
 	double weight = site_rows_weight(f->rows);
 	enum err e;
 
 	vec_copy(local, global, f->study->model.parameters);
-	e = contribution_train(local, &f->report->training_loss, f->rows, f->w, global, step, f->cancel, f->why);
+	e = contribution_train(local, &f->report->training_loss, f->rows, f->w, global, f->terms->plan->step,
+	                       f->terms->cancel, f->why);
 	if (e != OK)
 		return e;
 	e = segment_encode_update(f->octets, layout_find(l, SEGMENT_UPDATE), l, local, global,
@@ -101,7 +91,7 @@ static enum err add_update(const struct filling *f, const float *global, uint32_
 	return e;
 }
 
-static enum err add_figures(const struct filling *f, const float *global)
+static enum err add_figures(const struct filling *f)
 {
 	static const enum split_part parts[2] = {PART_VALIDATION, PART_TEST};
 	struct metrics_shape shape = study_shape(f->study);
@@ -116,8 +106,8 @@ static enum err add_figures(const struct filling *f, const float *global)
 
 		shape.mean = rows->label_mean;
 		shape.deviation = rows->label_deviation;
-		e = evaluate_rows(&loss[i], counts + i * length, shape, &f->w->evaluator, global, rows->inputs,
-		                  rows->labels, rows->rows, f->cancel, f->why);
+		e = evaluate_rows(&loss[i], counts + i * length, shape, &f->w->evaluator, f->terms->model->parameters,
+		                  rows->inputs, rows->labels, rows->rows, f->terms->cancel, f->why);
 		if (e == OK)
 			metrics_from_sums(figures[i], shape, loss[i], counts + i * length);
 	}
@@ -152,28 +142,42 @@ static enum err check_caps(const struct site_rows *r, uint32_t sites, struct dia
 	return OK;
 }
 
-enum err contribution_fill(uint8_t *octets, struct contribution_report *report, struct site_rows *rows,
-                           struct workspace *w, const struct round_plan *plan, const struct round_model *model,
-                           const atomic_bool *cancel, struct diag *why)
+/* The asks in the order of the layout's segments do not matter: each finds its own. */
+static enum err add_asked(const struct filling *f)
 {
-	struct filling f = {rows, w, rows->study, NULL, octets, report, cancel, why};
-	enum err e = check_caps(rows, plan->site_count, why);
+	unsigned asks = f->terms->plan->asks;
+	bool is_private = f->study->privacy.mechanism != PRIVACY_NONE;
+	enum err e = OK;
 
+	if (asks & ASK_STATISTICS) {
+		if (!is_private)
+			return add_statistics(f);
+		contribution_add_noised_statistics(f);
+		return OK;
+	}
+	site_rows_encode(f->rows, f->terms->model);
+	if (asks & ASK_EVALUATE)
+		e = f->study->evaluation == EVALUATION_NOISED ? contribution_add_noised_figures(f) : add_figures(f);
+	if (e == OK && (asks & ASK_TRAIN))
+		e = is_private ? contribution_add_private_training(f) : add_update(f);
+	return e;
+}
+
+enum err contribution_fill(uint8_t *octets, struct contribution_report *report, struct site_rows *rows,
+                           struct workspace *w, const struct contribution_terms *terms, struct diag *why)
+{
+	struct filling f = {rows, w, rows->study, terms, NULL, octets, report, why};
+	enum err e = workspace_layout(&f.layout, w, rows->study, terms->plan, why);
+
+	if (e != OK)
+		return e;
+	round_noise_draw(&w->noise, f.layout, terms->entropy); /* before a row is looked at */
 	memset(report, 0, sizeof *report);
 	report->training_rows = rows->table->part_rows[PART_TRAIN];
 	report->training_loss = NAN;
-	if (e == OK)
-		e = workspace_layout(&f.layout, w, rows->study, plan, why);
-	if (e != OK)
-		return e;
-	if (plan->asks & ASK_STATISTICS)
-		return add_statistics(&f);
-	site_rows_encode(rows, model);
-	if (plan->asks & ASK_EVALUATE)
-		e = add_figures(&f, model->parameters);
-	if (e == OK && (plan->asks & ASK_TRAIN))
-		e = add_update(&f, model->parameters, plan->step);
-	return e;
+	if (rows->study->privacy.mechanism == PRIVACY_NONE)
+		e = check_caps(rows, terms->plan->site_count, why);
+	return e == OK ? add_asked(&f) : e;
 }
 
 /* ---- one hospital's */
@@ -182,6 +186,7 @@ void contributor_init(struct contributor *c, const struct study *study, const st
 {
 	memset(c, 0, sizeof *c);
 	site_rows_init(&c->rows, study, table, site);
+	c->entropy = entropy_system();
 }
 
 void contributor_free(struct contributor *c)
@@ -192,30 +197,59 @@ void contributor_free(struct contributor *c)
 	memset(c, 0, sizeof *c);
 }
 
+void contributor_renew(struct contributor *c)
+{
+	const struct site_rows old = c->rows;
+
+	site_rows_free(&c->rows);
+	site_rows_init(&c->rows, old.study, old.table, old.site);
+}
+
+static struct workspace *ready_workspace(struct contributor *c)
+{
+	if (!c->ready)
+		workspace_init(&c->workspace, c->rows.study);
+	c->ready = true;
+	return &c->workspace;
+}
+
+enum err contribution_draw(struct contributor *c, const struct round_plan *plan, struct diag *why)
+{
+	struct workspace *w = ready_workspace(c);
+	const struct layout *layout;
+	enum err e = workspace_layout(&layout, w, c->rows.study, plan, why);
+
+	if (e == OK)
+		round_noise_draw(&w->noise, layout, &c->entropy);
+	return e;
+}
+
+static enum err make_room(uint8_t **octets, struct buf *out, const struct layout *layout, struct diag *why)
+{
+	buf_clear(out);
+	*octets = buf_extend(out, layout_octets(layout));
+	if (*octets == NULL)
+		return diag_set(why, ERR_LIMIT, "a contribution of %zu octets passes the buffer's bound",
+		                layout_octets(layout));
+	return OK;
+}
+
 enum err contribution_compute(struct contributor *c, struct buf *out, struct contribution_report *report,
                               const struct round_plan *plan, struct bytes model, const atomic_bool *cancel,
                               struct diag *why)
 {
 	const struct study *study = c->rows.study;
 	struct round_model read = {0};
-	const struct layout *layout;
+	struct contribution_terms terms = {plan, &read, &c->entropy, cancel};
 	uint8_t *octets;
-	enum err e;
+	enum err e = contribution_draw(c, plan, why);
 
-	if (!c->ready)
-		workspace_init(&c->workspace, study);
-	c->ready = true;
-	e = workspace_layout(&layout, &c->workspace, study, plan, why);
 	if (e == OK && !(plan->asks & ASK_STATISTICS))
 		e = round_model_read(&read, study, model, why);
-	if (e != OK)
-		goto out;
-	buf_clear(out);
-	octets = buf_extend(out, layout_octets(layout));
-	e = octets == NULL ? diag_set(why, ERR_LIMIT, "a contribution of %zu octets passes the buffer's bound",
-	                              layout_octets(layout))
-	                   : contribution_fill(octets, report, &c->rows, &c->workspace, plan, &read, cancel, why);
-out:
+	if (e == OK)
+		e = make_room(&octets, out, &c->workspace.layout, why);
+	if (e == OK)
+		e = contribution_fill(octets, report, &c->rows, &c->workspace, &terms, why);
 	round_model_free(&read);
 	return e;
 }

@@ -1,30 +1,77 @@
 #include "client/workspace.h"
 
+#include "base/secret.h"
 #include "base/vec.h"
 
 #include <stdlib.h>
 
+static bool is_private(const struct study *s)
+{
+	return s->privacy.mechanism != PRIVACY_NONE;
+}
+
+/* Where each row must be evaluated as if it were alone, blocks have one size whatever the study's batches are. */
+static uint32_t evaluated_at_once(const struct study *s)
+{
+	if (is_private(s))
+		return NOISED_BLOCK;
+	return s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
+}
+
+static void init_private(struct workspace *w, const struct study *s)
+{
+	size_t parameters = s->model.parameters;
+
+	w->block = vec_f32((size_t)w->evaluator.rows_max * s->model.inputs);
+	w->sum = mem_array(parameters, sizeof *w->sum);
+	if (s->privacy.mechanism != PRIVACY_SITE)
+		clipped_sum_init(&w->clipped, &s->model, s->local.label_smoothing);
+	if (s->privacy.mechanism == PRIVACY_LOCAL) {
+		w->step_noise = mem_array(parameters, sizeof *w->step_noise);
+		w->step_words = mem_array(parameters, 4);
+	}
+}
+
 void workspace_init(struct workspace *w, const struct study *s)
 {
-	uint32_t block = s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
-
 	*w = (struct workspace){0};
 	trainer_init(&w->trainer, &s->model, &s->local);
-	network_init(&w->evaluator, &s->model, block);
+	network_init(&w->evaluator, &s->model, evaluated_at_once(s));
 	w->local = vec_f32(s->model.parameters);
 	w->statistics = mem_array(schema_statistics_length(&s->schema), sizeof *w->statistics);
 	w->counts = mem_array(2 * metrics_counts_length(study_shape(s)), sizeof *w->counts);
+	if (is_private(s))
+		init_private(w, s);
 }
 
 void workspace_free(struct workspace *w)
 {
-	trainer_free(&w->trainer);
 	network_free(&w->evaluator);
 	batches_free(&w->batches);
 	free(w->local);
 	free(w->statistics);
 	free(w->counts);
+	round_noise_free(&w->noise);
+	clipped_sum_free(&w->clipped);
+	free(w->block);
+	free(w->sum);
+	free(w->sampled);
+	if (w->step_noise != NULL)
+		secret_wipe(w->step_noise, w->trainer.network.spec.parameters * sizeof *w->step_noise);
+	free(w->step_noise);
+	free(w->step_words);
+	trainer_free(&w->trainer);
 	*w = (struct workspace){0};
+}
+
+uint32_t *workspace_sampled(struct workspace *w, uint32_t units)
+{
+	if (units > w->sampled_room) {
+		free(w->sampled);
+		w->sampled = mem_array(units, sizeof *w->sampled);
+		w->sampled_room = units;
+	}
+	return w->sampled;
 }
 
 enum err workspace_layout(const struct layout **out, struct workspace *w, const struct study *s,

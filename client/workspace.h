@@ -5,6 +5,8 @@
 #ifndef COHORT_CLIENT_WORKSPACE_H
 #define COHORT_CLIENT_WORKSPACE_H
 
+#include "client/clipped_sum.h"
+#include "client/round_noise.h"
 #include "data/batches.h"
 #include "model/metrics.h"
 #include "model/train.h"
@@ -20,10 +22,23 @@ struct workspace {
 	struct layout layout; /* of the round in hand */
 	unsigned asks; /* that it is for; 0: none yet */
 	double clip; /* of the round in hand, as round_plan's */
+	struct round_noise noise; /* of the round in hand */
+
+	/* under privacy; otherwise NULL */
+	float *block; /* [evaluator.rows_max, inputs] */
+	double *sum; /* study->model.parameters: of clipped gradients, or the update */
+	struct clipped_sum clipped; /* distributed and local */
+	uint32_t *sampled; /* units of the step in hand: [sampled_room] */
+	uint32_t sampled_room;
+	int32_t *step_noise; /* local: study->model.parameters, a secret */
+	uint8_t *step_words; /* local: 4 * study->model.parameters octets */
 };
 
 void workspace_init(struct workspace *w, const struct study *s);
 void workspace_free(struct workspace *w); /* accepts a zeroed one */
+
+/* Room for the numbers of `units` units. */
+uint32_t *workspace_sampled(struct workspace *w, uint32_t units);
 
 /* The layout of `plan`, worked out when it changes; borrowed until then. ERR_LIMIT as round_plan_layout. */
 enum err workspace_layout(const struct layout **out, struct workspace *w, const struct study *s,

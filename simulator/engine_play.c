@@ -84,8 +84,9 @@ void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_
 	struct site_rows *rows = &engine_site_numbered(e, part->site)->rows;
 	struct contribution_report report;
 	struct diag why = {{0}};
-	enum err err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, campaign_plan(e->campaign),
-	                                 &e->models.newest, e->options.cancel, &why);
+	struct entropy entropy = entropy_system();
+	struct contribution_terms terms = {campaign_plan(e->campaign), &e->models.newest, &entropy, e->options.cancel};
+	enum err err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, &terms, &why);
 
 	if (err != OK) {
 		engine_note_refusal(e, part, refusal_for(err), &why);
