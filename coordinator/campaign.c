@@ -17,6 +17,8 @@ void campaign_computed(struct campaign *c, const struct outcome *outcome, int64_
 	bool stale = campaign_judge(c, outcome);
 	if (outcome->has_model)
 		r->model = (struct campaign_model){outcome->model_sha256, outcome->model.len, r->step};
+	if (outcome->clip > 0)
+		r->clip = outcome->clip;
 	if (isnan(r->best_value)) /* without validation figures the best model is the last */
 		r->best = r->model;
 	r->step++;
@@ -68,7 +70,7 @@ void campaign_persisted(struct campaign *c, uint64_t token, int64_t now_ms)
 	} else if (c->record.retry || c->pause) {
 		c->pause = false;
 		c->state = CAMPAIGN_EXPECT_RETRY;
-		c->retry_at_ms = now_ms + c->config.pause_ms;
+		c->retry_at_ms = now_ms + campaign_pause_ms(c);
 	} else {
 		campaign_open_or_wait(c);
 	}
@@ -288,6 +290,8 @@ enum err campaign_restore(struct campaign **out, const struct campaign_config *c
 	}
 	if (c->record.open && campaign_masks(c))
 		c->lost = !campaign_make_masks(c, &c->record.round.plan, true);
+	if (c->record.open && campaign_is_private(c))
+		c->record.released = true; /* by whoever had joined: nobody knows any more */
 	if (c->record.open)
 		campaign_enter_round(c, now_ms);
 	*out = c;

@@ -39,6 +39,10 @@
  * that change could be told apart by difference. Who has left is dropped from each attempt; a round is opened while in more than
  * half of the groups enough sites approve.
  *
+ * Under privacy every number costs what the contract has paid for in advance, so one that is given up after a site may have made
+ * its contribution spends a spare round; without one left the study fails (campaign_spares.c). Where the clip follows the
+ * updates, the record keeps that of the next round, and each round's plan names its own.
+ *
  * With sites_per_round k, each new round that trains invites a uniform sample of k of the approved sites (all, when there
  * are no more), drawn by seed and round number; the study's rules then apply to k. All attempts of a round keep its sample,
  * as long as each of its sites approves. Statistics and the last evaluation ask everybody. Without effect under groups.
@@ -114,6 +118,7 @@ struct round_report {
 	bool evaluated;
 	struct metrics validation, test; /* of plan->model */
 	struct calibration validation_calibration, test_calibration;
+	struct metrics validation_margin, test_margin; /* as struct outcome's */
 	double weight;
 	struct hash model; /* that was made; zero: none */
 	uint64_t model_octets;
@@ -214,6 +219,8 @@ void campaign_waiting_for(const struct campaign *c, char *out,
 const char *campaign_failure(const struct campaign *c); /* "" unless FAILED */
 void campaign_reason(const struct campaign *c, char *out,
                      size_t size); /* why it is over before all rounds are done: failed, "stopped early: ..."; "" */
+void campaign_spares(const struct campaign *c, uint32_t *lost,
+                     uint32_t *left); /* training rounds lost, and that may still be; 0, 0 without privacy */
 bool campaign_over(const struct campaign *c); /* finished, stopped or failed, although perhaps not on disk yet */
 uint32_t campaign_step(const struct campaign *c); /* training rounds done */
 bool campaign_round_open(const struct campaign *c);

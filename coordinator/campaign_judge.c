@@ -9,7 +9,7 @@
  *     value       .6  .7  .7  .6  .7
  *                      ^best       ^ step 5, 3 evaluations later: the model of step 6 is made already, and never judged
  *
- * Figures that are withheld or undefined are no better. As long as there are none at all the newest model counts as the best
+ * Figures that are withheld or undefined are no better; noised ones, which there are of the last model only, choose nothing. As long as there are none at all the newest model counts as the best
  * (campaign_computed), so nothing is waited for.
  */
 #include "coordinator/campaign_state.h"
@@ -42,7 +42,7 @@ bool campaign_judge(struct campaign *c, const struct outcome *o)
 	struct campaign_record *r = &c->record;
 	const struct study *s = c->study;
 
-	if (!o->evaluated)
+	if (!o->evaluated || s->evaluation == EVALUATION_NOISED) /* once, of the last model: nothing is chosen */
 		return false;
 	uint32_t judged = r->step - 1; /* the figures speak of the model that the round named */
 	double value = merit(s, &o->validation);
@@ -59,7 +59,10 @@ void campaign_reason(const struct campaign *c, char *out, size_t size)
 	const struct campaign_record *r = &c->record;
 	const struct study *s = c->study;
 
-	if (r->phase == PHASE_FINISHED && round_plan_asks(s, r->step) != 0) /* there were rounds left */
+	if (campaign_lacks_figures(c))
+		snprintf(out, size,
+		         "without figures: the round of the noised evaluation is lost, and it was paid for once");
+	else if (r->phase == PHASE_FINISHED && round_plan_asks(s, r->step) != 0) /* there were rounds left */
 		snprintf(out, size, "stopped early: no better %s in %u evaluation%s", study_select_name(s->select),
 		         s->patience, s->patience == 1 ? "" : "s");
 	else

@@ -1,5 +1,6 @@
 #include "coordinator/campaign_record.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,12 @@ struct json *campaign_record_save(const struct campaign_record *r)
 	json_set(node, "best", model_save(&r->best));
 	json_set(node, "best_value", isnan(r->best_value) ? json_new_null() : json_new_real(r->best_value));
 	json_set_string(node, "failure", r->failure);
+	if (r->clip > 0)
+		json_set_real(node, "clip", r->clip);
+	if (r->lost > 0)
+		json_set_integer(node, "lost", r->lost);
+	if (r->released)
+		json_set_bool(node, "released", true);
 	return node;
 }
 
@@ -93,6 +100,16 @@ static bool phase_from(enum campaign_phase *out, const char *name)
 		}
 	}
 	return false;
+}
+
+static void read_privacy(struct campaign_record *out, struct json_reader *r)
+{
+	if (json_has(r, "clip"))
+		out->clip = json_read_real(r, "clip", DBL_MIN, DBL_MAX);
+	if (json_has(r, "lost"))
+		out->lost = (uint32_t)json_read_integer(r, "lost", 1, ROUNDS_MAX);
+	if (json_has(r, "released"))
+		out->released = json_read_bool(r, "released");
 }
 
 static enum err read_all(struct campaign_record *out, struct json_reader *r, struct diag *why)
@@ -123,6 +140,7 @@ static enum err read_all(struct campaign_record *out, struct json_reader *r, str
 	else
 		json_read_null(r, "best_value");
 	snprintf(out->failure, sizeof out->failure, "%s", json_read_string(r, "failure", DIAG_MAX - 1));
+	read_privacy(out, r);
 	return json_read_end(r);
 }
 
@@ -147,6 +165,15 @@ static bool is_of(const struct message *m, const struct campaign_record *r, cons
 	       (m->seq <= r->seq && strcmp(m->study, s->name) == 0 && hash_equal(&m->plan.study_hash, &s->hash));
 }
 
+static bool privacy_fits(const struct campaign_record *r, const struct study *s)
+{
+	const struct privacy_plan *p = &s->privacy;
+	bool ranged = r->clip >= p->clip / ROUND_CLIP_RANGE && r->clip <= p->clip * ROUND_CLIP_RANGE;
+
+	return r->lost <= p->spare_rounds && (!r->released || p->mechanism != PRIVACY_NONE) &&
+	       (r->clip == 0 || (round_plan_adapts(s) && ranged));
+}
+
 /* What contradicts itself; NULL: nothing. */
 static const char *contradiction(const struct campaign_record *r, const struct study *s)
 {
@@ -166,6 +193,8 @@ static const char *contradiction(const struct campaign_record *r, const struct s
 		return "there are models from the first step on, and not before";
 	if (r->phase == PHASE_RUNNING && round_plan_asks(s, r->step) == 0)
 		return "the study runs, but has no round left";
+	if (!privacy_fits(r, s))
+		return "lost rounds or a clip are not what the contract permits";
 	return NULL;
 }
 

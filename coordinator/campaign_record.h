@@ -30,6 +30,11 @@ struct campaign_record {
 	struct campaign_model best; /* by validation figures; the newest when the study has none */
 	double best_value; /* of the study's `select`, larger is better; NAN: not judged */
 	char failure[DIAG_MAX]; /* PHASE_FAILED: why */
+
+	/* under privacy; without, and in records of before, they are absent and 0 */
+	double clip; /* of the next round that trains, where it follows the updates; 0: the contract's */
+	uint32_t lost; /* training rounds given up after a site may have made its contribution */
+	bool released; /* in an attempt of the newest round a site may have made its contribution */
 };
 
 void campaign_record_free(struct campaign_record *r); /* accepts a zeroed one */

@@ -58,13 +58,14 @@ void campaign_fail(struct campaign *c, const char *why)
 
 /* ---- opening */
 
-/* Would the last plan's sites be invited again? All who approve, or a sample each of whom approves. */
+/* Would the last plan's sites be invited again? All who approve, or a sample each of whom approves; so too under privacy, where
+ * another number would cost more than to go on without those who approve by now. */
 static bool same_sites(const struct campaign *c, const uint32_t *approved, uint32_t count)
 {
 	const struct round_plan *p = &c->record.round.plan;
 	uint32_t found = 0;
 
-	if (p->site_count != campaign_invited(c, count))
+	if (p->site_count != campaign_invited(c, count) && !campaign_is_private(c))
 		return false;
 	for (uint32_t i = 0; i < count && found < p->site_count; i++)
 		found += approved[i] == p->sites[found];
@@ -90,6 +91,16 @@ static void invite(struct campaign *c, struct round_plan *p, const uint32_t *app
 	p->sites = campaign_sample(approved, count, p->site_count, &c->config.sample_seed, p->round);
 }
 
+/* Of the next round, where it has one of its own. */
+static double next_clip(const struct campaign *c)
+{
+	bool trains = round_plan_asks(c->study, c->record.step) & ASK_TRAIN;
+
+	if (!round_plan_adapts(c->study) || !trains)
+		return 0;
+	return c->record.clip > 0 ? c->record.clip : c->study->privacy.clip;
+}
+
 /* The next attempt's plan, of the last one's. */
 static void plan_attempt(struct campaign *c, struct round_plan *p, const uint32_t *approved, uint32_t count)
 {
@@ -107,6 +118,7 @@ static void plan_attempt(struct campaign *c, struct round_plan *p, const uint32_
 	p->study_hash = c->study->hash;
 	p->model = r->model.sha256;
 	p->model_octets = r->model.octets;
+	p->clip = next_clip(c);
 }
 
 static void announce(struct campaign *c)
@@ -127,6 +139,29 @@ static bool may_open(struct campaign *c, uint32_t invited, struct diag *why)
 	       campaign_groups_approve(c, &c->refused);
 }
 
+/* How long a plan's contributions are, how they are masked (which enters it), and what another number costs. */
+static bool may_go(struct campaign *c, struct round_plan *next)
+{
+	const struct round_plan *last = &c->record.round.plan;
+	bool again = c->record.round.seq != 0 && last->step == next->step;
+	struct diag why = {{0}};
+
+	if (round_plan_layout_clipped(&c->layout, c->study, next->asks, next->site_count, next->clip, &why) != OK) {
+		campaign_fail(c, why.text);
+		return false;
+	}
+	if (campaign_masks(c) && !campaign_make_masks(c, next, false))
+		return false;
+	if (next->round == last->round)
+		return true;
+	if (again && !campaign_give_up(c)) {
+		campaign_free_masks(c);
+		return false;
+	}
+	c->record.released = false;
+	return true;
+}
+
 /* Plans the next attempt if enough sites approve. A layout that n sites could overflow ends the study. */
 bool campaign_plan_next(struct campaign *c)
 {
@@ -134,18 +169,13 @@ bool campaign_plan_next(struct campaign *c)
 	struct round_plan next = {0};
 	uint32_t count;
 	const uint32_t *approved = members_approved(&c->members, &count);
-	uint32_t invited = campaign_invited(c, count);
 
 	c->refused = (struct diag){{0}};
-	if (count == 0 || !may_open(c, invited, &why))
+	if (count == 0 || !may_open(c, campaign_invited(c, count), &why))
 		return false;
-	if (round_plan_layout(&c->layout, c->study, round_plan_asks(c->study, c->record.step), invited, &why) != OK) {
-		campaign_fail(c, why.text);
-		return false;
-	}
 	round_plan_copy(&next, &c->record.round.plan);
 	plan_attempt(c, &next, approved, count);
-	if (campaign_masks(c) && !campaign_make_masks(c, &next, false)) {
+	if (!may_go(c, &next)) {
 		round_plan_free(&next);
 		return false;
 	}
@@ -255,10 +285,14 @@ void campaign_close(struct campaign *c, enum round_outcome outcome, const struct
 		c->report.test = result->test;
 		c->report.validation_calibration = result->validation_calibration;
 		c->report.test_calibration = result->test_calibration;
+		c->report.validation_margin = result->validation_margin;
+		c->report.test_margin = result->test_margin;
 		c->report.weight = result->weight;
 	}
 	c->reporting = true;
 	c->record.open = false;
+	if (outcome != OUTCOME_DONE)
+		campaign_note_released(c);
 }
 
 void campaign_end_without_sum(struct campaign *c, const char *why, bool opened, int64_t now_ms)
@@ -276,6 +310,8 @@ void campaign_end_without_sum(struct campaign *c, const char *why, bool opened, 
 		         "revision of the study",
 		         why);
 		campaign_fail(c, words.text);
+	} else if (opened) {
+		(void)campaign_give_up(c);
 	}
 	campaign_await(c, CAMPAIGN_EXPECT_CLOSED);
 }

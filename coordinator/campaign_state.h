@@ -1,6 +1,6 @@
 /*
  * The inside of a campaign, shared by campaign.c (events), campaign_round.c (opening and
- * closing rounds), campaign_sample.c (whom to invite), campaign_masks.c (masked rounds), campaign_judge.c (the best model) and campaign_view.c (looking, and the inbox), and by nobody else.
+ * closing rounds), campaign_sample.c (whom to invite), campaign_masks.c (masked rounds), campaign_spares.c (what lost rounds cost), campaign_judge.c (the best model) and campaign_view.c (looking, and the inbox), and by nobody else.
  */
 #ifndef COHORT_COORDINATOR_CAMPAIGN_STATE_H
 #define COHORT_COORDINATOR_CAMPAIGN_STATE_H
@@ -103,6 +103,21 @@ void campaign_close(struct campaign *c, enum round_outcome outcome, const struct
 
 /* The round has closed without a sum: FAILED and to be tried again, or, when shares may have been given for it, ABANDONED. */
 void campaign_end_without_sum(struct campaign *c, const char *why, bool opened, int64_t now_ms);
+
+/* ---- campaign_spares.c */
+
+bool campaign_is_private(const struct campaign *c); /* under a mechanism with noise */
+
+/* The open attempt ends without a sum: has a site perhaps made its contribution? Then the record says so. */
+void campaign_note_released(struct campaign *c);
+
+/* The newest round's number is given up: what that costs is spent. False when the study is over by it. */
+bool campaign_give_up(struct campaign *c);
+
+int64_t campaign_pause_ms(const struct campaign *c); /* before another attempt, or another number */
+
+/* It has finished, but its noised evaluation is lost. */
+bool campaign_lacks_figures(const struct campaign *c);
 
 /* ---- campaign_masks.c */
 

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "model/checkpoint.h"
+#include "tests/support/private_terms.h"
 #include "tests/support/small_study.h"
 
 #include <stdarg.h>
@@ -25,32 +26,12 @@
 #define SITES 5
 #define PARAMETERS_MAX 64 /* the small network has 28 */
 
-/* The small study with the terms of a promise. */
 static void private_study(struct study *s, enum privacy_mechanism mechanism)
 {
-	bool site = mechanism == PRIVACY_SITE;
-
 	small_study(s, NULL);
-	s->privacy = (struct privacy_plan){.mechanism = mechanism,
-	                                   .unit = site ? UNIT_SITE : UNIT_PATIENT,
-	                                   .epsilon = 3,
-	                                   .delta = 1e-4,
-	                                   .clip = 0.5,
-	                                   .sampling_rate = site ? 1 : 0.1,
-	                                   .patients = site ? 0 : 640,
-	                                   .hospitals_per_patient = 1,
-	                                   .statistics_share = 0.05,
-	                                   .spare_rounds = 3,
-	                                   .noise_multiplier = 2.5,
-	                                   .statistics_multiplier = 6,
-	                                   .evaluation_multiplier = 2,
-	                                   .batch_cap = site ? 1 : 200};
-	s->sites.masking = mechanism == PRIVACY_LOCAL ? MASKING_OFF : MASKING_REQUIRED;
+	private_terms(s, mechanism, 3);
 	s->sites.min = SITES - 1;
-	s->weights = WEIGHTS_EQUAL;
-	s->weight_cap = 1;
 	s->local.learning_rate = 0.25;
-	s->evaluation = EVALUATION_NOISED;
 }
 
 static struct round_plan plan_of(const struct study *s, uint32_t step)

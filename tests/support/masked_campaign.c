@@ -116,7 +116,7 @@ static void make_plans(struct masked_campaign *k, const struct round_plan *p)
 	struct diag why = {{0}};
 
 	forget_plans(k);
-	assert_int_equal(round_plan_layout(&layout, &k->study, p->asks, p->site_count, &why), OK);
+	assert_int_equal(round_plan_layout_clipped(&layout, &k->study, p->asks, p->site_count, p->clip, &why), OK);
 	m->groups = masked_plan_groups(&k->study, p->site_count);
 	for (uint32_t g = 0; g < m->groups; g++) {
 		if (masked_plan_make(&k->made[g], p, &k->study, &layout, &k->roster, g, &why) != OK)
@@ -224,7 +224,7 @@ static void store_record(void *office)
 	}
 }
 
-static void compute(struct masked_campaign *k)
+void masked_campaign_compute(struct masked_campaign *k)
 {
 	const struct round_plan *p = campaign_plan(k->campaign);
 	const struct round *round = campaign_round(k->campaign);
@@ -244,6 +244,7 @@ static void compute(struct masked_campaign *k)
 		o.has_model = true;
 		o.model_sha256 = (struct hash){{(uint8_t)p->step, 0xdd}};
 		o.model.len = 1000 + p->step;
+		o.clip = p->asks & ASK_TRAIN ? k->clip : 0;
 	}
 	if (p->asks & ASK_EVALUATE) {
 		o.evaluated = true;
@@ -277,7 +278,7 @@ static void obey(struct masked_campaign *k, const struct campaign_action *a)
 		masked_round_empty(&k->m);
 		return;
 	case CAMPAIGN_COMPUTE:
-		compute(k);
+		masked_campaign_compute(k);
 		return;
 	case CAMPAIGN_TELL:
 	case CAMPAIGN_WAKE:

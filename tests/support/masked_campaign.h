@@ -41,6 +41,7 @@ struct masked_campaign {
 	enum secagg_phase fail_phase;
 	bool garbage; /* the next sum does not hold */
 	bool hold; /* the outcome is not computed */
+	double clip; /* of the next round, as outcomes of training find it */
 
 	/* what was seen */
 	struct seen_report {
@@ -61,6 +62,7 @@ void masked_campaign_start(struct masked_campaign *k);
 void masked_campaign_roster(struct masked_campaign *k); /* another version is in force */
 void masked_campaign_restart(struct masked_campaign *k); /* the coordinator */
 bool masked_campaign_shell(struct masked_campaign *k); /* what the coordinator's core asks for; false: nothing */
+void masked_campaign_compute(struct masked_campaign *k); /* what was held */
 bool masked_campaign_turn(struct masked_campaign *k); /* of everybody; false: nothing to do */
 void masked_campaign_step(struct masked_campaign *k); /* until nothing happens any more */
 
