@@ -2,6 +2,7 @@
 #include "simulator/engine_inside.h"
 
 #include "client/session.h"
+#include "simulator/private_draws.h"
 #include "simulator/ranks.h"
 
 #include <math.h>
@@ -84,8 +85,11 @@ void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_
 	struct site_rows *rows = &engine_site_numbered(e, part->site)->rows;
 	struct contribution_report report;
 	struct diag why = {{0}};
-	struct entropy entropy = entropy_system();
-	struct contribution_terms terms = {campaign_plan(e->campaign), &e->models.newest, &entropy, e->options.cancel};
+	const struct round_plan *plan = campaign_plan(e->campaign);
+	struct private_draws draws;
+	private_draws_begin(&draws, &e->study->draws, plan->round, part->site);
+	struct entropy entropy = private_draws_entropy(&draws);
+	struct contribution_terms terms = {plan, &e->models.newest, &entropy, e->options.cancel};
 	enum err err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, &terms, &why);
 
 	if (err != OK) {
