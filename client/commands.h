@@ -21,6 +21,8 @@ int commands_reject(const struct command_line *line, struct diag *why);
 int commands_run(const struct command_line *line, struct diag *why); /* commands_run.c */
 
 int commands_ledger(const struct command_line *line, struct diag *why); /* commands_ledger.c */
+int commands_ledger_loss(const struct command_line *line,
+                         struct diag *why); /* its --accept-loss: commands_ledger_loss.c */
 int commands_outbound(const struct command_line *line, struct diag *why); /* commands_outbound.c */
 int commands_figures(const struct command_line *line, struct diag *why); /* commands_figures.c */
 int commands_status(const struct command_line *line, struct diag *why); /* commands_status.c */

@@ -39,12 +39,26 @@ static void print_ledger(const struct json *releases)
 		screen_next("Nothing was ever released.");
 }
 
+static void print_losses(const struct json *losses)
+{
+	for (size_t i = 0; losses != NULL && i < json_count(losses); i++) {
+		const struct json *l = json_at(losses, i);
+
+		screen_next("Entry %lld, %s: a person stated that the entries from %lld to %lld are lost.",
+		            (long long)records_integer(l, "entry"), records_text(l, "stated"),
+		            (long long)records_integer(l, "had") + 1, (long long)records_integer(l, "entry") - 1);
+	}
+}
+
 int commands_ledger(const struct command_line *line, struct diag *why)
 {
 	struct client_config config = {0};
 	struct json *records = NULL;
-	enum err e = desk_config(&config, line, why);
+	enum err e;
 
+	if (command_value(line, "accept-loss", 0) != NULL)
+		return commands_ledger_loss(line, why);
+	e = desk_config(&config, line, why);
 	if (e == OK)
 		e = desk_records(&records, &config, command_value(line, "study", 0), why);
 	if (e == OK && command_flag(line, "json")) {
@@ -52,6 +66,7 @@ int commands_ledger(const struct command_line *line, struct diag *why)
 		records = NULL;
 	} else if (e == OK) {
 		print_ledger(json_get(records, "releases"));
+		print_losses(json_get(records, "losses"));
 	}
 	json_free(records);
 	client_config_free(&config);

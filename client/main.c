@@ -39,6 +39,7 @@ static const struct command_option study_options[] = {
 static const struct command_option ledger_options[] = {
 	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
 	{"study", "NAME", "of this study only", false},
+	{"accept-loss", "COUNTER", "state that the newest ledger, of so many entries, is lost for good", false},
 	{"json", NULL, "print the answer as JSON", false},
 	{NULL, NULL, NULL, false},
 };
@@ -82,7 +83,9 @@ static const struct command commands[] = {
          commands_run},
 	{"status", "", 0, 0, config_options, "show how this hospital stands",
          "\nExit code 1: the certificate does not hold.", commands_status},
-	{"ledger", "", 0, 0, ledger_options, "list everything that ever left this hospital", NULL, commands_ledger},
+	{"ledger", "", 0, 0, ledger_options, "list everything that ever left this hospital",
+         "\n--accept-loss cannot be taken back: nothing is left of any privacy budget, and studies under way are over.",
+         commands_ledger},
 	{"show-outbound", "[STUDY]", 0, 1, outbound_options,
          "show the parts of what left, their noise, and the rules that permitted it", NULL, commands_outbound},
 	{"figures", "STUDY", 1, 1, config_options, "show this hospital's own figures, which stay here", NULL,

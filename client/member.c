@@ -73,6 +73,18 @@ static void give_job(struct member *m, const struct session_action *a)
 		stop_worker(m);
 }
 
+/* What the ledger is now, with what is about to be sent in it. */
+static void say_mark(struct member *m, struct member_job *job)
+{
+	struct ledger_mark mark = {0};
+
+	if (!member_signs(m))
+		return;
+	mark.counter = ledger_head(m->config.ledger, &mark.head);
+	session_sign_mark(m->session, &mark);
+	ledger_mark_write(job->mark, &mark);
+}
+
 /* One poll may bring a round, its end and the next round: only after the last action does the session speak of the job that is
  * left. */
 static void complete_job(struct member *m)
@@ -85,6 +97,7 @@ static void complete_job(struct member *m)
 	if (kind == SESSION_SEND) {
 		CHECK(session_content(m->session) != NULL);
 		m->next.content = *session_content(m->session);
+		say_mark(m, &m->next);
 	}
 	member_complete_masks(m, &m->next);
 	pthread_cond_signal(&m->job_is_there);
@@ -165,6 +178,8 @@ static enum err load(struct member *m, struct diag *why)
 		e = request_open(&m->polls, &request, why);
 	if (e == OK)
 		e = request_open(&m->works, &request, why);
+	if (e == OK && member_signs(m))
+		e = signer_open(&m->signer, client->signing_key, request_self(m->polls), why);
 	if (e == OK && member_is_masked(m))
 		e = member_open_masks(m, why);
 	if (e != OK)
@@ -203,7 +218,7 @@ void member_look(struct member *m, struct member_view *out)
 	pthread_mutex_lock(&m->mutex);
 	out->over = m->over;
 	out->doing = m->session != NULL ? session_state_name(session_state(m->session)) : "connecting";
-	out->trouble = m->trouble;
+	out->trouble = m->alarm.text[0] != '\0' ? m->alarm : m->trouble;
 	if (m->session != NULL) {
 		out->round = session_plan(m->session)->round;
 		out->attempt = session_plan(m->session)->attempt;
@@ -252,6 +267,7 @@ void member_stop(struct member *m)
 	budget_free(&m->budget);
 	member_job_free(&m->next);
 	member_close_masks(m);
+	signer_close(&m->signer);
 	if (m->contributing)
 		contributor_free(&m->contributor);
 	extract_free(&m->extract);

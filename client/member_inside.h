@@ -22,6 +22,7 @@ struct member_job {
 	struct session_action action; /* what the worker does: all but POLL, both PERSIST, CANCEL, DISCARD and LEAVE */
 	struct round_plan plan;
 	struct release_record content; /* SEND: what is sent; MASK: v */
+	char mark[LEDGER_MARK_TEXT_SIZE]; /* SEND: of the ledger, with that entry; "": not said */
 
 	/* under masks */
 	bool masked; /* SEND: y with `signature`, and not v */
@@ -57,7 +58,7 @@ struct member {
 	struct contributor contributor;
 	bool contributing; /* contributor is set up for the extract's rows */
 
-	struct signer signer; /* under masks; called by the session, so with the mutex */
+	struct signer signer; /* when member_signs; called by the session, so with the mutex */
 	struct masks_file *masks; /* NULL: the contract does not mask. With the mutex */
 
 	pthread_mutex_t mutex; /* of all below, but for `cancel` */
@@ -70,6 +71,8 @@ struct member {
 	bool refusing; /* the worker is busy telling a refusal */
 	bool stopping, over;
 	struct diag trouble; /* of the last poll */
+	enum standing_verdict standing; /* of the ledger, as it was last said */
+	struct diag alarm; /* its words; empty while it is good */
 	struct buf staged; /* the computed contribution until it is final; filled by the worker, without the mutex, only
 	                      while the session awaits it */
 	struct contribution_report own;
@@ -101,7 +104,13 @@ static inline bool member_is_masked(const struct member *m)
 	return m->study.sites.masking != MASKING_OFF;
 }
 
-/* The signing key and the file of the masks' record: before the threads begin. */
+/* Studies that spend of a budget say where the ledger stands, and masked ones have the key at hand. */
+static inline bool member_signs(const struct member *m)
+{
+	return member_is_masked(m) || m->study.privacy.mechanism != PRIVACY_NONE;
+}
+
+/* The file of the masks' record: before the threads begin. */
 enum err member_open_masks(struct member *m, struct diag *why) MUST_USE;
 void member_close_masks(struct member *m);
 

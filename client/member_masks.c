@@ -41,10 +41,8 @@ static enum err judge_record(const struct member *m, struct diag *why)
 enum err member_open_masks(struct member *m, struct diag *why)
 {
 	const struct client_config *client = m->config.client;
-	enum err e = signer_open(&m->signer, client->signing_key, request_self(m->polls), why);
+	enum err e = masks_file_open(&m->masks, client->state, &m->study.hash, why);
 
-	if (e == OK)
-		e = masks_file_open(&m->masks, client->state, &m->study.hash, why);
 	if (e == OK)
 		e = judge_record(m, why);
 	if (e == OK)
@@ -55,7 +53,6 @@ enum err member_open_masks(struct member *m, struct diag *why)
 void member_close_masks(struct member *m)
 {
 	masks_file_close(m->masks);
-	signer_close(&m->signer);
 }
 
 void member_job_free(struct member_job *job)

@@ -82,20 +82,38 @@ static void note_ends(struct member *m, const struct message *messages, uint32_t
 			ledger_note_closed(m->config.ledger, &messages[i]);
 }
 
+/* Where the ledger stands, by what was just shown: judged with every round, and said when it changes. */
+static void take_standing(struct member *m, const struct ledger_mark *told)
+{
+	struct standing standing;
+	struct diag alarm = {{0}};
+	enum standing_verdict verdict;
+
+	ledger_stand(m->config.ledger, &standing, &m->study.hash, told);
+	session_ledger(m->session, &standing);
+	verdict = session_standing(m->session, &alarm);
+	if (verdict != STANDING_GOOD && verdict != m->standing)
+		log_error("ALARM: study %s: %s", m->study.name, alarm.text);
+	m->standing = verdict;
+	m->alarm = alarm;
+}
+
 static enum err poll_once(struct member *m, struct diag *why)
 {
 	struct message *messages = NULL;
 	uint32_t count = 0;
 	uint64_t after = session_seq(m->session);
 	int64_t asked_ms = clock_monotonic_ms();
+	struct ledger_mark told;
 	bool missed = false;
 	enum err e;
 
 	pthread_mutex_unlock(&m->mutex);
-	e = wire_poll(m->polls, &m->study, after, INBOX_WAIT_MAX_S, &messages, &count, &missed, why);
+	e = wire_poll(m->polls, &m->study, after, INBOX_WAIT_MAX_S, &messages, &count, &missed, &told, why);
 	pthread_mutex_lock(&m->mutex);
 	if (e == OK && !m->stopping) {
 		member_look_at_budget(m);
+		take_standing(m, &told);
 		e = session_polled(m->session, messages, count, missed, (int64_t)time(NULL), why);
 		if (e == OK)
 			note_ends(m, messages, count);

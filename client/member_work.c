@@ -126,7 +126,8 @@ static void send_contribution(struct member *m, const struct member_job *job, st
 		return;
 	}
 	e = wire_send(m->works, m->study.name, job->plan.round, job->plan.attempt, r,
-	              job->masked ? job->signature : NULL, path, &out->sent, &out->why);
+	              job->masked ? job->signature : NULL, job->mark[0] != '\0' ? job->mark : NULL, path, &out->sent,
+	              &out->why);
 	out->cancelled = e == ERR_CANCELLED;
 	out->trouble = e != OK || out->sent == SENT_REJECTED;
 	if (e == OK)

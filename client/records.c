@@ -153,6 +153,32 @@ static struct json *spent_of(struct ledger *l)
 	return list;
 }
 
+static void add_loss(void *context, uint64_t number, uint64_t had, int64_t stated_s)
+{
+	struct json *node = json_new_object();
+
+	json_set_integer(node, "entry", (int64_t)number);
+	json_set_integer(node, "had", (int64_t)had);
+	set_moment(node, "stated", stated_s);
+	json_add(context, node);
+}
+
+/* How the ledger stands by itself; of none: no entry. */
+static void set_chain(struct json *root, struct ledger *l)
+{
+	struct json *losses = json_new_array();
+	struct hash head = {{0}};
+
+	json_set_integer(root, "entries", l != NULL ? (int64_t)ledger_head(l, &head) : 0);
+	if (hash_is_zero(&head))
+		json_set(root, "head", json_new_null());
+	else
+		json_set_hash(root, "head", &head);
+	if (l != NULL)
+		ledger_each_loss(l, add_loss, losses);
+	json_set(root, "losses", losses);
+}
+
 struct json *records_of(struct ledger *l, const char *state, const char *study)
 {
 	struct json *root = json_new_object(), *releases = json_new_array();
@@ -163,6 +189,7 @@ struct json *records_of(struct ledger *l, const char *state, const char *study)
 	json_set(root, "releases", releases);
 	json_set(root, "endings", endings.list);
 	json_set(root, "spent", spent_of(l));
+	set_chain(root, l);
 	return root;
 }
 
@@ -173,6 +200,7 @@ struct json *records_none(void)
 	json_set(root, "releases", json_new_array());
 	json_set(root, "endings", json_new_array());
 	json_set(root, "spent", json_new_array());
+	set_chain(root, NULL);
 	return root;
 }
 

@@ -6,7 +6,8 @@
  *                  "unit", "kind", "cost": [{"q", "z", "count"}],
  *                  "own": {"training_rows", "weight", "training_loss", "saturated", "validation", "test"} or null}],
  *    "endings": [{"study", "study_hash", "complete", "model", "model_octets"}],
- *    "spent": [{"study", "study_hash", "unit", "statistics", "training", "evaluation", "training_sums", "evaluation_sums"}]}
+ *    "spent": [{"study", "study_hash", "unit", "statistics", "training", "evaluation", "training_sums", "evaluation_sums"}],
+ *    "entries": N, "head": HASH, "losses": [{"entry", "had", "stated"}]}                       of the whole ledger (client/ledger.h)
  *
  * sha256 and octets are of the contribution; under masks it never leaves, and masked_sha256 names what left in its place, to `attempt`.
  * sent, attempt, outcome and participants are null until they are known, masked_sha256 in a clear round. "own" stays at the hospital.

@@ -4,7 +4,7 @@
 
 #define HEX_SHOWN 16 /* digits of a head that a person compares */
 #define RESTORE                                                                                                        \
-	"put the newest state folder back; if it is lost for good, read \"Backups\" in HOSPITAL.md about "             \
+	"put the newest state folder back; if it is lost for good, read \"Backup\" in HOSPITAL.md about "              \
 	"`cohort-client ledger --accept-loss %llu`"
 
 _Static_assert(LEDGER_MARK_SIGNATURE_SIZE == KEYS_SIGNATURE_SIZE && ROSTER_KEY_SIZE == KEYS_IDENTITY_PUBLIC_SIZE,

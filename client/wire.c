@@ -108,16 +108,20 @@ enum err wire_roster(struct requester *r, const char *authority, struct roster *
 }
 
 enum err wire_poll(struct requester *r, const struct study *study, uint64_t after, unsigned wait_s,
-                   struct message **messages, uint32_t *count, bool *missed, struct diag *why)
+                   struct message **messages, uint32_t *count, bool *missed, struct ledger_mark *told, struct diag *why)
 {
 	char target[TARGET_SIZE], hex[HASH_HEX_SIZE];
-	struct request q = {.method = "GET", .target = target, .timeout_ms = (int64_t)(wait_s + POLL_SLACK_S) * 1000};
+	struct request q = {.method = "GET",
+	                    .target = target,
+	                    .wanted = LEDGER_MARK_HEADER,
+	                    .timeout_ms = (int64_t)(wait_s + POLL_SLACK_S) * 1000};
 	struct response response = {0};
 	struct buf body;
 	enum err e;
 
 	*messages = NULL;
 	*count = 0;
+	*told = (struct ledger_mark){0};
 	hash_hex(hex, &study->hash);
 	snprintf(target, sizeof target, "/v1/studies/%s/inbox?after=%llu&wait=%u&approved=%s", study->name,
 	         (unsigned long long)after, wait_s, hex);
@@ -128,6 +132,7 @@ enum err wire_poll(struct requester *r, const struct study *study, uint64_t afte
 		e = status_error(response.status, &body, "polling", why);
 	if (e == OK)
 		e = inbox_parse(messages, count, buf_bytes(&body), "the coordinator", why);
+	(void)ledger_mark_read(told, response.wanted); /* what is no mark shows none */
 	buf_free(&body);
 	return e == ERR_PEER_MESSAGE ? ERR_PROTOCOL : e;
 }
@@ -153,7 +158,7 @@ enum err wire_model(struct requester *r, const struct hash *model, uint64_t octe
 struct upload {
 	char prefix[TARGET_SIZE]; /* up to "offset=" */
 	char suffix[TARGET_SIZE];
-	const char *path;
+	const char *path, *mark;
 	uint64_t octets, offset;
 };
 
@@ -189,6 +194,7 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 		.body_path = u->path,
 		.body_offset = u->offset,
 		.body_size = left < most ? (size_t)left : most,
+		.header = {u->mark != NULL ? LEDGER_MARK_HEADER : NULL, u->mark},
 	};
 	struct response response = {0};
 	struct buf body;
@@ -214,10 +220,10 @@ static enum err send_part(struct requester *r, struct upload *u, bool *over, enu
 }
 
 enum err wire_send(struct requester *r, const char *study, uint64_t round, uint32_t attempt,
-                   const struct release_record *record, const uint8_t *signature, const char *path, enum sent *how,
-                   struct diag *why)
+                   const struct release_record *record, const uint8_t *signature, const char *mark, const char *path,
+                   enum sent *how, struct diag *why)
 {
-	struct upload u = {.path = path, .octets = record->octets};
+	struct upload u = {.path = path, .mark = mark, .octets = record->octets};
 	struct entropy entropy = entropy_system();
 	char hex[HASH_HEX_SIZE], signed_by[2 * KEYS_SIGNATURE_SIZE + 1] = "";
 	unsigned setbacks = 0;

@@ -21,11 +21,13 @@ enum err wire_contract(struct requester *r, const char *study, struct study *out
 enum err wire_roster(struct requester *r, const char *authority, struct roster *out, struct buf *file,
                      struct diag *why) MUST_USE;
 
-/* The inbox after `after`, held for at most wait_s. The caller frees each message and the array. `missed`: see session_polled.
+/* The inbox after `after`, held for at most wait_s. The caller frees each message and the array. `missed`: see session_polled. `told`: the mark
+ * of our ledger that the coordinator shows, not verified; counter 0: none.
  * ERR_CONFLICT: another session of this site is newer, or the contract approved is not the current one (`why` says which);
  * ERR_NOT_FOUND: no such study for us; ERR_UNREACHABLE, ERR_AGAIN: worth trying again; ERR_CANCELLED. */
 enum err wire_poll(struct requester *r, const struct study *study, uint64_t after, unsigned wait_s,
-                   struct message **messages, uint32_t *count, bool *missed, struct diag *why) MUST_USE;
+                   struct message **messages, uint32_t *count, bool *missed, struct ledger_mark *told,
+                   struct diag *why) MUST_USE;
 
 #define WIRE_FOREVER_MS (INT64_C(1) << 40) /* until cancelled: the round's end cancels */
 
@@ -34,10 +36,11 @@ enum err wire_model(struct requester *r, const struct hash *model, uint64_t octe
                     int64_t give_up_ms, struct diag *why) MUST_USE;
 
 /* Sends the final vector in `path` as the contribution to (round, attempt), part after part, until it is accepted, late or rejected;
- * tries again until cancelled. `signature`: of a masked one, KEYS_SIGNATURE_SIZE octets; NULL in a clear round. */
+ * tries again until cancelled. `signature`: of a masked one, KEYS_SIGNATURE_SIZE octets; NULL in a clear round. `mark`: of our ledger, as text;
+ * NULL: none is said. */
 enum err wire_send(struct requester *r, const char *study, uint64_t round, uint32_t attempt,
-                   const struct release_record *record, const uint8_t *signature, const char *path, enum sent *how,
-                   struct diag *why) MUST_USE;
+                   const struct release_record *record, const uint8_t *signature, const char *mark, const char *path,
+                   enum sent *how, struct diag *why) MUST_USE;
 
 /* The messages of a masked attempt. Both try again until cancelled. `why`: the coordinator's words with REJECTED and DROPPED. */
 

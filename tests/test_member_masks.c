@@ -256,6 +256,24 @@ static void test_an_endless_message(void **state)
 
 /* ---- the roster */
 
+/* The coordinator shows a mark that this hospital never signed: said, not believed, and the round goes on. */
+static void test_a_made_up_mark(void **state)
+{
+	struct membership *f = *state;
+	struct ledger_mark m = {.counter = 8, .head = {{1}}};
+	struct member_view view;
+
+	ledger_mark_write(f->fake.shown, &m);
+	membership_start(f);
+	fake_round(&f->fake, 1, 1, 0);
+	fake_wait(&f->fake, &SHARES(f)->listens, 1);
+	assert_keys(f, &KEYS(f)->said);
+	membership_wait(f, has_alarm, "an alarm");
+	assert_non_null(strstr(f->alarm, "ALARM: study small: the coordinator shows a mark of 8 ledger entries"));
+	member_look(f->member, &view);
+	assert_non_null(strstr(view.trouble.text, "not signed"));
+}
+
 static void test_a_newer_roster_is_fetched(void **state)
 {
 	struct membership *f = *state;
@@ -531,6 +549,7 @@ int main(void)
 		CASE(test_malformed),
 		CASE(test_noise_for_keys),
 		CASE(test_an_endless_message),
+		CASE(test_a_made_up_mark),
 		CASE(test_a_newer_roster_is_fetched),
 		CASE(test_an_older_roster_is_refused),
 		CASE(test_a_roster_that_nobody_has_is_refused),

@@ -64,7 +64,10 @@ static bool try_poll(struct fake *f, struct exchange *x, uint64_t after, bool at
 		return false;
 	buf_init(&text, INBOX_MAX);
 	inbox_write(&text, f->inbox + first, f->inbox_count - first);
-	answer(x, missed ? 410 : 200, "application/json", buf_bytes(&text));
+	struct answer a = {.status = missed ? 410 : 200, .content_type = "application/json", .body = buf_bytes(&text)};
+	if (f->shown[0] != '\0')
+		a.headers[0] = (struct http_pair){LEDGER_MARK_HEADER, f->shown};
+	server_answer(x, &a);
 	buf_free(&text);
 	return true;
 }

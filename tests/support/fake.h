@@ -12,6 +12,7 @@
 
 #include "crypto/secagg.h"
 #include "net/server.h"
+#include "protocol/ledger_mark.h"
 #include "protocol/message.h"
 #include "protocol/roster.h"
 #include "tests/support/credentials.h"
@@ -58,6 +59,7 @@ struct fake {
 	uint32_t inbox_count;
 	uint64_t forgotten; /* messages up to this number are no longer kept: 410 for an older `after` */
 	unsigned inbox_status; /* 409, 503, ...: every poll is answered so; 0: as it should be */
+	char shown[LEDGER_MARK_TEXT_SIZE]; /* the header Cohort-Ledger of inboxes; "": none */
 	unsigned put_status; /* the next `put_times` parts are answered so */
 	int put_times;
 	unsigned refusal_status; /* the first `refusal_times` refusals are answered so */
