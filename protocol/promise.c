@@ -47,9 +47,9 @@ static void put_trust(struct buf *out, const struct study *s)
 		buf_printf(
 			out,
 			"It holds against everybody who sees what is published, and against the coordinator and up to "
-			"%u hospitals together, while masking holds: each hospital adds a share of the noise, and the "
+			"%u hospital%s together, while masking holds: each hospital adds a share of the noise, and the "
 			"coordinator learns sums alone. All other hospitals are trusted to add theirs.\n",
-			s->sites.max_colluders);
+			s->sites.max_colluders, s->sites.max_colluders == 1 ? "" : "s");
 }
 
 static void put_releases(struct buf *out, const struct study *s)

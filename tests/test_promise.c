@@ -56,7 +56,7 @@ static void distributed(void **state)
 	says("privacy: distributed: epsilon 3, delta 0.0001 for each patient (all rows of one patient at one "
 	     "hospital), in the "
 	     "sense of adding or removing one, over the whole study.\n");
-	says("against the coordinator and up to 1 hospitals together, while masking holds");
+	says("against the coordinator and up to 1 hospital together, while masking holds");
 	says("with probability q = 0.1; there are at least N = 644 for training");
 	says("T = 103 noised steps (100 rounds and 3 spare ones), and E = 1 other releases (the statistics).");
 	says("Clip C = 1; noise multiplier z = %g of each step, %g of each other release; their cost is epsilon %.6g",

@@ -2,6 +2,7 @@
  * `cohort-sim run` as a person types it: what goes where, how it ends, and that a refusal is one line and leaves nothing behind.
  */
 #include "base/json.h"
+#include "tests/support/contracts.h"
 #include "tests/support/program.h"
 #include "tests/support/small_study.h"
 
@@ -533,6 +534,22 @@ static void test_links_no_network_and_no_database(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* Before anything runs, and so also where nothing can. */
+static void test_the_promise_comes_first(void **state)
+{
+	struct fixture *f = *state;
+	char *text = contract_text("private.yaml"), *yaml = contract_edited(text, "1.0e-4", "1.0e-3");
+
+	tempdir_write(&f->dir, "private.yaml", yaml);
+	program_run(&f->p, "cohort-sim", "run '%s' --synthetic 2x30 --set privacy.epsilon=2", at(f, "private.yaml"));
+	program_expect(&f->p, EX_NOPERM, "privacy: distributed: epsilon 2, delta 0.001 for each patient");
+	program_expect(&f->p, EX_NOPERM, "private.yaml:15:54: privacy.delta: 0.001 is above a tenth");
+	program_expect(&f->p, EX_NOPERM, "Expected signal-to-noise ratio of a step: at most ");
+	assert_true(strstr(f->p.err, "privacy: distributed") < strstr(f->p.err, "the study's sites.min is 3"));
+	free(yaml);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +559,7 @@ int main(void)
 		TEST(test_an_early_stop_is_said),
 		TEST(test_what_is_undefined_is_a_dash),
 		TEST(test_help),
+		TEST(test_the_promise_comes_first),
 		TEST(test_command_lines_that_are_refused),
 		TEST(test_settings_that_are_refused),
 		TEST(test_files_that_are_refused),
