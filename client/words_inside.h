@@ -1,5 +1,5 @@
-/* What the parts of the contract's text share: client/words.c (the page), client/words_masks.c and client/words_privacy.c. No other
- * file includes this. */
+/* What the parts of the contract's text share: client/words.c (the page) and the words_*.c beside it. No other file
+ * includes this. */
 #ifndef COHORT_CLIENT_WORDS_INSIDE_H
 #define COHORT_CLIENT_WORDS_INSIDE_H
 
@@ -10,6 +10,8 @@ void words_head(struct buf *out, const char *title);
 void words_say(struct buf *out, const char *fmt, ...) PRINTF_LIKE(2, 3); /* a paragraph, broken at the margin */
 
 void words_paragraph(struct buf *out, const char *text); /* the same of any length */
+
+void words_training(struct buf *out, const struct study *s);
 
 /* Of a contract with noise. The octets are those of its contributions. */
 void words_privacy_training(struct buf *out, const struct study *s);
