@@ -146,6 +146,7 @@ static void print_promise(const struct study *s)
 
 	buf_init(&words, PROMISE_WORDS_MAX);
 	promise_words(&words, s);
+	promise_warning(&words, s);
 	printf("\n%s", buf_text(&words));
 	buf_free(&words);
 }

@@ -76,6 +76,7 @@ void words_privacy_promise(struct buf *out, const struct study *s)
 
 	buf_init(&text, WORDS_MAX);
 	promise_words(&text, s);
+	promise_warning(&text, s);
 	rest = mem_copy_text(buf_text(&text));
 	for (char *at = rest; (line = strsep(&at, "\n")) != NULL;)
 		if (line[0] != '\0')

@@ -108,12 +108,11 @@ static void put_evaluation(struct buf *out, const struct study *s)
 		           s->spent.evaluation_epsilon);
 }
 
-/* As a file is warned of it (study_complete_privacy.c), for those who see the contract alone. */
-static void put_delta(struct buf *out, const struct study *s)
+void promise_warning(struct buf *out, const struct study *s)
 {
 	const struct privacy_plan *p = &s->privacy;
 	double count = p->unit == UNIT_SITE ? s->sites.min : p->patients;
-	if (p->delta * count > 0.1)
+	if (p->mechanism != PRIVACY_NONE && p->delta * count > 0.1)
 		buf_printf(out, "WARNING: delta is above a tenth of 1 / %s = %.3g: so often the promise may fail.\n",
 		           p->unit == UNIT_SITE ? "sites.min" : "patients", 1 / count);
 }
@@ -129,7 +128,6 @@ void promise_words(struct buf *out, const struct study *s)
 	put_releases(out, s);
 	put_noise(out, s);
 	put_evaluation(out, s);
-	put_delta(out, s);
 }
 
 /* ---- JSON */

@@ -12,6 +12,10 @@
 /* Appends the sentences, each a line of any length; of mechanism none one that says so. */
 void promise_words(struct buf *out, const struct study *s);
 
+/* Appends a line when delta is unwise, for those who see the contract alone: whoever loads the file is warned of its place
+ * (study_complete_privacy.c). */
+void promise_warning(struct buf *out, const struct study *s);
+
 /* An upper bound of a step's signal over its noise: the L2 norm of the sum if the contributions of all expected units pointed the
  * same way and were as long as the clip, over the noise's expected norm.
  *     distributed    q N C / (z C sqrt(d))                 d parameters

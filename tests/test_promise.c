@@ -26,6 +26,7 @@ static void read_study(const char *old, const char *new)
 	contract_parse(&s, text);
 	buf_init(&words, PROMISE_WORDS_MAX);
 	promise_words(&words, &s);
+	promise_warning(&words, &s);
 	assert_false(words.failed);
 	free(text);
 	free(whole);

@@ -545,6 +545,7 @@ static void test_the_promise_comes_first(void **state)
 	program_expect(&f->p, EX_NOPERM, "privacy: distributed: epsilon 2, delta 0.001 for each patient");
 	program_expect(&f->p, EX_NOPERM, "private.yaml:15:54: privacy.delta: 0.001 is above a tenth");
 	program_expect(&f->p, EX_NOPERM, "Expected signal-to-noise ratio of a step: at most ");
+	assert_null(strstr(f->p.err, "WARNING: delta")); /* which was said already */
 	assert_true(strstr(f->p.err, "privacy: distributed") < strstr(f->p.err, "the study's sites.min is 3"));
 	free(yaml);
 	free(text);

@@ -219,6 +219,9 @@ static void test_a_mechanism_with_noise(void **state)
 	write_private_page("privacy:", "evaluation: {release: masked}\nprivacy:");
 	expect_words("figures are exact, NOT covered by epsilon.");
 	drop_page();
+	write_private_page("1.0e-4", "1.0e-3");
+	expect_words("WARNING: delta is above a tenth of 1 / patients");
+	drop_page();
 }
 
 /* How far the study would bring the hospital, when it is known; and that it cannot be. */
