@@ -49,8 +49,8 @@ static enum err add_part(double *loss, double *counts, struct metrics *own, cons
 
 	shape.mean = examples->label_mean;
 	shape.deviation = examples->label_deviation;
-	enum err e = evaluate_shares(loss, counts, shape, &f->w->evaluator, f->terms->model->parameters, f->w->block,
-	                             rows, f->terms->cancel, f->why);
+	enum err e = evaluate_shares(loss, counts, shape, &f->w->evaluator, &f->w->products,
+	                             f->terms->model->parameters, rows, f->terms->cancel, f->why);
 	if (e == OK)
 		note_figures(own, shape, *loss, counts);
 	return e;

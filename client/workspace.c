@@ -10,19 +10,11 @@ static bool is_private(const struct study *s)
 	return s->privacy.mechanism != PRIVACY_NONE;
 }
 
-/* Where each row must be evaluated as if it were alone, blocks have one size whatever the study's batches are. */
-static uint32_t evaluated_at_once(const struct study *s)
-{
-	if (is_private(s))
-		return NOISED_BLOCK;
-	return s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
-}
-
 static void init_private(struct workspace *w, const struct study *s)
 {
 	size_t parameters = s->model.parameters;
 
-	w->block = vec_f32((size_t)w->evaluator.rows_max * s->model.inputs);
+	row_products_init(&w->products, &s->model);
 	w->sum = mem_array(parameters, sizeof *w->sum);
 	if (s->privacy.mechanism != PRIVACY_SITE)
 		clipped_sum_init(&w->clipped, &s->model, s->local.label_smoothing);
@@ -34,9 +26,11 @@ static void init_private(struct workspace *w, const struct study *s)
 
 void workspace_init(struct workspace *w, const struct study *s)
 {
+	uint32_t block = s->local.batch < NETWORK_ROWS_MAX ? s->local.batch : NETWORK_ROWS_MAX;
+
 	*w = (struct workspace){0};
 	trainer_init(&w->trainer, &s->model, &s->local);
-	network_init(&w->evaluator, &s->model, evaluated_at_once(s));
+	network_init(&w->evaluator, &s->model, block);
 	w->local = vec_f32(s->model.parameters);
 	w->statistics = mem_array(schema_statistics_length(&s->schema), sizeof *w->statistics);
 	w->counts = mem_array(2 * metrics_counts_length(study_shape(s)), sizeof *w->counts);
@@ -53,7 +47,7 @@ void workspace_free(struct workspace *w)
 	free(w->counts);
 	round_noise_free(&w->noise);
 	clipped_sum_free(&w->clipped);
-	free(w->block);
+	row_products_free(&w->products);
 	free(w->sum);
 	free(w->sampled);
 	if (w->step_noise != NULL)

@@ -25,7 +25,7 @@ struct workspace {
 	struct round_noise noise; /* of the round in hand */
 
 	/* under privacy; otherwise NULL */
-	float *block; /* [evaluator.rows_max, inputs] */
+	struct row_products products; /* the evaluator's */
 	double *sum; /* study->model.parameters: of clipped gradients, or the update */
 	struct clipped_sum clipped; /* distributed and local */
 	uint32_t *sampled; /* units of the step in hand: [sampled_room] */

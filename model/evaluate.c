@@ -1,7 +1,5 @@
 #include "model/evaluate.h"
 
-#include "base/vec.h"
-
 static enum err look(const atomic_bool *cancel, struct diag *why)
 {
 	if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
@@ -25,21 +23,29 @@ enum err evaluate_rows(double *loss_sum, double *counts, struct metrics_shape sh
 	return OK;
 }
 
-enum err evaluate_shares(double *loss_sum, double *counts, struct metrics_shape shape, struct network *n,
-                         const float *parameters, float *block, struct shared_rows rows, const atomic_bool *cancel,
-                         struct diag *why)
+static enum err add_shares(double *loss_sum, double *counts, struct metrics_shape shape, struct network *n,
+                           const float *parameters, struct shared_rows rows, const atomic_bool *cancel,
+                           struct diag *why)
 {
-	uint32_t inputs = n->spec.inputs;
-
-	CHECK(metrics_outputs(shape) == n->spec.outputs);
-	for (uint32_t first = 0, count; first < rows.rows; first += count) {
+	for (uint32_t first = 0, block; first < rows.rows; first += block) {
 		if (look(cancel, why) != OK)
 			return ERR_CANCELLED;
-		count = rows.rows - first < n->rows_max ? rows.rows - first : n->rows_max;
-		vec_copy(block, rows.x + (size_t)first * inputs, (size_t)count * inputs);
-		vec_zero(block + (size_t)count * inputs, (size_t)(n->rows_max - count) * inputs);
-		metrics_add_shares(loss_sum, counts, shape, network_forward(n, parameters, block, n->rows_max),
-		                   rows.labels + first, rows.shares + first, count);
+		block = rows.rows - first < n->rows_max ? rows.rows - first : n->rows_max;
+		metrics_add_shares(loss_sum, counts, shape,
+		                   network_forward(n, parameters, rows.x + (size_t)first * n->spec.inputs, block),
+		                   rows.labels + first, rows.shares + first, block);
 	}
 	return OK;
+}
+
+enum err evaluate_shares(double *loss_sum, double *counts, struct metrics_shape shape, struct network *n,
+                         struct row_products *products, const float *parameters, struct shared_rows rows,
+                         const atomic_bool *cancel, struct diag *why)
+{
+	CHECK(metrics_outputs(shape) == n->spec.outputs);
+	row_products_load(products, parameters);
+	n->products = products;
+	enum err e = add_shares(loss_sum, counts, shape, n, parameters, rows, cancel, why);
+	n->products = NULL;
+	return e;
 }

@@ -6,6 +6,7 @@
 
 #include "model/metrics.h"
 #include "model/network.h"
+#include "model/row_products.h"
 
 #include <stdatomic.h>
 
@@ -24,11 +25,10 @@ struct shared_rows {
 	uint32_t rows;
 };
 
-/* Adds the sums of metrics_add_shares. Where one row more or less must move the sums by its own part alone, no other row's bits
- * may depend on it: the network always sees n->rows_max rows, filled up with zeros, which are put together in
- * block[n->rows_max, inputs]. Errors as above. */
+/* Adds the sums of metrics_add_shares. One row more or less must move the sums by its own part alone, so no row's bits may depend on
+ * other rows: the network works with `products`, of the same spec, which are loaded here. Errors as above. */
 enum err evaluate_shares(double *loss_sum, double *counts, struct metrics_shape shape, struct network *n,
-                         const float *parameters, float *block, struct shared_rows rows, const atomic_bool *cancel,
-                         struct diag *why) MUST_USE;
+                         struct row_products *products, const float *parameters, struct shared_rows rows,
+                         const atomic_bool *cancel, struct diag *why) MUST_USE;
 
 #endif

@@ -17,6 +17,7 @@
 #include "client/clipped_sum.h"
 #include "privacy/plan.h"
 #include "tests/support/close.h"
+#include "tests/support/kernels.h"
 #include "tests/support/models.h"
 
 #define ROWS 300 /* of the examples at most */
@@ -538,8 +539,10 @@ static void labels_and_parameters_that_are_not_numbers_add_nothing(void **state)
 	teardown(&t);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argc;
+	kernels_that_mix_rows(argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_are_those_of_the_reference),
 		cmocka_unit_test(a_sum_is_added_to_what_is_there),

@@ -6,6 +6,7 @@
 #include "base/share.h"
 #include "base/vec.h"
 #include "model/evaluate.h"
+#include "tests/support/kernels.h"
 #include "tests/support/models.h"
 
 #include <math.h>
@@ -22,7 +23,8 @@ enum { ROWS = 300, INPUTS = 11, UNIT_ROWS = 3, UNITS = ROWS / UNIT_ROWS, BLOCK =
 
 struct fixture {
 	struct network network;
-	float *parameters, *x, *block, *moved;
+	struct row_products products;
+	float *parameters, *x, *moved;
 	union label_value labels[ROWS], moved_labels[ROWS];
 	double shares[ROWS], moved_shares[ROWS];
 	struct metrics_shape shape;
@@ -42,10 +44,10 @@ static void fixture_make(struct fixture *f, struct metrics_shape shape, uint64_t
 	f->length = metrics_counts_length(shape);
 	assert_true(f->length <= COUNTS_MAX);
 	network_init(&f->network, &spec, BLOCK);
+	row_products_init(&f->products, &spec);
 	f->parameters = vec_f32(spec.parameters);
 	f->x = vec_f32(ROWS * INPUTS);
 	f->moved = vec_f32(ROWS * INPUTS);
-	f->block = vec_f32(BLOCK * INPUTS);
 	models_normal(f->parameters, spec.parameters, 0.7, &r);
 	models_normal(f->x, ROWS * INPUTS, 1, &r);
 	for (int i = 0; i < ROWS; i++) {
@@ -60,10 +62,10 @@ static void fixture_make(struct fixture *f, struct metrics_shape shape, uint64_t
 static void fixture_free(struct fixture *f)
 {
 	network_free(&f->network);
+	row_products_free(&f->products);
 	free(f->parameters);
 	free(f->x);
 	free(f->moved);
-	free(f->block);
 }
 
 /* The loss and the counts, one after the other. */
@@ -74,7 +76,8 @@ static void sums_of(double *out, struct fixture *f, const float *x, const union 
 
 	memset(out, 0, (1 + f->length) * sizeof *out);
 	assert_int_equal(
-		evaluate_shares(&out[0], out + 1, f->shape, &f->network, f->parameters, f->block, all, NULL, NULL), OK);
+		evaluate_shares(&out[0], out + 1, f->shape, &f->network, &f->products, f->parameters, all, NULL, NULL),
+		OK);
 }
 
 /* All units but this one, so that every row behind it stands at another place of another block. */
@@ -176,18 +179,21 @@ static void test_cancelling(void **state)
 	(void)state;
 	fixture_make(&f, of_two, 1);
 	struct shared_rows rows = {f.x, f.labels, f.shares, ROWS};
-	assert_int_equal(evaluate_shares(&loss, counts, of_two, &f.network, f.parameters, f.block, rows, &cancel, &why),
-	                 ERR_CANCELLED);
+	assert_int_equal(
+		evaluate_shares(&loss, counts, of_two, &f.network, &f.products, f.parameters, rows, &cancel, &why),
+		ERR_CANCELLED);
 	assert_string_equal(why.text, "evaluation was cancelled");
 	rows.rows = 0;
-	assert_int_equal(evaluate_shares(&loss, counts, of_two, &f.network, f.parameters, f.block, rows, &cancel, &why),
-	                 OK);
+	assert_int_equal(
+		evaluate_shares(&loss, counts, of_two, &f.network, &f.products, f.parameters, rows, &cancel, &why), OK);
 	assert_true(loss == 0);
 	fixture_free(&f);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argc;
+	kernels_that_mix_rows(argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_unit_moves_the_sums_by_its_part_alone),
 		cmocka_unit_test(test_shares_of_one_are_rows),

@@ -17,6 +17,7 @@
 #include "model/loss.h"
 #include "model/row_gradients.h"
 #include "model/row_products.h"
+#include "tests/support/kernels.h"
 #include "tests/support/models.h"
 
 #define BLOCK 64
@@ -336,8 +337,10 @@ static void one_bad_value_anywhere_spoils_the_norm(void **state)
 	teardown(&t);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	(void)argc;
+	kernels_that_mix_rows(argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_has_the_same_bits_at_every_place),
 		cmocka_unit_test(norms_are_those_of_the_gradients),
