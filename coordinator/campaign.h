@@ -221,6 +221,8 @@ void campaign_reason(const struct campaign *c, char *out,
                      size_t size); /* why it is over before all rounds are done: failed, "stopped early: ..."; "" */
 void campaign_spares(const struct campaign *c, uint32_t *lost,
                      uint32_t *left); /* training rounds lost, and that may still be; 0, 0 without privacy */
+uint32_t
+campaign_releases(const struct campaign *c); /* rounds whose sum was made, and training rounds that were lost */
 bool campaign_over(const struct campaign *c); /* finished, stopped or failed, although perhaps not on disk yet */
 uint32_t campaign_step(const struct campaign *c); /* training rounds done */
 bool campaign_round_open(const struct campaign *c);

@@ -99,3 +99,8 @@ void campaign_spares(const struct campaign *c, uint32_t *lost, uint32_t *left)
 	*lost = c->record.lost;
 	*left = c->study->privacy.spare_rounds - c->record.lost;
 }
+
+uint32_t campaign_releases(const struct campaign *c)
+{
+	return c->record.step + c->record.lost;
+}

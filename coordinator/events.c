@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "model/metrics_json.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #define PURPOSE_SIZE 64
@@ -182,23 +182,41 @@ void events_late(const struct course_world *w, const struct study *study, uint64
 	record(w, study->name, "late", body);
 }
 
-/* ", loss 0.1234, accuracy 0.961, auc 0.987": the figures of the test part, or else of the validation part, that exist. */
-static void describe_figures(struct buf *out, const struct round_report *report)
+static void describe_figure(struct buf *out, const struct json *figures, const char *name, const char *interval,
+                            int decimals)
 {
-	const struct metrics *m = report->test.rows > 0 ? &report->test : &report->validation;
+	const struct json *x = json_get(figures, name), *held = json_get(figures, interval);
+
+	if (json_kind(x) == JSON_IS_NULL)
+		return;
+	buf_printf(out, ", %s %.*f", name, decimals, json_as_real(x));
+	if (held != NULL)
+		buf_printf(out, " [%.*f, %.*f]", decimals, json_as_real(json_at(held, 0)), decimals,
+		           json_as_real(json_at(held, 1)));
+}
+
+/* ", loss 0.1234, accuracy 0.961, auc 0.987 [0.971, 1.000]": the figures of the test part, or else of the validation part, that
+ * exist; of noised ones what 95 of 100 hold the exact figure in. */
+static void describe_figures(struct buf *out, const struct study *study, const struct round_report *report)
+{
+	static const char *const names[][2] = {{"loss", "loss_interval"},
+	                                       {"accuracy", "accuracy_interval"},
+	                                       {"auc", "auc_interval"},
+	                                       {"r2", "r2_interval"},
+	                                       {"rmse", "rmse_interval"}};
+	bool of_test = outcome_shows_test(&report->test, &report->test_margin, &report->validation);
+	const struct metrics *m = of_test ? &report->test : &report->validation;
+	struct json *figures;
 
 	if (!report->evaluated)
 		return;
-	if (!isnan(m->loss))
-		buf_printf(out, ", loss %.4f", m->loss);
-	if (!isnan(m->accuracy))
-		buf_printf(out, ", accuracy %.3f", m->accuracy);
-	if (!isnan(m->auc))
-		buf_printf(out, ", auc %.3f", m->auc);
-	if (!isnan(m->r2))
-		buf_printf(out, ", r2 %.3f", m->r2);
-	if (!isnan(m->rmse))
-		buf_printf(out, ", rmse %.4g", m->rmse);
+	figures = metrics_json_of(m);
+	metrics_json_set_intervals(figures, m, of_test ? &report->test_margin : &report->validation_margin);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		describe_figure(out, figures, names[i][0], names[i][1], i == 0 ? 4 : 3);
+	json_free(figures);
+	if (study->privacy.mechanism != PRIVACY_NONE && study->evaluation == EVALUATION_MASKED)
+		buf_put_text(out, " (exact, NOT covered by epsilon)");
 }
 
 /* Why a site is not in the sum, beside its state; "" when the state says it all. */
@@ -245,7 +263,7 @@ static void log_round(const struct course_world *w, const struct study *study, c
 	if (report->outcome == OUTCOME_FAILED && !round_masked(report->round))
 		snprintf(quorum, sizeof quorum, " failed (%" PRIu32 " are needed),", round_quorum(report->round));
 	buf_init(&words, DIAG_MAX);
-	describe_figures(&words, report);
+	describe_figures(&words, study, report);
 	buf_printf(&words, ", %.1f s", (double)(report->ended_ms - report->started_ms) / 1000.0);
 	describe_missing(&words, w, report->round);
 	if (why_of(report)[0] != '\0')

@@ -278,6 +278,13 @@ static void withhold_small(struct metrics *m, struct metrics *margin, struct cal
 	*c = (struct calibration){0};
 }
 
+bool outcome_shows_test(const struct metrics *test, const struct metrics *test_margin, const struct metrics *validation)
+{
+	bool noised = !isnan(test_margin->rows);
+
+	return test->rows > 0 && !(noised && isnan(test->loss) && !isnan(validation->loss));
+}
+
 static void exact_figures(struct outcome *out, const struct study *s, const struct aggregate *sum)
 {
 	struct metrics_shape shape = study_shape(s);

@@ -43,6 +43,11 @@ struct outcome {
 enum err outcome_compute(struct outcome *out, const struct study *s, const struct round_plan *plan,
                          const struct aggregate *sum, struct bytes model, const float *moments,
                          struct diag *why) MUST_USE;
+/* Which part's figures are shown first: the test part's, unless it has no rows; or, as of noised rows that cannot be told, unless its
+ * figures are withheld and those of the validation part are not. */
+bool outcome_shows_test(const struct metrics *test, const struct metrics *test_margin,
+                        const struct metrics *validation);
+
 void outcome_free(struct outcome *o); /* accepts a zeroed one */
 
 /* ---- its parts, for who keeps models in memory and not as files. `out` is zeroed at first.

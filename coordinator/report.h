@@ -10,8 +10,10 @@
 #define REPORT_PAGE 64 /* rounds or events in one answer: with SITES_MAX sites a round has 500 KiB */
 
 /* {"studies": [{"study", "revision", "study_hash", "state", "waiting_for", "failure", "round", "attempt", "step", "rounds",
- *   "expires", "sites": [{"site", "number", "state", "reason", "phase", "last_seen_ms"}], "metrics": {...} or null, "privacy": {...}
- *   (protocol/promise.h), "model_sha256", "best_sha256", "best_step"}]} */
+ *   "expires", "sites": [{"site", "number", "state", "reason", "phase", "last_seen_ms"}], "metrics": {...} or null, "privacy": {...},
+ *   "model_sha256", "best_sha256", "best_step"}]}
+ * "privacy" is the promise (protocol/promise.h) and what is spent of it: "releases", the rounds whose sum was made and the lost ones that
+ * were paid for; "spent_rounds", those of them that trained; "lost_rounds"; "spare_left". */
 enum err report_status(struct json **out, struct office *o, struct diag *why) MUST_USE;
 
 /* {"studies": [{"study", "revision", "state", "study_hash", "purpose", "expires", "approved", "privacy"}]} */
@@ -25,6 +27,7 @@ struct json *report_sites(const struct office *o);
  *    "rows", "loss", "accuracy", "precision", "recall", "f1", "auc", "brier", "r2", "rmse", "mae",
  *    "calibration": [{"predicted", "observed", "rows"}] or null, "validation": {...} or null, "test": {...} or null,
  *    "privacy": {"mechanism", "unit", "epsilon", "delta", "evaluation"}, "sites": [{"site", "number", "state", "phase", "reason", "bytes", "ms"}]}
+ * Beside noised figures stand "auc_interval" and such: [low, high], which holds the exact figure in 95 of 100 (model/metrics_noised.h).
  * The figures at the top are the test part's, or the validation part's when there is no test row; null when nothing was evaluated. */
 enum err report_rounds(struct json **out, struct office *o, const struct course *c, uint64_t round, uint32_t attempt,
                        struct diag *why) MUST_USE;

@@ -26,7 +26,7 @@
 #include "crypto/secagg_server.h"
 #include "protocol/ledger_mark.h"
 
-#define STORE_FORMAT 5 /* user_version of the newest schema */
+#define STORE_FORMAT 6 /* user_version of the newest schema */
 
 struct store;
 
@@ -130,6 +130,7 @@ struct stored_round {
 	bool evaluated;
 	struct metrics validation, test;
 	struct calibration validation_calibration, test_calibration;
+	struct metrics validation_margin, test_margin; /* of noised figures; else NAN */
 };
 struct stored_participant {
 	uint32_t site;

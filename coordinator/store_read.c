@@ -136,8 +136,10 @@ enum err store_rows(struct store *s, int64_t study, uint64_t round, uint32_t att
 
 #define FIGURES(m)                                                                                                     \
 	m ".rows, " m ".loss, " m ".accuracy, " m ".\"precision\", " m ".recall, " m ".f1, " m ".auc, " m ".brier, " m \
-	  ".r2, " m ".rmse, " m ".mae, " m ".calibration"
-#define FIGURE_COLUMNS 12 /* the last is the calibration */
+	  ".r2, " m ".rmse, " m ".mae, " m ".calibration, " m ".margin"
+#define CALIBRATION_COLUMN 11
+#define MARGIN_COLUMN 12
+#define FIGURE_COLUMNS 13
 #define ROUND_COLUMNS                                                                                                  \
 	"SELECT r.round, r.attempt, r.step, r.asks, r.quorum, r.outcome, r.octets, r.opened_ms, r.closed_ms,"          \
 	" r.took_ms, r.model, r.model_octets, r.weight, " FIGURES("v") ", " FIGURES("t") " FROM rounds r"
@@ -183,8 +185,11 @@ static struct stored_round round_at(struct sqlite3_stmt *q)
 		.test = figures_at(q, FIRST_FIGURE + FIGURE_COLUMNS),
 	};
 
-	metrics_json_read_calibration(&r.validation_calibration, sql_get_text(q, FIRST_FIGURE + FIGURE_COLUMNS - 1));
-	metrics_json_read_calibration(&r.test_calibration, sql_get_text(q, FIRST_FIGURE + 2 * FIGURE_COLUMNS - 1));
+	int validation = FIRST_FIGURE, test = FIRST_FIGURE + FIGURE_COLUMNS;
+	metrics_json_read_calibration(&r.validation_calibration, sql_get_text(q, validation + CALIBRATION_COLUMN));
+	metrics_json_read_calibration(&r.test_calibration, sql_get_text(q, test + CALIBRATION_COLUMN));
+	metrics_json_read(&r.validation_margin, sql_get_text(q, validation + MARGIN_COLUMN));
+	metrics_json_read(&r.test_margin, sql_get_text(q, test + MARGIN_COLUMN));
 	r.evaluated = r.test.rows >= 0; /* NAN: no row */
 	return r;
 }

@@ -124,6 +124,8 @@ static const char *const steps[STORE_FORMAT] = {
 	"ALTER TABLE sites ADD COLUMN ledger_counter INTEGER NOT NULL DEFAULT 0;" /* 0: it has shown no mark yet */
 	"ALTER TABLE sites ADD COLUMN ledger_head BLOB CHECK (length(ledger_head) = 32);"
 	"ALTER TABLE sites ADD COLUMN ledger_signature BLOB CHECK (length(ledger_signature) = 64);",
+
+	"ALTER TABLE metrics ADD COLUMN margin TEXT;", /* of noised figures: JSON of how far each may be off; '' of exact ones */
 };
 
 static enum err run_steps(struct store *s, int64_t from, struct diag *why)

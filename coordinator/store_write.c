@@ -202,15 +202,15 @@ static void close_participant(struct store *s, int64_t study, const struct round
 }
 
 static void write_metrics(struct store *s, int64_t study, const struct round_plan *plan, const char *part,
-                          const struct metrics *m, const struct calibration *c)
+                          const struct metrics *m, const struct metrics *margin, const struct calibration *c)
 {
 	struct sqlite3_stmt *q =
 		sql_begin(s, "INSERT OR REPLACE INTO metrics (study, round, attempt, part, rows, loss, accuracy,"
-	                     " \"precision\", recall, f1, auc, brier, r2, rmse, mae, calibration) VALUES"
-	                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+	                     " \"precision\", recall, f1, auc, brier, r2, rmse, mae, calibration, margin) VALUES"
+	                     " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
 
-	struct json *points = metrics_json_of_calibration(c);
-	struct buf calibration = text_of(points);
+	struct json *points = metrics_json_of_calibration(c), *margins = metrics_json_of(margin);
+	struct buf calibration = text_of(points), noise = text_of(margins);
 
 	bind_attempt(s, q, study, plan->round, plan->attempt);
 	sql_text(s, q, 4, part);
@@ -226,9 +226,12 @@ static void write_metrics(struct store *s, int64_t study, const struct round_pla
 	sql_real(s, q, 14, m->rmse);
 	sql_real(s, q, 15, m->mae);
 	sql_text(s, q, 16, buf_text(&calibration));
+	sql_text(s, q, 17, isnan(margin->rows) ? "" : buf_text(&noise));
 	sql_write(s, q);
 	buf_free(&calibration);
+	buf_free(&noise);
 	json_free(points);
+	json_free(margins);
 }
 
 bool store_close_round(struct store *s, int64_t study, const struct round_report *report, int64_t now_ms)
@@ -256,8 +259,9 @@ bool store_close_round(struct store *s, int64_t study, const struct round_report
 			close_participant(s, study, plan, site, now_ms);
 	}
 	if (report->evaluated) {
-		write_metrics(s, study, plan, "validation", &report->validation, &report->validation_calibration);
-		write_metrics(s, study, plan, "test", &report->test, &report->test_calibration);
+		write_metrics(s, study, plan, "validation", &report->validation, &report->validation_margin,
+		              &report->validation_calibration);
+		write_metrics(s, study, plan, "test", &report->test, &report->test_margin, &report->test_calibration);
 	}
 	return true;
 }

@@ -11,6 +11,7 @@
 
 #define AGE_SIZE 32
 #define NUMBER_SIZE 32
+#define INTERVAL_SIZE 64
 #define LINE_MAX_OCTETS (64u << 20)
 #define NAME_COLUMN 24 /* most names of hospitals are shorter; a longer one shifts its line */
 
@@ -47,6 +48,32 @@ static const char *either(char out[NUMBER_SIZE], const struct json *node, const 
 	const char *shown = figure(out, node, of_numbers, 3);
 
 	return strcmp(shown, "-") != 0 ? shown : figure(out, node, of_classes, 3);
+}
+
+/* What follows a noised figure: " [0.971, 1.000]"; "" of an exact one. */
+static const char *interval(char out[INTERVAL_SIZE], const struct json *node, const char *key, int decimals)
+{
+	const struct json *held = json_get(node, key);
+
+	if (held == NULL || json_count(held) != 2)
+		return "";
+	snprintf(out, INTERVAL_SIZE, " [%.*f, %.*f]", decimals, json_as_real(json_at(held, 0)), decimals,
+	         json_as_real(json_at(held, 1)));
+	return out;
+}
+
+/* "loss 0.1234, accuracy 0.961, auc 0.987", or of a number r2 and rmse; noised ones with their intervals. */
+static void print_figures(const struct json *m)
+{
+	char number[NUMBER_SIZE], held[INTERVAL_SIZE];
+	bool numeric = strcmp(figure(number, m, "rmse", 3), "-") != 0;
+	const char *second = numeric ? "r2" : "accuracy", *third = numeric ? "rmse" : "auc";
+
+	printf("loss %s%s", figure(number, m, "loss", 4), interval(held, m, "loss_interval", 4));
+	printf(", %s %s%s", second, figure(number, m, second, 3),
+	       interval(held, m, numeric ? "r2_interval" : "accuracy_interval", 3));
+	printf(", %s %s%s", third, figure(number, m, third, 3),
+	       interval(held, m, numeric ? "rmse_interval" : "auc_interval", 3));
 }
 
 static const char *age(char out[AGE_SIZE], const struct json *site, int64_t now_ms)
@@ -106,25 +133,40 @@ static void print_sites(const struct json *sites, int64_t now_ms)
 	}
 }
 
+static bool has_epsilon(const struct json *privacy)
+{
+	const struct json *epsilon = json_get(privacy, "epsilon");
+
+	return epsilon != NULL && json_kind(epsilon) != JSON_IS_NULL;
+}
+
+/* Are the study's figures exact, although it promises an epsilon? */
+static bool is_uncovered(const struct json *privacy)
+{
+	return has_epsilon(privacy) && strcmp(text(json_get(privacy, "evaluation"), "release"), "masked") == 0;
+}
+
 /* "privacy    distributed: epsilon 3, delta 0.0001 for each patient; figures exact, NOT covered by epsilon". */
 static void print_privacy(const struct json *p)
 {
-	const struct json *epsilon = json_get(p, "epsilon"), *evaluation = json_get(p, "evaluation");
-	bool noise = epsilon != NULL && json_kind(epsilon) != JSON_IS_NULL;
+	const struct json *epsilon = json_get(p, "epsilon");
+	bool noise = has_epsilon(p);
 
 	printf("  privacy    %s", text(p, "mechanism"));
 	if (noise)
 		printf(": epsilon %g, delta %g for each %s", json_as_real(epsilon), json_as_real(json_get(p, "delta")),
 		       text(p, "unit"));
-	if (noise && strcmp(text(evaluation, "release"), "masked") == 0)
+	if (is_uncovered(p))
 		printf("; figures are exact, NOT covered by epsilon");
+	if (noise)
+		printf("; %" PRId64 " round%s lost, %" PRId64 " spare left", integer(p, "lost_rounds"),
+		       integer(p, "lost_rounds") == 1 ? "" : "s", integer(p, "spare_left"));
 	printf("\n");
 }
 
 static void print_study(const struct json *s, int64_t now_ms)
 {
 	const struct json *metrics = json_get(s, "metrics");
-	char loss[NUMBER_SIZE], accuracy[NUMBER_SIZE], auc[NUMBER_SIZE];
 
 	printf("%s revision %" PRId64 ": %s, round %" PRId64 ", training %" PRId64 " of %" PRId64 " done\n",
 	       text(s, "study"), integer(s, "revision"), text(s, "state"), integer(s, "round"), integer(s, "step"),
@@ -136,11 +178,9 @@ static void print_study(const struct json *s, int64_t now_ms)
 	else if (text(s, "reason")[0] != '\0')
 		printf("  reason     %s\n", text(s, "reason"));
 	if (metrics != NULL && json_kind(metrics) == JSON_IS_OBJECT) {
-		bool numeric = strcmp(figure(loss, metrics, "rmse", 3), "-") != 0;
-
-		printf("  figures    loss %s, %s %s, %s %s\n", figure(loss, metrics, "loss", 4),
-		       numeric ? "r2" : "accuracy", either(accuracy, metrics, "accuracy", "r2"),
-		       numeric ? "rmse" : "auc", either(auc, metrics, "auc", "rmse"));
+		printf("  figures    ");
+		print_figures(metrics);
+		printf("%s\n", is_uncovered(json_get(s, "privacy")) ? " (exact, NOT covered by epsilon)" : "");
 	}
 	print_privacy(json_get(s, "privacy"));
 	printf("  hash       %s\n", text(s, "study_hash"));
@@ -220,7 +260,14 @@ void tables_round(const struct json *round)
 			printf(")");
 		}
 	}
+	if (is_uncovered(json_get(round, "privacy")) && strcmp(figure(loss, round, "loss", 4), "-") != 0)
+		printf(" (figures exact, NOT covered by epsilon)");
 	printf("\n");
+	if (json_get(round, "loss_interval") != NULL) {
+		printf("%15s  noised: ", "");
+		print_figures(round);
+		printf("\n");
+	}
 }
 
 void tables_event(const struct json *event)

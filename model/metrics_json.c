@@ -6,28 +6,35 @@
 #define TEXT_MAX 4096 /* 11, or 3 times 10, numbers of at most 24 characters and their names */
 
 static const struct {
-	const char *name;
+	const char *name, *interval;
 	size_t offset;
+	double most; /* no figure but R^2 is below 0 */
 } fields[] = {
-	{"rows", offsetof(struct metrics, rows)},
-	{"loss", offsetof(struct metrics, loss)},
-	{"accuracy", offsetof(struct metrics, accuracy)},
-	{"precision", offsetof(struct metrics, precision)},
-	{"recall", offsetof(struct metrics, recall)},
-	{"f1", offsetof(struct metrics, f1)},
-	{"auc", offsetof(struct metrics, auc)},
-	{"brier", offsetof(struct metrics, brier)},
-	{"r2", offsetof(struct metrics, r2)},
-	{"rmse", offsetof(struct metrics, rmse)},
-	{"mae", offsetof(struct metrics, mae)},
+	{"rows", "rows_interval", offsetof(struct metrics, rows), INFINITY},
+	{"loss", "loss_interval", offsetof(struct metrics, loss), METRICS_LOSS_MAX},
+	{"accuracy", "accuracy_interval", offsetof(struct metrics, accuracy), 1},
+	{"precision", "precision_interval", offsetof(struct metrics, precision), 1},
+	{"recall", "recall_interval", offsetof(struct metrics, recall), 1},
+	{"f1", "f1_interval", offsetof(struct metrics, f1), 1},
+	{"auc", "auc_interval", offsetof(struct metrics, auc), 1},
+	{"brier", "brier_interval", offsetof(struct metrics, brier),
+         2}, /* of several classes; of two it is at most 1 */
+	{"r2", "r2_interval", offsetof(struct metrics, r2), 1},
+	{"rmse", "rmse_interval", offsetof(struct metrics, rmse), INFINITY},
+	{"mae", "mae_interval", offsetof(struct metrics, mae), INFINITY},
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)
 
+static double field(const struct metrics *m, size_t i)
+{
+	return *(const double *)((const char *)m + fields[i].offset);
+}
+
 void metrics_json_set(struct json *object, const struct metrics *m)
 {
 	for (size_t i = 0; i < FIELDS; i++)
-		json_set_real(object, fields[i].name, *(const double *)((const char *)m + fields[i].offset));
+		json_set_real(object, fields[i].name, field(m, i));
 }
 
 struct json *metrics_json_of(const struct metrics *m)
@@ -36,6 +43,22 @@ struct json *metrics_json_of(const struct metrics *m)
 
 	metrics_json_set(node, m);
 	return node;
+}
+
+void metrics_json_set_intervals(struct json *object, const struct metrics *m, const struct metrics *margin)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		double x = field(m, i), by = field(margin, i);
+		double least = fields[i].offset == offsetof(struct metrics, r2) ? -INFINITY : 0;
+		struct json *interval;
+
+		if (!isfinite(x) || !isfinite(by))
+			continue;
+		interval = json_new_array();
+		json_add(interval, json_new_real(fmax(x - by, least)));
+		json_add(interval, json_new_real(fmin(x + by, fields[i].most)));
+		json_set(object, fields[i].interval, interval);
+	}
 }
 
 /* NAN for what is no number. */

@@ -35,6 +35,26 @@ static void figures_come_back(void **state)
 	free(text);
 }
 
+static void intervals_are_held_in_their_ranges(void **state)
+{
+	(void)state;
+	const struct metrics m = {57, 0.5, 0.75, NAN, 0.25, 1, 0.9375, 0.0625, -4, 17.5, 12};
+	const struct metrics margin = {8, 0.75, 0.125, NAN, 0.5, 0.25, 0.125, NAN, 6, 20, 4};
+	struct json *node = json_new_object();
+	metrics_json_set_intervals(node, &m, &margin);
+	char *text = text_of(node);
+	assert_string_equal(text,
+	                    "{\"rows_interval\":[49,65],\"loss_interval\":[0,1.25],\"accuracy_interval\":[0.625,0.875],"
+	                    "\"recall_interval\":[0,0.75],\"f1_interval\":[0.75,1],\"auc_interval\":[0.8125,1],"
+	                    "\"r2_interval\":[-10,1],\"rmse_interval\":[0,37.5],\"mae_interval\":[8,16]}");
+	free(text);
+	node = json_new_object();
+	metrics_json_set_intervals(node, &m, &METRICS_NONE); /* exact figures */
+	text = text_of(node);
+	assert_string_equal(text, "{}");
+	free(text);
+}
+
 static void what_is_no_figure_is_undefined(void **state)
 {
 	(void)state;
@@ -87,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_come_back),
+		cmocka_unit_test(intervals_are_held_in_their_ranges),
 		cmocka_unit_test(what_is_no_figure_is_undefined),
 		cmocka_unit_test(a_calibration_curve_comes_back),
 		cmocka_unit_test(what_is_no_curve_is_unknown),

@@ -439,6 +439,8 @@ static void test_rounds_are_read_by_the_page(void **state)
 	                                                   .rmse = 17,
 	                                                   .mae = 11},
 	                                    .validation_calibration = {true, {{4, 0.0625, 0.75}, {0, NAN, NAN}}},
+	                                    .validation_margin = {2, 0.5, NAN, NAN, NAN, NAN, 0.03125, 0.25, 1, 3, 2},
+	                                    .test_margin = METRICS_NONE,
 	                                    .test = {.rows = 0,
 	                                             .loss = NAN,
 	                                             .accuracy = NAN,
@@ -472,6 +474,8 @@ static void test_rounds_are_read_by_the_page(void **state)
 	            row.validation_calibration.points[0].rows == 4);
 	assert_true(isnan(row.validation_calibration.points[1].predicted));
 	assert_true(isnan(row.test.auc) && row.test.rows == 0);
+	assert_true(row.validation_margin.auc == 0.03125 && row.validation_margin.rows == 2);
+	assert_true(isnan(row.validation_margin.f1) && isnan(row.test_margin.rows) && isnan(row.test_margin.auc));
 	assert_int_equal(store_newest_metrics(f->store, f->id, &newest, &found, NULL), OK);
 	assert_true(found);
 	assert_int_equal(newest.round, 2);
@@ -530,7 +534,8 @@ static void test_an_older_format_is_brought_up(void **state)
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 5));
 	commit(f);
 	tamper(f, "ALTER TABLE sites DROP COLUMN ledger_counter; ALTER TABLE sites DROP COLUMN ledger_head;"
-	          "ALTER TABLE sites DROP COLUMN ledger_signature; DROP TABLE masked_rows; ALTER TABLE participants "
+	          "ALTER TABLE sites DROP COLUMN ledger_signature; ALTER TABLE metrics DROP COLUMN margin; DROP TABLE "
+	          "masked_rows; ALTER TABLE participants "
 	          "DROP COLUMN phase; DROP TABLE moments; ALTER TABLE "
 	          "metrics DROP COLUMN calibration; ALTER TABLE metrics DROP COLUMN mae;"
 	          "ALTER TABLE metrics DROP COLUMN rmse; ALTER TABLE metrics DROP COLUMN r2;"

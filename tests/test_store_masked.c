@@ -248,7 +248,8 @@ static void test_the_format_before_is_brought_up(void **state)
 	assert_true(store_close_round(f->store, f->id, &report, NOW + 1));
 	commit(f);
 	tamper(f, "ALTER TABLE sites DROP COLUMN ledger_counter; ALTER TABLE sites DROP COLUMN ledger_head; ALTER "
-	          "TABLE sites DROP COLUMN ledger_signature; DROP TABLE masked_rows; ALTER TABLE participants DROP "
+	          "TABLE sites DROP COLUMN ledger_signature; ALTER TABLE metrics DROP COLUMN margin; DROP TABLE "
+	          "masked_rows; ALTER TABLE participants DROP "
 	          "COLUMN phase; PRAGMA user_version = 3");
 	assert_int_equal(store_participants(f->store, f->id, 4, 2, see_participant, text, NULL), OK);
 	assert_string_equal(text, "11 absent ;18 absent ;25 absent ;");

@@ -246,7 +246,8 @@ static void test_a_database_of_format_2_is_brought_up_to_date(void **state)
 	store_close(f->store);
 	f->store = NULL;
 	tamper(f, "ALTER TABLE sites DROP COLUMN ledger_counter; ALTER TABLE sites DROP COLUMN ledger_head; ALTER "
-	          "TABLE sites DROP COLUMN ledger_signature; DROP TABLE moments; DROP TABLE masked_rows; ALTER TABLE "
+	          "TABLE sites DROP COLUMN ledger_signature; ALTER TABLE metrics DROP COLUMN margin; DROP TABLE "
+	          "moments; DROP TABLE masked_rows; ALTER TABLE "
 	          "participants DROP COLUMN phase;"
 	          "PRAGMA user_version = 2");
 	reopen(f);
