@@ -171,7 +171,7 @@ enum err contribution_fill(uint8_t *octets, struct contribution_report *report, 
 
 	if (e != OK)
 		return e;
-	round_noise_draw(&w->noise, f.layout, terms->entropy); /* before a row is looked at */
+	release_noise_draw(&w->noise, f.layout, terms->entropy); /* before a row is looked at */
 	memset(report, 0, sizeof *report);
 	report->training_rows = rows->table->part_rows[PART_TRAIN];
 	report->training_loss = NAN;
@@ -220,7 +220,7 @@ enum err contribution_draw(struct contributor *c, const struct round_plan *plan,
 	enum err e = workspace_layout(&layout, w, c->rows.study, plan, why);
 
 	if (e == OK)
-		round_noise_draw(&w->noise, layout, &c->entropy);
+		release_noise_draw(&w->noise, layout, &c->entropy);
 	return e;
 }
 

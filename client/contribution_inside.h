@@ -23,7 +23,7 @@ struct filling {
 /* The noised segment of that kind, from its values. */
 static inline void filling_encode(const struct filling *f, enum segment_kind kind, const double *values)
 {
-	f->report->saturated += round_noise_encode(&f->w->noise, f->octets, layout_find(f->layout, kind), values);
+	f->report->saturated += release_noise_encode(&f->w->noise, f->octets, layout_find(f->layout, kind), values);
 }
 
 void contribution_add_noised_statistics(const struct filling *f);

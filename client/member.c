@@ -185,6 +185,7 @@ static enum err load(struct member *m, struct diag *why)
 	if (e != OK)
 		return e;
 	extract_init(&m->extract, client, &m->study, &m->config.approval.fingerprint);
+	contributor_init(&m->contributor, &m->study, &m->extract.table, client->site);
 	request_set_header(m->polls, "Cohort-Session", m->config.boot_id);
 	request_set_header(m->works, "Cohort-Session", m->config.boot_id);
 	return OK;
@@ -268,8 +269,7 @@ void member_stop(struct member *m)
 	member_job_free(&m->next);
 	member_close_masks(m);
 	signer_close(&m->signer);
-	if (m->contributing)
-		contributor_free(&m->contributor);
+	contributor_free(&m->contributor);
 	extract_free(&m->extract);
 	study_free(&m->study);
 	buf_free(&m->staged);

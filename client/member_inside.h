@@ -55,8 +55,8 @@ struct member {
 
 	/* the worker's alone */
 	struct extract extract;
-	struct contributor contributor;
-	bool contributing; /* contributor is set up for the extract's rows */
+	struct contributor contributor; /* of the extract's rows */
+	struct round_plan ahead; /* idle: draw the noise of a round like this; no sites: none */
 
 	struct signer signer; /* when member_signs; called by the session, so with the mutex */
 	struct masks_file *masks; /* NULL: the contract does not mask. With the mutex */

@@ -68,22 +68,40 @@ static enum refusal ready_rows(struct member *m, struct diag *why)
 	bool changed;
 	enum refusal no = extract_refresh(&m->extract, &changed, why);
 
-	if (changed && m->contributing) {
-		contributor_free(&m->contributor);
-		m->contributing = false;
-	}
-	if (no == REFUSAL_NONE && !m->contributing) {
-		contributor_init(&m->contributor, &m->study, &m->extract.table, m->config.client->site);
-		m->contributing = true;
-	}
+	if (changed)
+		contributor_renew(&m->contributor);
 	return no;
+}
+
+/* The round that comes next, if all goes well: its noise can be drawn while nobody waits for it, and then its time is no part of
+ * any answer's. What is borrowed of the plan is not looked at. */
+static void look_ahead(struct member *m, const struct round_plan *plan)
+{
+	m->ahead = *plan;
+	m->ahead.sites = NULL;
+	m->ahead.step++;
+	m->ahead.asks = round_plan_asks(&m->study, m->ahead.step);
+	if (m->ahead.asks == 0)
+		m->ahead.site_count = 0;
+}
+
+/* Entered and left with the mutex. */
+static void draw_ahead(struct member *m)
+{
+	struct diag why;
+
+	pthread_mutex_unlock(&m->mutex);
+	if (contribution_draw(&m->contributor, &m->ahead, &why) != OK)
+		log_warning("study %s: %s", m->study.name, why.text);
+	m->ahead.site_count = 0;
+	pthread_mutex_lock(&m->mutex);
 }
 
 static enum refusal compute(struct member *m, const struct round_plan *plan, struct member_answer *out)
 {
 	struct buf model = {0};
-	enum refusal no = ready_rows(m, &out->why);
-	enum err e = OK;
+	enum err e = contribution_draw(&m->contributor, plan, &out->why); /* before the rows are read */
+	enum refusal no = e == OK ? ready_rows(m, &out->why) : REFUSAL_INTERNAL;
 
 	if (no != REFUSAL_NONE)
 		return no;
@@ -97,6 +115,7 @@ static enum refusal compute(struct member *m, const struct round_plan *plan, str
 	buf_free(&model);
 	switch (e) {
 	case OK:
+		look_ahead(m, plan);
 		return REFUSAL_NONE;
 	case ERR_CANCELLED:
 		out->cancelled = true;
@@ -241,6 +260,8 @@ void *member_work_main(void *member)
 	while (!m->stopping && !m->over) {
 		if (m->has_next)
 			take_job(m);
+		else if (m->ahead.site_count > 0)
+			draw_ahead(m);
 		else
 			pthread_cond_wait(&m->job_is_there, &m->mutex);
 	}

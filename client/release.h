@@ -4,8 +4,10 @@
  *
  *   (1) release_begin      policy, approved study, plan, the ledger's standing, under masks roster and known hospitals, and the
  *                          privacy budget are judged                                 nothing was read yet
- *   (2)                    noise is drawn                                            (mechanism none draws none)
- *   (3) release_vector     v was computed from the data, clipped, on the grid, noise added; here its hash and length
+ *   (2) release_noise_draw all noise is drawn (client/release_noise.h)              still nothing was read; mechanism none draws
+ *                          none, and under `local` the steps draw their own, each before its rows
+ *   (3) release_vector     v was computed: each unit's vector clipped (privacy/clip.h, base/share.h), added up, and by
+ *                          release_noise_encode put on the grid, clamped, noise added; here its hash and length
  *   (4) release_persisted  ledger entry with the debit, hash of v, and v itself are on disk, in one transaction
  *   (5) release_masked     v with its check words was masked: here hash and length of y  (a clear round has no such step)
  *   (6) release_content    what may be sent, as often as it takes, the same bytes every time: y, or in a clear round v

@@ -45,7 +45,7 @@ void workspace_free(struct workspace *w)
 	free(w->local);
 	free(w->statistics);
 	free(w->counts);
-	round_noise_free(&w->noise);
+	release_noise_free(&w->noise);
 	clipped_sum_free(&w->clipped);
 	row_products_free(&w->products);
 	free(w->sum);

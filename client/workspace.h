@@ -6,7 +6,7 @@
 #define COHORT_CLIENT_WORKSPACE_H
 
 #include "client/clipped_sum.h"
-#include "client/round_noise.h"
+#include "client/release_noise.h"
 #include "data/batches.h"
 #include "model/metrics.h"
 #include "model/train.h"
@@ -22,7 +22,7 @@ struct workspace {
 	struct layout layout; /* of the round in hand */
 	unsigned asks; /* that it is for; 0: none yet */
 	double clip; /* of the round in hand, as round_plan's */
-	struct round_noise noise; /* of the round in hand */
+	struct release_noise noise; /* of the round in hand */
 
 	/* under privacy; otherwise NULL */
 	struct row_products products; /* the evaluator's */

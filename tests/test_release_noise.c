@@ -1,8 +1,8 @@
 /*
- * client/round_noise: the words of a noised segment, against draws that the test makes of the same stream; noise is drawn for all
+ * client/release_noise: the words of a noised segment, against draws that the test makes of the same stream; noise is drawn for all
  * noised segments at once, serves once, and is drawn anew for anything else.
  */
-#include "client/round_noise.h"
+#include "client/release_noise.h"
 #include "privacy/noise.h"
 #include "tests/support/child.h"
 
@@ -57,7 +57,7 @@ static int32_t word(const uint8_t *octets, uint32_t i)
 
 static void test_words_are_values_on_the_grid_and_noise(void **state)
 {
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct layout l;
 	struct rng r;
 	struct entropy e = stream(&r, 1);
@@ -67,14 +67,14 @@ static void test_words_are_values_on_the_grid_and_noise(void **state)
 
 	(void)state;
 	layout_make(&l, &fine);
-	round_noise_draw(&n, &l, &e);
+	release_noise_draw(&n, &l, &e);
 	memset(octets, 0xaa, sizeof octets);
 	for (int i = 0; i < SUM; i++)
 		values[i] = 7 * i - 130 + 0.1;
 	values[3] = NAN;
-	assert_int_equal(round_noise_encode(&n, octets, layout_find(&l, SEGMENT_COUNTS), values),
+	assert_int_equal(release_noise_encode(&n, octets, layout_find(&l, SEGMENT_COUNTS), values),
 	                 5); /* 4 below, 1 NaN */
-	assert_int_equal(round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values), 12);
+	assert_int_equal(release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values), 12);
 	e = stream(&r, 1);
 	noise_draw(noise, SUM, wide.variance, &e);
 	noise_draw(noise + SUM, FIGURES, fine.variance, &e);
@@ -89,7 +89,7 @@ static void test_words_are_values_on_the_grid_and_noise(void **state)
 
 		assert_int_equal(word(octets, SUM + 1 + i), (int32_t)x + noise[SUM + i]);
 	}
-	round_noise_free(&n);
+	release_noise_free(&n);
 }
 
 /* ---- once */
@@ -97,7 +97,7 @@ static void test_words_are_values_on_the_grid_and_noise(void **state)
 static void encode_twice(void *context)
 {
 	struct layout l;
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct rng r;
 	struct entropy e = stream(&r, 1);
 	double values[SUM] = {0};
@@ -105,28 +105,28 @@ static void encode_twice(void *context)
 
 	(void)context;
 	layout_make(&l, &fine);
-	round_noise_draw(&n, &l, &e);
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_draw(&n, &l, &e);
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
 }
 
 static void encode_without(void *context)
 {
 	struct layout l;
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	double values[SUM] = {0};
 	uint8_t octets[4 * WORDS];
 
 	(void)context;
 	layout_make(&l, &fine);
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
 }
 
 /* Drawn, but for a round that was given up. */
 static void encode_another_round_s(void *context)
 {
 	struct layout l, next;
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct rng r;
 	struct entropy e = stream(&r, 1);
 	double values[SUM] = {0};
@@ -134,11 +134,11 @@ static void encode_another_round_s(void *context)
 
 	(void)context;
 	layout_make(&l, &fine);
-	round_noise_draw(&n, &l, &e);
+	release_noise_draw(&n, &l, &e);
 	layout_begin(&next, 3);
 	assert_int_equal(layout_add_noised(&next, SEGMENT_STATISTICS, 3, &wide, NULL), OK);
-	round_noise_draw(&n, &next, &e);
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_draw(&n, &next, &e);
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
 }
 
 static void test_noise_serves_once(void **state)
@@ -152,7 +152,7 @@ static void test_noise_serves_once(void **state)
 /* Ten rounds, one after the other: all their noise together has the variance that was asked for. */
 static void test_each_round_has_its_own(void **state)
 {
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct layout l;
 	struct rng r;
 	struct entropy e = stream(&r, 2);
@@ -162,9 +162,9 @@ static void test_each_round_has_its_own(void **state)
 	(void)state;
 	layout_make(&l, &fine);
 	for (int round = 0; round < 50; round++) {
-		round_noise_draw(&n, &l, &e);
-		round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
-		round_noise_encode(&n, octets, layout_find(&l, SEGMENT_COUNTS), values);
+		release_noise_draw(&n, &l, &e);
+		release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+		release_noise_encode(&n, octets, layout_find(&l, SEGMENT_COUNTS), values);
 		for (uint32_t i = 0; i < SUM; i++) {
 			squares += (double)word(octets, i) * word(octets, i);
 			products += (double)word(octets, i) * word(before, i);
@@ -175,14 +175,14 @@ static void test_each_round_has_its_own(void **state)
 	}
 	assert_true(fabs(squares / (50 * SUM) / 1e6 - 1) < 5 * sqrt(2.0 / (50 * SUM)));
 	assert_true(fabs(products / (50 * SUM) / 1e6) < 5 / sqrt(50.0 * SUM));
-	round_noise_free(&n);
+	release_noise_free(&n);
 }
 
 /* ---- ahead */
 
 static void test_what_was_drawn_ahead_is_taken(void **state)
 {
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct layout l, other;
 	struct rng r;
 	struct entropy e = stream(&r, 3);
@@ -191,35 +191,35 @@ static void test_what_was_drawn_ahead_is_taken(void **state)
 
 	(void)state;
 	layout_make(&l, &fine);
-	round_noise_draw(&n, &l, &e);
-	round_noise_draw(&n, &l, &never);
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_draw(&n, &l, &e);
+	release_noise_draw(&n, &l, &never);
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
 	int32_t first = word(octets, 0);
-	round_noise_draw(&n, &l, &e); /* a part was used: all anew */
-	round_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
+	release_noise_draw(&n, &l, &e); /* a part was used: all anew */
+	release_noise_encode(&n, octets, layout_find(&l, SEGMENT_GRADIENT), values);
 	assert_int_not_equal(word(octets, 0), first);
 
 	struct noised larger = fine;
 	larger.variance++;
 	layout_make(&other, &larger);
-	round_noise_draw(&n, &l, &e);
+	release_noise_draw(&n, &l, &e);
 	struct rng seen = r;
-	round_noise_draw(&n, &other, &e);
+	release_noise_draw(&n, &other, &e);
 	assert_memory_not_equal(&seen, &r, sizeof r); /* another distribution, another draw */
-	round_noise_free(&n);
+	release_noise_free(&n);
 }
 
 static void test_a_round_without_noise_takes_none(void **state)
 {
-	struct round_noise n = {0};
+	struct release_noise n = {0};
 	struct layout l;
 
 	(void)state;
 	layout_begin(&l, 3);
 	assert_int_equal(layout_add(&l, SEGMENT_WEIGHT, CODING_COUNT, 1, 1, NULL), OK);
-	round_noise_draw(&n, &l, &never);
+	release_noise_draw(&n, &l, &never);
 	assert_null(n.words);
-	round_noise_free(&n);
+	release_noise_free(&n);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "client/round_noise.h"
+#include "client/release_noise.h"
 
 #include "base/secret.h"
 #include "privacy/noise.h"
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void round_noise_free(struct round_noise *n)
+void release_noise_free(struct release_noise *n)
 {
 	if (n->words != NULL)
 		secret_wipe(n->words, n->room * sizeof *n->words);
 	free(n->words);
-	*n = (struct round_noise){0};
+	*n = (struct release_noise){0};
 }
 
 static bool same_segment(const struct segment *a, const struct segment *b)
@@ -22,7 +22,7 @@ static bool same_segment(const struct segment *a, const struct segment *b)
 }
 
 /* All that `l` needs is there, drawn from the same distributions. */
-static bool is_ready(const struct round_noise *n, const struct layout *l)
+static bool is_ready(const struct release_noise *n, const struct layout *l)
 {
 	if (n->layout.count != l->count)
 		return false;
@@ -43,16 +43,16 @@ static bool is_noised(const struct layout *l)
 	return false;
 }
 
-static void make_room(struct round_noise *n, uint32_t words)
+static void make_room(struct release_noise *n, uint32_t words)
 {
 	if (words <= n->room)
 		return;
-	round_noise_free(n);
+	release_noise_free(n);
 	n->words = mem_array(words, sizeof *n->words);
 	n->room = words;
 }
 
-void round_noise_draw(struct round_noise *n, const struct layout *l, const struct entropy *entropy)
+void release_noise_draw(struct release_noise *n, const struct layout *l, const struct entropy *entropy)
 {
 	if (!is_noised(l) || is_ready(n, l))
 		return;
@@ -69,7 +69,7 @@ void round_noise_draw(struct round_noise *n, const struct layout *l, const struc
 	}
 }
 
-uint64_t round_noise_encode(struct round_noise *n, uint8_t *octets, const struct segment *s, const double *values)
+uint64_t release_noise_encode(struct release_noise *n, uint8_t *octets, const struct segment *s, const double *values)
 {
 	CHECK(s->coding == CODING_NOISED && n->ready[s->kind]);
 	CHECK(s->first + s->items <= n->room);
