@@ -8,6 +8,7 @@
 #include "client/extract.h"
 #include "client/inspect.h"
 #include "client/screen.h"
+#include "client/standing.h"
 #include "client/state.h"
 #include "client/wire.h"
 #include "client/words.h"
@@ -53,12 +54,17 @@ static enum err judge_budget(const struct client_config *c, const struct study *
 {
 	const struct budget_limit limit = {c->policy.budget_epsilon, c->policy.budget_delta};
 	struct budget budget = {0};
+	uint64_t lost = 0;
 	enum err e = OK;
 
 	if (*no != REFUSAL_NONE || s->privacy.mechanism == PRIVACY_NONE)
 		return OK;
-	e = desk_budget(&budget, c, why);
+	e = desk_loss(&lost, c, why);
 	if (e == OK)
+		*no = standing_judge_study(lost, s, why);
+	if (e == OK && *no == REFUSAL_NONE)
+		e = desk_budget(&budget, c, why);
+	if (e == OK && *no == REFUSAL_NONE)
 		*no = budget_judge_study(&budget, s, &limit, why);
 	budget_free(&budget);
 	return e;

@@ -168,6 +168,19 @@ enum err desk_budget(struct budget *out, const struct client_config *c, struct d
 	return e;
 }
 
+enum err desk_loss(uint64_t *out, const struct client_config *c, struct diag *why)
+{
+	struct json *records = NULL;
+	enum err e = desk_records(&records, c, NULL, why);
+	const struct json *losses = e == OK ? json_get(records, "losses") : NULL;
+
+	*out = 0;
+	if (losses != NULL && json_count(losses) > 0)
+		*out = (uint64_t)records_integer(json_at(losses, json_count(losses) - 1), "entry");
+	json_free(records);
+	return e;
+}
+
 /* ---- standing */
 
 const struct json *desk_entry(const struct json *root, const char *list, const struct hash *study_hash)

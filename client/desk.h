@@ -33,6 +33,9 @@ enum err desk_records(struct json **out, const struct client_config *c, const ch
 /* What all studies of this hospital have spent; `out` is freed first. Errors as above. */
 enum err desk_budget(struct budget *out, const struct client_config *c, struct diag *why) MUST_USE;
 
+/* The entry of the ledger that is the newest statement of a loss (client/standing.h); 0: there is none. As desk_records. */
+enum err desk_loss(uint64_t *out, const struct client_config *c, struct diag *why) MUST_USE;
+
 /* The daemon's /v1/status; NULL with OK when none runs. */
 enum err desk_daemon(struct json **out, const struct client_config *c, struct diag *why) MUST_USE;
 

@@ -1,6 +1,6 @@
 /*
  * The ledger's entries as a chain: their numbers, their heads, and the statements that some are lost. Numbers and heads stand beside the
- * releases, so a change of an old release shows; the newest of both are kept in memory, for each release needs them.
+ * releases, so that any older mark can be held against its own entry; the newest of both are kept in memory, for each release needs them.
  */
 #include "client/ledger_inside.h"
 

@@ -72,19 +72,25 @@ enum standing_verdict standing_look(const struct standing *s, const struct roste
 	return hash_equal(&s->told.head, &s->ours) ? STANDING_GOOD : say_other(s, why);
 }
 
-/* What lost entries may have done is taken for done. */
-static enum refusal judge_loss(const struct standing *s, const struct study *study, const struct round_plan *plan,
-                               struct diag *why)
+/* What lost entries may have spent is taken for spent. */
+enum refusal standing_judge_study(uint64_t lost, const struct study *study, struct diag *why)
+{
+	if (lost == 0 || study->privacy.mechanism == PRIVACY_NONE)
+		return REFUSAL_NONE;
+	diag_set(why, ERR_REFUSED,
+	         "entry %llu of the ledger states that entries are lost: what they spent is not known, so nothing is "
+	         "left of the budget",
+	         (unsigned long long)lost);
+	return REFUSAL_BUDGET;
+}
+
+/* And what they may have answered, for answered. */
+static enum refusal judge_round(const struct standing *s, const struct round_plan *plan, struct diag *why)
 {
 	unsigned long long lost = s->lost;
 
-	if (study->privacy.mechanism != PRIVACY_NONE) {
-		diag_set(why, ERR_REFUSED,
-		         "entry %llu of the ledger states that entries are lost: what they spent is not known, so "
-		         "nothing is left of the budget",
-		         lost);
-		return REFUSAL_BUDGET;
-	}
+	if (s->lost == 0)
+		return REFUSAL_NONE;
 	if (s->released_before || (!s->released_since && plan->step > 0)) {
 		diag_set(why, ERR_REFUSED,
 		         "entry %llu of the ledger states that entries are lost, and this study was under way by then: "
@@ -100,10 +106,12 @@ enum refusal standing_judge(const struct standing *s, const struct roster *roste
                             const struct study *study, const struct round_plan *plan, struct diag *why)
 {
 	enum standing_verdict verdict = standing_look(s, roster, self, why);
+	enum refusal no;
 
 	if (verdict == STANDING_OLDER || verdict == STANDING_OTHER)
 		return REFUSAL_LEDGER;
 	if (verdict == STANDING_FORGED && why != NULL) /* the shell has said it; it refuses nothing */
 		why->text[0] = '\0';
-	return s->lost > 0 ? judge_loss(s, study, plan, why) : REFUSAL_NONE;
+	no = standing_judge_study(s->lost, study, why);
+	return no == REFUSAL_NONE ? judge_round(s, plan, why) : no;
 }

@@ -42,6 +42,9 @@ enum standing_verdict { STANDING_GOOD, STANDING_FORGED, STANDING_OLDER, STANDING
 enum standing_verdict standing_look(const struct standing *s, const struct roster *roster, uint32_t self,
                                     struct diag *why);
 
+/* May a study spend anything at all after a stated loss, which is entry `lost` (0: there is none)? REFUSAL_BUDGET. */
+enum refusal standing_judge_study(uint64_t lost, const struct study *study, struct diag *why) MUST_USE;
+
 /* May this round be answered, as far as the ledger is concerned? REFUSAL_LEDGER when it is an older copy or another one, or when the round
  * may be one that was answered by lost entries; REFUSAL_BUDGET when they may have spent it. */
 enum refusal standing_judge(const struct standing *s, const struct roster *roster, uint32_t self,

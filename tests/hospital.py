@@ -5,7 +5,7 @@
                                                 and, for masked rounds, sign.key
 
 Logistic regression on its own rows: numeric and binary features, `fill: mean`, SGD, weights by patients, no patient column.
-What it made final lies in FOLDER/round-R and is sent again after a restart. Masked rounds go by tests/masked_site.py; FOLDER/masks
+What it made final lies in FOLDER/round-R, is entered in FOLDER/ledger, and is sent again after a restart. Masked rounds go by tests/masked_site.py; FOLDER/masks
 remembers which attempt was begun and what was opened, and an attempt that a restart interrupts goes on without this site. It does not
 check the authority's signature of the roster: Python's library has no ECDSA.
 """
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 sys.dont_write_bytecode = True  # tests leave nothing behind
 
-from masked_site import Plan, Refused, Site
+from masked_site import Plan, Refused, Site, ed25519_sign, ed25519_verify, tagged
 
 URL, FOLDER, SITE, STUDY, APPROVED = sys.argv[1:6]
 PATH = "/v1/studies/" + STUDY
@@ -132,12 +132,14 @@ tls.load_cert_chain(FOLDER + "/site.pem", FOLDER + "/site.key")
 link, session = http.client.HTTPSConnection(urlsplit(URL).netloc, context=tls, timeout=60), secrets.token_hex(16)
 
 
-def ask(method, path, body=None, good=(200,)):  # status, content; tried again as section 8 says
+def ask(method, path, body=None, good=(200,), mark=None):  # status, content; tried again as section 8 says
+    global shown
     for k in range(100):
         pause = 0.0
         try:
-            link.request(method, path, body, {"Cohort-Session": session})
+            link.request(method, path, body, {"Cohort-Session": session, **({"Cohort-Ledger": mark} if mark else {})})
             answer = link.getresponse()
+            shown = answer.headers.get("Cohort-Ledger")
             content, pause = answer.read(), float(answer.headers.get("Retry-After") or 0)
             if answer.status in good:
                 return answer.status, content
@@ -171,6 +173,8 @@ def refusal(m):
         return "plan"
     if masked and m["roster"] != fetch_roster(m["roster"]):
         return "plan"
+    if not is_newest(told):
+        return "ledger"
     return "weight_cap" if max(map(len, parts.values())) > cap else None
 
 
@@ -240,17 +244,55 @@ def final(m):  # the octets of this round, made once, on disk before the first l
     plan = hashlib.sha256(plan_of(m) + (m["model"] or "").encode()).digest() if masked else plan_of(m)
     name = f"{FOLDER}/round-{m['round']}"
     if not os.path.exists(name):
-        write_durably(name, plan + encode(len(m["sites"]), layout_of(m), contribution(m)))
+        octets = encode(len(m["sites"]), layout_of(m), contribution(m))
+        heads = entries()
+        heads.append(hashlib.sha256((heads or [b""])[-1] + bytes.fromhex(APPROVED) + struct.pack("<Q", m["round"]) + plan + octets).digest())
+        write_durably(FOLDER + "/ledger", b"".join(heads))  # first: an entry too many does no harm
+        write_durably(name, plan + octets)
     with open(name, "rb") as stored:
         found, octets = stored.read(32), stored.read()
     return octets if found == plan else None
 
 
-def send(target, octets):  # whether it was accepted
+def send(target, octets, mark=None):  # whether it was accepted
     answer = {"offset": 0}
     while "offset" in answer:
-        answer = json.loads(ask("PUT", target + str(answer["offset"]), octets[answer["offset"]:][:1 << 20], good=(200, 410))[1])
+        answer = json.loads(ask("PUT", target + str(answer["offset"]), octets[answer["offset"]:][:1 << 20], (200, 410), mark)[1])
     return "accepted" in answer
+
+
+# ---- the ledger
+def entries():  # the heads, the oldest first
+    if not os.path.exists(FOLDER + "/ledger"):
+        return []
+    with open(FOLDER + "/ledger", "rb") as file:
+        heads = file.read()
+    return [heads[i:i + 32] for i in range(0, len(heads), 32)]
+
+
+def identity_seed():
+    with open(FOLDER + "/sign.key") as pem:
+        return base64.b64decode("".join(pem.read().split("-----")[2].split()))[-32:]
+
+
+def signed(counter, head):
+    return tagged(b"COHRTled", roster["federation"].encode(), u32(number), struct.pack("<Q", counter), head)
+
+
+def mark_now():
+    heads = entries()
+    return f"{len(heads)} {heads[-1].hex()} {ed25519_sign(identity_seed(), signed(len(heads), heads[-1])).hex()}"
+
+
+def is_newest(told):  # what the inbox shows is in our ledger; a mark that we have not signed is not believed
+    if not told:
+        return True
+    counter, head, signature = told.split()
+    key = bytes.fromhex(next(site["key"] for site in roster["sites"] if site["number"] == number))
+    if not ed25519_verify(key, signed(int(counter), bytes.fromhex(head)), bytes.fromhex(signature)):
+        print("a mark that we have not signed", file=sys.stderr)
+        return True
+    return entries()[int(counter) - 1:int(counter)] == [bytes.fromhex(head)]
 
 
 # ---- under masks
@@ -281,9 +323,7 @@ def take_part_masked(m, place, vector):  # the last message, which is said again
     words = list(struct.unpack("<%dI" % (len(vector) // 4), vector)) + [1, 0, 0, 0]
     plan = Plan(plan_of(m), invited, study["sites"]["max_colluders"], quorum(len(m["sites"])), len(words), 32)
     attempt = (roster["federation"].encode(), bytes.fromhex(APPROVED), m["round"], m["attempt"], bytes.fromhex(m["model"] or "00" * 32))
-    with open(FOLDER + "/sign.key") as pem:
-        seed = base64.b64decode("".join(pem.read().split("-----")[2].split()))[-32:]
-    site = Site(plan, attempt, number, seed)
+    site = Site(plan, attempt, number, identity_seed())
 
     def say(phase, octets):
         return ask("POST", f"{place}/{phase}", octets, good=(204, 403, 410, 425))[0] == 204
@@ -306,7 +346,8 @@ def take_part_masked(m, place, vector):  # the last message, which is said again
         say("keys", site.keys())
         say("shares", site.shares(heard("shares")))
         y, message = site.input(heard("input"), words)
-        send(f"{place}/contribution?octets={len(y)}&sha256={message[:32].hex()}&signature={message[32:].hex()}&offset=", y)
+        send(f"{place}/contribution?octets={len(y)}&sha256={message[:32].hex()}&signature={message[32:].hex()}&offset=", y,
+             mark_now())
         signature = site.survivors(heard("survivors"))
         say("survivors", signature)
         answer = site.opening(heard("opening", lambda: say("survivors", signature)))
@@ -348,9 +389,10 @@ evaluation, cap, parts = study["evaluation"], study["training"]["weights"]["cap"
 masked, roster, roster_sha256 = study["masking"] != "off", None, None
 fetch_roster("")
 number = {site["name"]: site["number"] for site in roster["sites"]}[SITE]
-after, ending, say_again = 0, None, None
+after, ending, say_again, told = 0, None, None, None
 while not ending:
     status, content = ask("GET", f"{PATH}/inbox?after={after}&wait=25&approved={APPROVED}", good=(200, 410))
+    told = shown
     open_round, after = None, 0 if status == 410 else after
     for m in json.loads(content)["messages"]:
         after, ending = m["seq"], m if m["type"] == "finished" else None

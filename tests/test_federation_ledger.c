@@ -173,6 +173,28 @@ static void run_loss(struct federation *f, long long counter)
 	              f->dir.path, counter, names[WHO]);
 }
 
+/* A study with noise, which spends: it cannot even be approved. */
+static void expect_no_budget(struct federation *f)
+{
+	char path[NAME_SIZE + 16], *yaml = contract_text("private.yaml");
+
+	tempdir_write(&f->dir, "private.yaml", yaml);
+	free(yaml);
+	snprintf(path, sizeof path, "%s/policy.yaml", names[WHO]);
+	tempdir_write(&f->dir, path, "mechanisms: [distributed]\nepsilon_per_study: 3\nmin_sites: 2\n");
+	federation_command(
+		f,
+		"\"$BIN/cohort-coordinator\" study add private.yaml --config coordinator/coordinator.yaml && "
+		"\"$BIN/cohort-client\" fetch heart-private --config %s/client.yaml",
+		names[WHO]);
+	program_shell(&said,
+	              "cd '%s' && \"$BIN/cohort-client\" approve heart-private --config %s/client.yaml --hash "
+	              "$(\"$BIN/cohort-client\" "
+	              "show heart-private --json --config %s/client.yaml | b2sum -l 256 | cut -c1-64)",
+	              f->dir.path, names[WHO], names[WHO]);
+	program_expect(&said, 77, "refused (budget): entry ");
+}
+
 /* What was taken for an older copy is made the ledger, by a statement; the study was under way. */
 static void lose_the_newest(struct federation *f, int64_t counter)
 {
@@ -195,6 +217,7 @@ static void lose_the_newest(struct federation *f, int64_t counter)
 	expect_logged(f, "this study was under way by then: its rounds may have been answered; ask for a new revision");
 	federation_stop(f, WHO);
 	assert_int_equal(entries(f), counter + 1); /* still */
+	expect_no_budget(f);
 }
 
 static void test_older_newest_and_lost(void **state)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "coordinator/ledgers.h"
 #include "crypto/keys.h"
+#include "tests/support/contracts.h"
 #include "tests/support/hospital.h"
 
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 #include <sqlite3.h>
 
 #define SITES 3
+#define ONES "1111111111111111111111111111111111111111111111111111111111111111"
 #define QUICK "rounds: {join: 5, deadline: 60, pause: 0.05}\n"
 
 /* ---- an office without sockets */
@@ -309,12 +311,43 @@ static void test_what_is_refused(void **state)
 	teardown(f);
 }
 
+/* Whoever spends of a budget must say where its ledger stands. */
+static void test_a_private_study_wants_a_mark(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof *f);
+	struct caller *s = &f->h[0].caller;
+	char *yaml = contract_text("private.yaml");
+	static const char target[] =
+		"/v1/studies/heart-private/rounds/1/attempts/1/contribution?offset=0&octets=4&sha256=" ONES
+		"&signature=" ONES ONES;
+
+	(void)state;
+	coordinating_make(&f->c, SITES, NULL, QUICK);
+	coordinating_start(&f->c);
+	tempdir_write(&f->c.dir, "private.yaml", yaml);
+	free(yaml);
+	coordinating_must(&f->c, "study add '%s'", tempdir_path(&f->c.dir, "private.yaml"));
+	caller_open(s, &f->c, 0);
+	assert_int_equal(caller_send(s, "PUT", bytes_text("...."), "%s", target), 400);
+	assert_non_null(strstr(buf_text(&s->body), "this study spends of the hospital's privacy budget"));
+	caller_mark(s, 0, 5, 9);
+	assert_int_equal(caller_send(s, "PUT", bytes_text("...."), "%s", target),
+	                 403); /* no round is open: that is looked at next */
+	caller_close(s);
+	coordinating_remove(&f->c);
+	free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_highest_is_kept), cmocka_unit_test(test_only_what_the_site_has_signed),
-		cmocka_unit_test(test_written_once),        cmocka_unit_test(test_a_mark_of_another_key_is_forgotten),
-		cmocka_unit_test(test_kept_and_shown),      cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_the_highest_is_kept),
+		cmocka_unit_test(test_only_what_the_site_has_signed),
+		cmocka_unit_test(test_written_once),
+		cmocka_unit_test(test_a_mark_of_another_key_is_forgotten),
+		cmocka_unit_test(test_kept_and_shown),
+		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_a_private_study_wants_a_mark),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

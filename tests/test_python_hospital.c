@@ -299,6 +299,19 @@ static void check_evaluation(struct here *h)
 	buf_free(&ours);
 }
 
+/* Under masks, where it has a key to sign with, it has said of each round that its ledger has one entry more; the coordinator believes it. */
+static void check_mark(struct here *h)
+{
+	const char *kept = federation_command(
+		&h->f,
+		"python3 -c 'import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(\"SELECT "
+		"ledger_counter FROM sites WHERE name = ?\", sys.argv[2:]).fetchone())' "
+		"coordinator/state/coordinator.db %s",
+		names[PYTHON]);
+
+	assert_int_equal(strtoll(kept, NULL, 10), h->masked ? (int64_t)json_count(h->rounds) : 0);
+}
+
 static void take_part_in_every_round(bool masked)
 {
 	struct here h;
@@ -314,6 +327,7 @@ static void take_part_in_every_round(bool masked)
 	check_statistics(&h);
 	check_update(&h);
 	check_evaluation(&h);
+	check_mark(&h);
 	assert_true(json_as_real(json_get(json_at(h.rounds, TRAINING + 1), "auc")) > 0.7);
 	discard(&h);
 }

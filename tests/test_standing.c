@@ -203,8 +203,11 @@ static void test_after_a_loss_no_budget_is_left(void **state)
 		f->study.privacy.mechanism = m;
 		assert_int_equal(judge(f, &s, &why), REFUSAL_BUDGET);
 		assert_non_null(strstr(why.text, "nothing is left of the budget"));
+		assert_int_equal(standing_judge_study(9, &f->study, &why), REFUSAL_BUDGET);
+		assert_int_equal(standing_judge_study(0, &f->study, &why), REFUSAL_NONE);
 	}
 	f->study.privacy.mechanism = PRIVACY_NONE;
+	assert_int_equal(standing_judge_study(9, &f->study, &why), REFUSAL_NONE);
 	assert_int_equal(judge(f, &s, &why), REFUSAL_NONE);
 	f->plan.step = 2;
 }
