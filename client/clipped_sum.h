@@ -6,8 +6,8 @@
  *
  * Adding or removing a unit moves the sum by at most C, apart from how the sum itself is rounded, because a unit's part depends on
  * its own rows alone, bit for bit, wherever they lie (model/row_products.h). A unit that has a value which is not a number
- * anywhere contributes nothing, and others do not notice. How far the sum can be from the exact sum of the units' parts is
- * at most (rows + 3) 2^-53 2^10 units C (model/row_gradients.h).
+ * anywhere contributes nothing, and others do not notice. The sum is at most (rows + 3) 2^-53 64
+ * units C from the exact sum of the units' parts (model/row_gradients.h); the plan charges it (noised_gradient_error).
  *
  * The same for both uses: `distributed` adds one sum per round, `local` one per step. Which units, and the noise, are the caller's.
  */

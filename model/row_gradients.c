@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define REACH_SHARE 0x1p-20 /* of P^2 in the norm's square */
+#define REACH_SHARE 0x1p-12 /* of P^2 in the norm's square */
 
 void row_gradients_init(struct row_gradients *w, const struct network *n)
 {
@@ -69,7 +69,7 @@ struct row_norm row_gradients_norm(const struct network *n, uint32_t first, uint
 double row_norm_length(struct row_norm norm)
 {
 	double square = norm.square < 0 ? 0 : norm.square;
-	return sqrt(square + REACH_SHARE * norm.reach * norm.reach);
+	return sqrt((1 - REACH_SHARE) * square + REACH_SHARE * norm.reach * norm.reach);
 }
 
 /* ---- the weighted sum */

@@ -7,9 +7,10 @@
  *   |gradient of rows J together|^2 = S     = sum over layers, j, k in J of (g_j . g_k) (a_j . a_k + 1)
  *   weighted sum over rows                  = (diag(w) G)^T (A, 1)                              one product for each layer
  *
- * S can cancel, and be rounded to less than it is, even below 0. With P = sum_j P_j its error is below 2^-36 P^2 (65,536
- * inputs and outputs, each sum in double). So the norm that is told is sqrt(max(0, S) + 2^-20 P^2): never less than the true
- * one, for one row 5e-7 more, and never less than P / 1024, which bounds what the weighted sum can lose.
+ * S can cancel, and then be rounded to less than it is, even below 0: its error is below 2^-36 P^2, P = sum_j P_j (65,536 inputs
+ * and outputs, each sum in double). So the norm that is told is sqrt((1 - 2^-12) max(0, S) + 2^-12 P^2), which is the true one
+ * for a single row, otherwise not less, but for 2^-24 of it, and never less than P / 64. The last bounds what the weighted
+ * sum can lose by its rounding.
  *
  * The weighted sum is made in double: products of floats are exact, and the sum's error is at most (rows + 3) 2^-53 sum_j w_j P_j. In
  * float, rows of one patient that cancel would lose more than all of what is left of them.

@@ -10,6 +10,7 @@
 #define CLIP_GRIDS_MIN 256 /* C / gamma, at least */
 #define DEVIATION_MIN 4 /* of a share, in grid units: then n of them are one Gaussian within 10 (n-1) exp(-16 pi^2) */
 #define ROUNDING_SHARE 64 /* rounding should add at most C / 64 to the sensitivity, where words have the room */
+#define CANCELLING 64 /* P / norm of a unit's rows, at most (model/row_gradients.h) */
 #define LN2 0.6931471805599453
 
 static const char *const mechanisms[PRIVACY_MECHANISM_COUNT] = {
@@ -112,11 +113,9 @@ enum err privacy_plan_check(const struct privacy_plan *p, struct diag *why)
 
 /* ---- the integers of a release */
 
-double noised_block_error(uint32_t batch_cap, double clip)
+double noised_gradient_error(uint32_t batch_cap, double clip)
 {
-	double blocks = (batch_cap + NOISED_BLOCK - 1) / NOISED_BLOCK;
-
-	return (NOISED_BLOCK + 2) * 0x1p-24 * batch_cap * clip + (blocks + 2) * 0x1p-53 * batch_cap * clip;
+	return (CSV_ROWS_MAX + 3) * 0x1p-53 * CANCELLING * batch_cap * clip;
 }
 
 double noised_sum_error(uint32_t count, double clip)

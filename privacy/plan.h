@@ -125,9 +125,9 @@ struct noised {
  * below 4 grid units of deviation: then the sum of the sites' noises would not be a discrete Gaussian for all that matters. */
 enum err noised_make(struct noised *out, const struct noised_terms *t, struct diag *why) MUST_USE;
 
-/* e_f of clipped gradients: blocks of NOISED_BLOCK rows are added in float, blocks in double. In the unit of `clip`. */
-#define NOISED_BLOCK 64
-double noised_block_error(uint32_t batch_cap, double clip);
+/* e_f of clipped gradients, in the unit of `clip`: (rows + 3) 2^-53 sum of |w_j| P_j, where a unit's rows may cancel down to a 64th of
+ * their lengths (client/clipped_sum.h), and there are no more rows than a table has (CSV_ROWS_MAX). */
+double noised_gradient_error(uint32_t batch_cap, double clip);
 /* e_f of `count` vectors of norm <= clip added in double. */
 double noised_sum_error(uint32_t count, double clip);
 

@@ -112,7 +112,7 @@ static struct noised_terms gradient_terms(const struct study *s, uint32_t sites)
 		terms(s, sites, p->clip, p->noise_multiplier, (uint32_t)s->model.parameters, cap, p->clip);
 
 	t.least = (cap < GRADIENTS_ALIGNED ? cap : GRADIENTS_ALIGNED) * p->clip;
-	t.summation = noised_block_error(cap, p->clip);
+	t.summation = noised_gradient_error(cap, p->clip);
 	return t;
 }
 

@@ -189,9 +189,10 @@ static void summation_errors_are_charged_twice(void **state)
 	t.summation = 0.25;
 	assert_int_equal(noised_make(&n, &t, NULL), OK);
 	assert_true(fabs(n.sensitivity - (1.5 + n.grid * sqrt(50))) < 1e-12);
-	/* 2,048 patients in blocks of 64: below a hundredth of the clip, where one float sum would be a quarter of it */
-	assert_true(noised_block_error(2048, 1) < 0.0082 && noised_block_error(2048, 1) > 66 * 2048 * 0x1p-24);
-	assert_true(noised_block_error(256, 2) == 2 * noised_block_error(256, 1));
+	/* 2,048 patients with 20 million rows: less than a thousandth of the clip, where one float sum would be a quarter of it */
+	assert_true(noised_gradient_error(2048, 1) < 3e-4 &&
+	            noised_gradient_error(2048, 1) > 64 * 2048 * 2e7 * 0x1p-53);
+	assert_true(noised_gradient_error(256, 2) == 2 * noised_gradient_error(256, 1));
 	assert_true(noised_sum_error(1000000, 1) < 2e-4);
 }
 

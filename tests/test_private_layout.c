@@ -99,7 +99,7 @@ static void distributed_releases_sums_of_shares(void **state)
 	n = noised_of(&l, SEGMENT_GRADIENT, 57);
 	holds(n, 2, 1.5, 3);
 	assert_true(n->clamp * n->grid >= 400);
-	assert_true(n->sensitivity >= 2 + n->grid * sqrt(57) + 2 * noised_block_error(200, 2));
+	assert_true(n->sensitivity >= 2 + n->grid * sqrt(57) + 2 * noised_gradient_error(200, 2));
 	assert_int_equal(l.count, 1); /* a weight would tell how many took part */
 	lay_out(&l, &s, ASK_EVALUATE);
 	holds(noised_of(&l, SEGMENT_LOSS, 2), sqrt(2), 1.25, 3);
