@@ -8,7 +8,7 @@
  *                    and double seldom round apart
  */
 #include "base/share.h"
-#include "base/vec.h"
+#include "coordinator/outcome.h"
 #include "model/evaluate.h"
 #include "privacy/noise.h"
 #include "tests/support/models.h"
@@ -210,6 +210,88 @@ static void test_distributed_from_formulas(void **state)
 	fixture_begin(&f, ASK_TRAIN);
 	assert_true(private_segment(&f.sites[0], SEGMENT_GRADIENT)->grid > 1e-4);
 	assert_true(gradient_words_apart(&f, true) <= 2); /* of 87: float rounds apart once in a thousand */
+	fixture_free(&f);
+}
+
+/* ---- the whole federation, distributed: sites, their sum, the coordinator's step; and all of it here */
+
+/* Seeds of one round's entropy: private_site_fill begins the stream anew. */
+static uint64_t seed_of(uint32_t round, int site)
+{
+	return 1000 * (uint64_t)round + (uint64_t)site;
+}
+
+/* The product's model after the round: s.model.parameters. */
+static void play_round(struct fixture *f, uint32_t round)
+{
+	struct round_plan plan = {.step = round};
+	struct aggregate sum = {0};
+	struct outcome outcome = {0};
+	double update[PARAMETERS_MAX];
+	struct diag why = {{0}};
+
+	for (int i = 0; i < SITES; i++) {
+		struct private_site *p = &f->sites[i];
+
+		private_site_fill_good(p, &f->s, ASK_TRAIN, seed_of(round, i));
+		if (i == 0)
+			aggregate_begin(&sum, p->layout);
+		aggregate_add(&sum, bytes_of(p->octets, 4 * (size_t)p->layout->words));
+	}
+	if (outcome_train(&outcome, f->s.model.parameters, NULL, update, &f->s.study, &plan, &sum, &why) != OK)
+		fail_msg("%s", why.text);
+	aggregate_free(&sum);
+	outcome_free(&outcome);
+}
+
+/* The same in whole numbers: w - rate * (sum of all sites' words) * grid / (q N). */
+static void play_slowly(struct fixture *f, float *w, uint32_t round)
+{
+	const struct privacy_plan *p = &f->s.study.privacy;
+	int64_t sums[PARAMETERS_MAX] = {0};
+	double grid = 0;
+
+	for (int i = 0; i < SITES; i++) {
+		struct reference *r = reference_of(f, i, false);
+		const struct noised *n = &private_segment(r->site, SEGMENT_GRADIENT)->noised;
+		int32_t noise[PARAMETERS_MAX];
+
+		r->entropy = private_entropy(&r->source, seed_of(round, i));
+		noise_draw(noise, r->n, n->variance, &r->entropy);
+		sum_step(r, w);
+		for (size_t k = 0; k < r->n; k++)
+			sums[k] += noised_word(r->sum[k], n, noise[k]);
+		grid = n->grid;
+	}
+	for (size_t k = 0; k < f->r.n; k++) {
+		double update =
+			(double)sums[k] * grid * (-f->s.study.local.learning_rate / (p->sampling_rate * p->patients));
+
+		w[k] = (float)(w[k] + f->s.study.server.learning_rate * update);
+	}
+}
+
+static void test_a_federation_is_slow_dp_sgd(void **state)
+{
+	struct fixture f;
+	float w[PARAMETERS_MAX], first[PARAMETERS_MAX];
+	double moved = 0;
+
+	(void)state;
+	fixture_make(&f, PRIVACY_DISTRIBUTED, UNIT_PATIENT, 1.5);
+	f.s.study.privacy.patients = 120;
+	fixture_begin(&f, ASK_TRAIN);
+	size_t octets = f.s.study.model.parameters * sizeof *w;
+	memcpy(w, f.s.model.parameters, octets);
+	memcpy(first, w, octets);
+	for (uint32_t round = 1; round <= 4; round++) {
+		play_round(&f, round);
+		play_slowly(&f, w, round);
+		assert_memory_equal(w, f.s.model.parameters, octets);
+	}
+	for (size_t k = 0; k < f.r.n; k++)
+		moved += fabs((double)(w[k] - first[k]));
+	assert_true(moved > 0.1);
 	fixture_free(&f);
 }
 
@@ -417,21 +499,21 @@ static void slow_figures(double *loss, double *counts, const struct reference *r
 {
 	const struct examples *e = &r->site->rows.parts[part];
 	double *shares = mem_array(t->rows, sizeof *shares);
+	struct row_products products;
 	struct network n;
-	float *block;
 
 	slow_shares(shares, t, part);
-	network_init(&n, &r->s->study.model, NOISED_BLOCK);
-	block = vec_f32((size_t)n.rows_max * n.spec.inputs);
+	network_init(&n, &r->s->study.model, 1);
+	row_products_init(&products, &r->s->study.model);
 	for (uint32_t row = 0; row < e->rows; row++) {
 		struct shared_rows one = {e->inputs + (size_t)row * e->width, &e->labels[row], &shares[row], 1};
 
-		assert_int_equal(evaluate_shares(loss, counts, study_shape(&r->s->study), &n, r->s->model.parameters,
-		                                 block, one, NULL, NULL),
+		assert_int_equal(evaluate_shares(loss, counts, study_shape(&r->s->study), &n, &products,
+		                                 r->s->model.parameters, one, NULL, NULL),
 		                 OK);
 	}
 	network_free(&n);
-	free(block);
+	row_products_free(&products);
 	free(shares);
 }
 
@@ -470,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distributed_unit_by_unit),
 		cmocka_unit_test(test_distributed_from_formulas),
+		cmocka_unit_test(test_a_federation_is_slow_dp_sgd),
 		cmocka_unit_test(test_local_unit_by_unit),
 		cmocka_unit_test(test_site),
 		cmocka_unit_test(test_statistics),
