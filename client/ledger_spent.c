@@ -173,11 +173,14 @@ static bool read_study(struct budget *b, sqlite3_stmt *s)
 	return read_sums(budget_sums(study, &d), s, 4);
 }
 
-/* Columns beside max(round) are those of the row that has it (SQLite, "Bare columns in an aggregate query"). */
+/* In the order of their first releases. Columns beside max(round), and no other such function, are those of the row that has it
+ * (SQLite, "Bare columns in an aggregate query"). */
 enum err ledger_load_budget(struct ledger *l, struct diag *why)
 {
-	sqlite3_stmt *s = ledger_prepare(l, "SELECT study_hash, unit, kind, cost, sums, count(*), study, max(round) "
-	                                    "FROM releases WHERE kind IS NOT NULL GROUP BY study_hash, kind");
+	sqlite3_stmt *s = ledger_prepare(
+		l, "SELECT * FROM (SELECT study_hash, unit, kind, cost, sums, count(*), study, max(round)"
+		   " FROM releases WHERE kind IS NOT NULL GROUP BY study_hash, kind) n"
+		   " ORDER BY (SELECT min(rowid) FROM releases r WHERE r.study_hash = n.study_hash)");
 	enum err e = OK;
 	int step;
 

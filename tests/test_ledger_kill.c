@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "client/ledger.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/tempdir.h"
 
 #include <stdarg.h>
@@ -25,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KILLS 1000
-#define KILLS_PER_LEDGER 100
+#define KILLS (SANITIZED ? 200 : 1000) /* a sanitizer makes forking ten times as slow */
+#define KILLS_PER_LEDGER 50
 #define SAID_MAX 4 /* after as many, or fewer, the child may die at any moment */
 #define MOMENT_US 1000 /* a commit takes about as long, opening too */
 #define STUDIES 2

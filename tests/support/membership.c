@@ -153,19 +153,22 @@ struct membership *membership_begin_masked(void)
 	return begin();
 }
 
-struct membership *membership_begin_private(void)
+struct membership *membership_begin_private(unsigned steps)
 {
 	struct diag why = {{0}};
-	char *steps = contract_edited(small_study_text, "{epochs: 1, batch: 8, optimizer: sgd, learning_rate: 0.1}",
-	                              "{steps: 5, learning_rate: 0.1}");
-	char *text = contract_edited(steps, "{mechanism: none}",
+	char local[64], *training;
+
+	snprintf(local, sizeof local, "{steps: %u, learning_rate: 0.1}", steps);
+	training =
+		contract_edited(small_study_text, "{epochs: 1, batch: 8, optimizer: sgd, learning_rate: 0.1}", local);
+	char *text = contract_edited(training, "{mechanism: none}",
 	                             "{mechanism: local, unit: record, epsilon: 2, delta: 1.0e-3, clip: 1, "
 	                             "sampling_rate: 0.2, patients: 90}");
 
 	memset(&the, 0, sizeof the);
 	if (study_parse(&the.study, bytes_text(text), "study.yaml", false, &why) != OK)
 		fail_msg("%s", why.text);
-	free(steps);
+	free(training);
 	free(text);
 	begin();
 	the.config.policy.mechanisms[PRIVACY_LOCAL] = true;

@@ -31,7 +31,8 @@ struct membership *membership_begin(const char *line);
 struct membership *
 membership_begin_masked(void); /* of a study that masks, with three sites of which none may drop out */
 
-struct membership *membership_begin_private(void); /* of a study with noise in local steps; the policy permits it */
+struct membership *
+membership_begin_private(unsigned steps); /* of a study with noise in local steps; the policy permits it */
 
 void membership_start(struct membership *f);
 void membership_stop(struct membership *f);
