@@ -42,15 +42,20 @@ static void make(struct federation *f, const char *yaml)
 }
 
 /* Everybody has approved; the study is not started, and no hospital runs. */
-static void make_approved(struct federation *f, const char *settings)
+static void approve_all(struct federation *f, const char *settings)
 {
-	make(f, small_study_text);
 	federation_settings(f, settings);
 	federation_start(f, FEDERATION_COORDINATOR);
 	federation_ready(f);
 	federation_add_study(f);
 	for (int i = 0; i < SITES; i++)
 		federation_approve(f, i);
+}
+
+static void make_approved(struct federation *f, const char *settings)
+{
+	make(f, small_study_text);
+	approve_all(f, settings);
 }
 
 static void start_study_with_all(struct federation *f)
@@ -73,6 +78,19 @@ static void expect_refused_throughout(struct federation *f, const char *name, co
 				federation_expect_site(json_at(rounds, i), name, "refused", "", reason);
 			else
 				federation_expect_contributed(json_at(rounds, i), names[site]);
+	json_free(rounds);
+}
+
+/* The last round asks for exact figures, which cost nothing: there it takes part. */
+static void expect_budget_refused(struct federation *f, const char *name)
+{
+	struct json *rounds = federation_rounds(f);
+	size_t count = json_count(rounds);
+
+	assert_int_equal(count, 5);
+	for (size_t i = 0; i + 1 < count; i++)
+		federation_expect_site(json_at(rounds, i), name, "refused", "", "budget");
+	federation_expect_contributed(json_at(rounds, count - 1), name);
 	json_free(rounds);
 }
 
@@ -100,6 +118,51 @@ static void test_refusal_by_policy_is_named_in_every_round(void **state)
 	expect_words(&f,
 	             "Lakeview refused (policy_sites: fewer sites, or fewer that it knows, than the hospital's policy "
 	             "wants)");
+	federation_remove(&f);
+}
+
+static const char noise_policy[] =
+	"masking: off\nmechanisms: [local]\nevaluation: [masked]\nmin_sites: 2\nmin_rows: 1\n"
+	"min_positives: 0\ncell_min: 1\n";
+
+/* Three hospitals, noise in their local steps. */
+static void make_private(struct federation *f)
+{
+	char *training = contract_edited(small_study_text, "{epochs: 1, batch: 8, optimizer: sgd, learning_rate: 0.1}",
+	                                 "{steps: 5, learning_rate: 0.1}");
+	char *text = contract_edited(training, "{mechanism: none}",
+	                             "{mechanism: local, unit: record, epsilon: 2, delta: 1.0e-3, clip: 1, "
+	                             "sampling_rate: 0.2, patients: 90}");
+	char path[NAME_SIZE + 16];
+
+	make(f, text);
+	for (int i = 0; i < SITES; i++) {
+		snprintf(path, sizeof path, "%s/policy.yaml", names[i]);
+		tempdir_write(&f->dir, path, noise_policy);
+	}
+	free(text);
+	free(training);
+}
+
+/* A hospital whose budget has become too small since it approved: it says so in each round, and the others go on. */
+static void test_refusal_by_budget_is_named_in_every_round(void **state)
+{
+	struct federation f;
+	char policy[512];
+	const char *log;
+
+	(void)state;
+	make_private(&f);
+	approve_all(&f, "");
+	snprintf(policy, sizeof policy, "%sbudget: {epsilon: 0.02}\n", noise_policy);
+	tempdir_write(&f.dir, "Lakeview/policy.yaml", policy);
+	start_study_with_all(&f);
+	federation_wait(&f, "finished", LIMIT_MS);
+	expect_budget_refused(&f, "Lakeview");
+	expect_words(&f, "Lakeview refused (budget: the hospital's privacy budget does not allow it)");
+	log = federation_command(&f, "cat Lakeview/log");
+	assert_non_null(
+		strstr(log, "refused (budget): study small round 2: this hospital's privacy budget: all its studies"));
 	federation_remove(&f);
 }
 
@@ -292,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusal_by_policy_is_named_in_every_round),
+		cmocka_unit_test(test_refusal_by_budget_is_named_in_every_round),
 		cmocka_unit_test(test_refusal_for_changed_data_is_named_in_every_round),
 		cmocka_unit_test(test_expired_study_goes_nowhere),
 		cmocka_unit_test(test_absent_hospital_is_named),
