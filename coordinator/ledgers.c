@@ -33,7 +33,7 @@ enum err ledgers_take(struct office *o, struct enrolled_site *site, const struct
 	if (mark->counter > site->ledger.counter)
 		keep(o, site, mark);
 	else if (mark->counter == site->ledger.counter && !hash_equal(&mark->head, &site->ledger.head))
-		log_warning("%s has signed two ledgers of %llu entries: it has been told to look which is the newest",
+		log_warning("%s has signed two ledgers of %llu entries: which is the newest only the hospital can tell",
 		            site->name, (unsigned long long)mark->counter);
 	return OK;
 }
