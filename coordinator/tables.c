@@ -158,10 +158,10 @@ static void print_privacy(const struct json *p)
 		       text(p, "unit"));
 	if (is_uncovered(p))
 		printf("; figures are exact, NOT covered by epsilon");
-	if (noise)
-		printf("; %" PRId64 " round%s lost, %" PRId64 " spare left", integer(p, "lost_rounds"),
-		       integer(p, "lost_rounds") == 1 ? "" : "s", integer(p, "spare_left"));
 	printf("\n");
+	if (noise)
+		printf("  spare      %" PRId64 " of %" PRId64 " rounds left\n", integer(p, "spare_left"),
+		       integer(p, "spare_left") + integer(p, "lost_rounds"));
 }
 
 static void print_study(const struct json *s, int64_t now_ms)

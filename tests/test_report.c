@@ -251,7 +251,7 @@ static void what_is_spent_is_told(void **state)
 	assert_string_equal(json_as_string(json_get(privacy, "mechanism")), "distributed");
 	json_free(all);
 	evaluated(&f, classes(90, 0.5, 0.75, 0.875), METRICS_NONE, classes(0, NAN, NAN, NAN), METRICS_NONE);
-	assert_shown(&f, "; 0 rounds lost, 3 spare left\n", true);
+	assert_shown(&f, "  spare      3 of 3 rounds left\n", true);
 	end(&f);
 }
 
