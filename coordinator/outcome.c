@@ -59,8 +59,9 @@ static enum err write_model(struct outcome *out, const struct study *s, const fl
                             const char *label, const struct checkpoint_input *inputs, uint32_t input_count,
                             struct diag *why)
 {
-	char hex[HASH_HEX_SIZE];
+	char hex[HASH_HEX_SIZE], *privacy = outcome_promise(s);
 	struct checkpoint_about about = {
+		.privacy = privacy,
 		.study = s->name,
 		.study_hash = hex,
 		.round = rounds,
@@ -77,6 +78,7 @@ static enum err write_model(struct outcome *out, const struct study *s, const fl
 		out->has_model = true;
 		sha256_of(&out->model_sha256, buf_bytes(&out->model));
 	}
+	free(privacy);
 	return e;
 }
 

@@ -1,8 +1,10 @@
 #include "coordinator/outcome_noised.h"
 
+#include "base/json.h"
 #include "data/denoise.h"
 #include "model/metrics_noised.h"
 #include "model/schedule.h"
+#include "protocol/promise.h"
 
 #include <stdlib.h>
 
@@ -81,4 +83,42 @@ void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t
 	metrics_calibration(&out->validation_calibration, shape, counts);
 	metrics_calibration(&out->test_calibration, shape, counts + length);
 	free(counts);
+}
+
+/* ---- the promise */
+
+char *outcome_promise(const struct study *s)
+{
+	static const char *const terms[] = {
+		"mechanism",     "unit",
+		"adjacency",     "epsilon",
+		"delta",         "noise_multiplier",
+		"sampling_rate", "patients",
+		"clip",          "clip_quantile",
+		"steps",         "others",
+		"spare_rounds",  "statistics_multiplier",
+		"batch_cap",     "hospitals_per_patient",
+		"accountant",    "holds_against",
+		"evaluation",
+	};
+	const struct privacy_plan *p = &s->privacy;
+	struct json *whole, *node;
+	struct buf text;
+	char *copy;
+
+	if (p->mechanism == PRIVACY_NONE)
+		return NULL;
+	whole = promise_json(s);
+	node = json_new_object();
+	for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+		json_set(node, terms[i], json_clone(json_get(whole, terms[i])));
+	json_set_integer(node, "releases", (int64_t)(p->steps + p->others + p->evaluates));
+	buf_init(&text, PROMISE_WORDS_MAX);
+	json_write(&text, node, false);
+	CHECK(!text.failed);
+	copy = mem_copy_text(buf_text(&text));
+	buf_free(&text);
+	json_free(node);
+	json_free(whole);
+	return copy;
 }

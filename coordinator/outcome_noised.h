@@ -36,4 +36,10 @@ void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t
  * Adaptive Clipping, NeurIPS 2021, Algorithm 1. It stays within ROUND_CLIP_RANGE of the contract's. */
 double outcome_next_clip(const struct study *s, double clip, const struct aggregate *sum);
 
+/* The whole promise under which a model is made, for its file: JSON text of mechanism, unit, adjacency, epsilon, delta, noise
+ * multipliers, sampling rate, clip, how many releases are paid for ("steps", "others", and "releases", all of them), accountant,
+ * whom it holds against, and what covers the evaluation. Terms of the contract alone, so that it is the same wherever it is
+ * written. NULL without privacy; owned by the caller. */
+char *outcome_promise(const struct study *s);
+
 #endif

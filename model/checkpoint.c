@@ -50,6 +50,8 @@ static struct json *metadata_of(const struct model_spec *spec, const struct chec
 	json_set_string(metadata, "link", spec_link(spec));
 	json_set_string(metadata, "label", about->label);
 	json_set_string(metadata, "inputs", buf_text(&inputs));
+	if (about->privacy != NULL)
+		json_set_string(metadata, "privacy", about->privacy);
 out:
 	buf_free(&layers);
 	buf_free(&inputs);
@@ -92,12 +94,15 @@ static void put_floats(struct buf *out, const float *x, size_t n)
 static void check_about(const struct model_spec *spec, const struct checkpoint_about *about)
 {
 	struct hash hash;
-	struct json *label = NULL;
+	struct json *label = NULL, *privacy = NULL;
+	const char *promise = about->privacy != NULL ? about->privacy : "{}";
 	CHECK(name_is_study(about->study));
 	CHECK(hash_from_hex(&hash, about->study_hash));
 	CHECK(json_parse(&label, bytes_text(about->label), MODEL_METADATA_MAX, "label", NULL) == OK);
+	CHECK(json_parse(&privacy, bytes_text(promise), MODEL_METADATA_MAX, "privacy", NULL) == OK);
 	CHECK(about->input_count == 0 || about->input_count == spec->inputs);
 	json_free(label);
+	json_free(privacy);
 }
 
 static enum err writable(const struct spec_tensor *list, uint32_t count, const float *parameters,

@@ -5,7 +5,8 @@
  *
  *   {"__metadata__": {"format": "cohort/1", "study": ..., "study_hash": ..., "round": "30",
  *                     "layers": "[\"dense 128\", ...]", "link": "sigmoid", "label": "<JSON>",
- *                     "inputs": "[{\"name\", \"mean\", \"deviation\", \"fill\"}, ...]"},
+ *                     "inputs": "[{\"name\", \"mean\", \"deviation\", \"fill\"}, ...]",
+ *                     "privacy": "<JSON>"},                       of a private study only
  *    "layer.0.weight": {"dtype": "F32", "shape": [128, 30], "data_offsets": [0, 15360]},
  *    "layer.0.bias": ...}
  *
@@ -39,6 +40,7 @@ struct checkpoint_about {
 	/* In the order of the model's inputs: spec->inputs of them, or none before they are known. */
 	const struct checkpoint_input *inputs;
 	uint32_t input_count;
+	const char *privacy; /* JSON text: the promise under which the model was made; NULL: none */
 };
 
 struct checkpoint {

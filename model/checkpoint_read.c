@@ -223,13 +223,17 @@ static enum err check_model(const struct reading *r, const char *layers, const c
 static enum err check_about(const struct reading *r, const struct checkpoint_about *about)
 {
 	struct hash hash;
-	struct json *label = NULL;
+	struct json *label = NULL, *privacy = NULL;
+	const char *promise = about->privacy != NULL ? about->privacy : "{}";
 	if (!name_is_study(about->study))
 		return diag_set(r->why, ERR_DATA, "%s: \"%s\" is no name of a study", r->what, about->study);
 	if (!hash_from_hex(&hash, about->study_hash))
 		return diag_set(r->why, ERR_DATA, "%s: study_hash is no hash", r->what);
 	enum err e = json_parse(&label, bytes_text(about->label), MODEL_METADATA_MAX, "label", r->why);
+	if (!e)
+		e = json_parse(&privacy, bytes_text(promise), MODEL_METADATA_MAX, "privacy", r->why);
 	json_free(label);
+	json_free(privacy);
 	return e ? diag_prefix(r->why, e, "%s", r->what) : OK;
 }
 
@@ -248,6 +252,8 @@ static enum err read_metadata(struct checkpoint *c, const struct reading *r, con
 	const char *link = json_read_string(&fields, "link", NAME_SIZE);
 	c->about.label = json_read_string(&fields, "label", MODEL_METADATA_MAX);
 	const char *inputs = json_read_string(&fields, "inputs", MODEL_METADATA_MAX);
+	if (json_has(&fields, "privacy"))
+		c->about.privacy = json_read_string(&fields, "privacy", MODEL_METADATA_MAX);
 	enum err e = json_read_end(&fields);
 	if (!e && (!parse_u64(&round, bytes_text(round_text)) || round > UINT32_MAX))
 		e = diag_set(r->why, ERR_DATA, "%s: round \"%s\" is no count", place, round_text);

@@ -65,6 +65,35 @@ static void golden_bytes(void **state)
 	buf_free(&again);
 }
 
+/* A private study's model says under which promise it was made. */
+static void a_promise_reads_back(void **state)
+{
+	(void)state;
+	struct model_spec s = models_spec("dense 1", 2, 1);
+	struct checkpoint_about promised = about;
+	struct checkpoint c;
+	struct diag why = {0};
+	float got[3];
+	struct buf file = written(&s, parameters, &about);
+	assert_int_equal(checkpoint_read(got, &c, &s, buf_bytes(&file), "m", &why), OK);
+	assert_null(c.about.privacy);
+	checkpoint_free(&c);
+	buf_free(&file);
+	promised.privacy = "{\"epsilon\":3}";
+	file = written(&s, parameters, &promised);
+	assert_int_equal(checkpoint_read(got, &c, &s, buf_bytes(&file), "m", &why), OK);
+	assert_string_equal(c.about.privacy, "{\"epsilon\":3}");
+	checkpoint_free(&c);
+	/* spoilt: no JSON any more */
+	uint8_t *text = memmem(file.ptr, file.len, "{\\\"epsilon", 10);
+	assert_non_null(text);
+	text[0] = '[';
+	assert_int_equal(checkpoint_read(got, &c, &s, buf_bytes(&file), "m", &why), ERR_DATA);
+	assert_non_null(strstr(why.text, "privacy"));
+	checkpoint_free(&c);
+	buf_free(&file);
+}
+
 static void reads_back(void **state)
 {
 	(void)state;
@@ -427,11 +456,17 @@ static void bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(golden_bytes),           cmocka_unit_test(reads_back),
-		cmocka_unit_test(python_agrees),          cmocka_unit_test(truncated_at_every_byte),
-		cmocka_unit_test(each_byte_flipped),      cmocka_unit_test(other_programs_files),
-		cmocka_unit_test(refused_headers),        cmocka_unit_test(good_by_hand),
-		cmocka_unit_test(no_numbers_are_refused), cmocka_unit_test(bounded),
+		cmocka_unit_test(golden_bytes),
+		cmocka_unit_test(reads_back),
+		cmocka_unit_test(a_promise_reads_back),
+		cmocka_unit_test(python_agrees),
+		cmocka_unit_test(truncated_at_every_byte),
+		cmocka_unit_test(each_byte_flipped),
+		cmocka_unit_test(other_programs_files),
+		cmocka_unit_test(refused_headers),
+		cmocka_unit_test(good_by_hand),
+		cmocka_unit_test(no_numbers_are_refused),
+		cmocka_unit_test(bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

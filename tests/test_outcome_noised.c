@@ -4,6 +4,7 @@
  */
 #include "coordinator/outcome_noised.h"
 
+#include "base/json.h"
 #include "base/random.h"
 #include "model/checkpoint.h"
 #include "tests/support/private_terms.h"
@@ -282,6 +283,41 @@ static void the_clip_comes_to_the_quantile(void **state)
 
 /* ---- statistics */
 
+/* Complete, and in the words of protocol/promise.h. */
+static void assert_promise(const char *text)
+{
+	static const char *const texts[][2] = {
+		{"mechanism", "distributed"}, {"unit", "patient"}, {"adjacency", "add or remove one unit"}};
+	static const struct {
+		const char *key;
+		double value;
+	} numbers[] = {{"epsilon", 3},
+	               {"delta", 1e-4},
+	               {"noise_multiplier", 2.5},
+	               {"sampling_rate", 0.1},
+	               {"patients", 640},
+	               {"clip", 0.5},
+	               {"steps", 6},
+	               {"others", 1},
+	               {"spare_rounds", 3},
+	               {"releases", 8},
+	               {"statistics_multiplier", 6}};
+	struct diag why = {{0}};
+	struct json *node;
+
+	assert_non_null(text);
+	assert_int_equal(json_parse(&node, bytes_text(text), 1u << 16, "promise", &why), OK);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		assert_string_equal(json_as_string(json_get(node, texts[i][0])), texts[i][1]);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		assert_true(json_as_real(json_get(node, numbers[i].key)) == numbers[i].value);
+	assert_non_null(json_get(node, "accountant"));
+	assert_non_null(json_get(node, "holds_against"));
+	assert_true(json_as_bool(json_get(json_get(node, "evaluation"), "covered")));
+	assert_null(json_get(node, "cost")); /* its digits need not be the same on every machine */
+	json_free(node);
+}
+
 static void a_first_model_comes_of_any_noised_statistics(void **state)
 {
 	struct study s;
@@ -306,6 +342,7 @@ static void a_first_model_comes_of_any_noised_statistics(void **state)
 		assert_int_equal(checkpoint_read(w, &c, &s.model, buf_bytes(&out.model), "model", &why), OK);
 		for (uint32_t i = 0; i < c.about.input_count; i++)
 			assert_true(c.about.inputs[i].deviation > 0);
+		assert_promise(c.about.privacy);
 		checkpoint_free(&c);
 		outcome_free(&out);
 		aggregate_free(&sum);

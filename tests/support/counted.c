@@ -109,7 +109,7 @@ void counted_model(struct counted *f, const float *parameters, double fill)
 	struct checkpoint_input inputs[4] = {
 		{"x", 0, 1, fill}, {"kind=b", 0, 1, fill}, {"kind=c", 0, 1, fill}, {"flag", 0, 1, fill}};
 	char hex[HASH_HEX_SIZE];
-	struct checkpoint_about about = {"small", hex, 1, "{}", inputs, 4};
+	struct checkpoint_about about = {"small", hex, 1, "{}", inputs, 4, NULL};
 
 	hash_hex(hex, &f->study.hash);
 	buf_clear(&f->model);

@@ -16,6 +16,7 @@ void private_terms(struct study *s, enum privacy_mechanism mechanism, uint32_t s
 	                                   .spare_rounds = spare_rounds,
 	                                   .steps = s->rounds + spare_rounds,
 	                                   .others = 1,
+	                                   .evaluates = !site,
 	                                   .noise_multiplier = 2.5,
 	                                   .statistics_multiplier = 6,
 	                                   .evaluation_multiplier = 2,
