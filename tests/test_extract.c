@@ -2,6 +2,7 @@
  * The extract: bound to the bytes that a person looked at. A changed file asks again or goes on, as the policy says; the fingerprint
  * changes with every byte and with nothing else.
  */
+#include "base/log.h"
 #include "client/extract.h"
 #include "client/fingerprint.h"
 #include "tests/support/small_study.h"
@@ -190,6 +191,41 @@ static void test_a_changed_file_goes_on(void **state)
 	expect(f, REFUSAL_NONE, false, "");
 }
 
+/* Under privacy no cell decides whether a round is answered. */
+static void keep_line(void *context, enum log_level level, const char *line)
+{
+	if (level == LOG_LEVEL_ERROR)
+		snprintf(context, DIAG_MAX, "%s", line);
+}
+
+static void test_under_privacy_no_cell_refuses(void **state)
+{
+	static const char *const wrong[] = {"x,y,kind,label\n1,2,a,1\nsecret7,1,b,0\n", "x,y\n1,2\n"};
+	struct fixture *f = *state;
+	char line[DIAG_MAX] = "";
+
+	f->config.policy.ask_on_data_change = false;
+	f->study.privacy.mechanism = PRIVACY_DISTRIBUTED;
+	f->study.schema.outside = OUTSIDE_REFUSE;
+	expect(f, REFUSAL_NONE, false, "");
+	log_capture(keep_line, line);
+	for (size_t i = 0; i < 2; i++) {
+		line[0] = '\0';
+		tempdir_write(&f->dir, "rows.csv", wrong[i]);
+		expect(f, REFUSAL_NONE, true, "");
+		assert_int_equal(f->extract.table.rows, 0);
+		assert_non_null(strstr(line, "answers as one without rows"));
+		assert_null(strstr(line, "secret7"));
+		expect(f, REFUSAL_NONE, false, ""); /* and it is not read again */
+	}
+	unlink(tempdir_path(&f->dir, "rows.csv")); /* no patient's doing */
+	expect(f, REFUSAL_DATA_UNREADABLE, false, "No such file");
+	log_capture(NULL, NULL);
+	tempdir_write(&f->dir, "rows.csv", four_rows);
+	expect(f, REFUSAL_NONE, true, "");
+	assert_int_equal(f->extract.table.rows, 4);
+}
+
 /* Same length, same time, another file: the inode tells. */
 /* The daemon's log holds no patient's value; who runs `check` by hand is shown the cell. */
 static void test_cells_stay_out_of_the_log(void **state)
@@ -276,17 +312,12 @@ static void test_read_and_fingerprint_are_of_the_same_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_every_byte_counts),
-		CASE(test_the_key_counts),
-		CASE(test_a_broken_key),
-		CASE(test_the_approved_file),
-		CASE(test_a_changed_file_asks),
-		CASE(test_a_changed_file_that_is_unreadable_asks_first),
-		CASE(test_a_changed_file_goes_on),
-		CASE(test_a_file_put_in_place),
-		CASE(test_cells_stay_out_of_the_log),
-		CASE(test_no_file_and_no_source),
-		CASE(test_read_and_fingerprint_are_of_the_same_bytes),
+		CASE(test_every_byte_counts),      CASE(test_the_key_counts),
+		CASE(test_a_broken_key),           CASE(test_the_approved_file),
+		CASE(test_a_changed_file_asks),    CASE(test_a_changed_file_that_is_unreadable_asks_first),
+		CASE(test_a_changed_file_goes_on), CASE(test_under_privacy_no_cell_refuses),
+		CASE(test_a_file_put_in_place),    CASE(test_cells_stay_out_of_the_log),
+		CASE(test_no_file_and_no_source),  CASE(test_read_and_fingerprint_are_of_the_same_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
