@@ -200,6 +200,65 @@ static void test_no_noise_serves_twice(void **state)
 	private_study_free(&s);
 }
 
+/* ---- ahead: a hospital that is idle, or has yet to read its rows */
+
+static struct round_plan statistics_plan(const struct private_study *s)
+{
+	static uint32_t numbers[PRIVATE_SITES_MAX] = {1, 2, 3, 4, 5, 6};
+
+	return (struct round_plan){.study_hash = s->study.hash,
+	                           .round = 1,
+	                           .attempt = 1,
+	                           .asks = ASK_STATISTICS,
+	                           .sites = numbers,
+	                           .site_count = s->sites};
+}
+
+static void test_noise_that_is_drawn_ahead_serves(void **state)
+{
+	struct private_entropy source = {0};
+	struct contribution_report report;
+	struct private_study s;
+	struct contributor c;
+	struct table t = {0}, other;
+	struct buf first, second;
+	uint64_t drawn;
+
+	(void)state;
+	private_study(&s, PRIVACY_DISTRIBUTED, UNIT_PATIENT, 3, false);
+	struct round_plan plan = statistics_plan(&s);
+	buf_init(&first, 1 << 20);
+	buf_init(&second, 1 << 20);
+	contributor_init(&c, &s.study, &t, "st-mary"); /* the rows are not there yet */
+	c.entropy = private_entropy(&source, 5);
+	assert_int_equal(contribution_draw(&c, &plan, NULL), OK);
+	drawn = source.octets;
+	assert_true(drawn > 0);
+	private_table(&t, &s, PATIENTS, 3);
+	assert_int_equal(contribution_compute(&c, &first, &report, &plan, bytes_of(NULL, 0), NULL, NULL), OK);
+	assert_int_equal(source.octets, drawn);
+	assert_int_equal(contribution_compute(&c, &second, &report, &plan, bytes_of(NULL, 0), NULL, NULL), OK);
+	assert_int_equal(source.octets, 2 * drawn); /* served */
+	assert_false(bytes_equal(buf_bytes(&first), buf_bytes(&second)));
+
+	private_table(&other, &s, PATIENTS, 4); /* other rows in the same table */
+	table_free(&t);
+	t = other;
+	contributor_renew(&c);
+	c.entropy = private_entropy(&source, 5);
+	assert_int_equal(contribution_compute(&c, &second, &report, &plan, bytes_of(NULL, 0), NULL, NULL), OK);
+	contributor_free(&c);
+	contributor_init(&c, &s.study, &t, "st-mary");
+	c.entropy = private_entropy(&source, 5);
+	assert_int_equal(contribution_compute(&c, &first, &report, &plan, bytes_of(NULL, 0), NULL, NULL), OK);
+	assert_true(bytes_equal(buf_bytes(&first), buf_bytes(&second))); /* as if it had never seen the others */
+	contributor_free(&c);
+	buf_free(&first);
+	buf_free(&second);
+	table_free(&t);
+	private_study_free(&s);
+}
+
 static void test_mechanism_none_takes_no_entropy(void **state)
 {
 	struct private_study s;
@@ -473,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_a_site_moves_no_release_further_than_its_sensitivity),
 		cmocka_unit_test(test_noise_comes_before_rows),
 		cmocka_unit_test(test_no_noise_serves_twice),
+		cmocka_unit_test(test_noise_that_is_drawn_ahead_serves),
 		cmocka_unit_test(test_mechanism_none_takes_no_entropy),
 		cmocka_unit_test(test_a_patient_without_numbers_is_no_error),
 		cmocka_unit_test(test_a_patient_without_numbers_contributes_nothing),
