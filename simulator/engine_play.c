@@ -87,7 +87,8 @@ void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_
 	struct diag why = {{0}};
 	const struct round_plan *plan = campaign_plan(e->campaign);
 	struct private_draws draws;
-	private_draws_begin(&draws, &e->study->draws, plan->round, part->site);
+	if (e->study->privacy.mechanism != PRIVACY_NONE) /* a hash for each update, which others need not pay */
+		private_draws_begin(&draws, &e->study->draws, plan->round, part->site);
 	struct entropy entropy = private_draws_entropy(&draws);
 	struct contribution_terms terms = {plan, &e->models.newest, &entropy, e->options.cancel};
 	enum err err = contribution_fill(w->octets.ptr, &report, rows, &w->workspace, &terms, &why);
