@@ -67,6 +67,24 @@ static void seed_draws(struct rng *r, const struct study *s, uint64_t round)
 	rng_init(r, seed.b, "margin");
 }
 
+/* Of a part that the contract leaves empty the sums are noise alone, which may look like many rows. */
+static bool has_validation(const struct split *split)
+{
+	return split->column != NULL ? split->validation != NULL : split->validation_fraction > 0;
+}
+
+static bool has_test(const struct split *split)
+{
+	return split->column != NULL || split->test_fraction > 0;
+}
+
+static void blank(struct metrics *m, struct metrics *margin, struct calibration *c)
+{
+	*m = *margin = METRICS_NONE;
+	m->rows = 0;
+	*c = (struct calibration){0};
+}
+
 void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t round, const struct aggregate *sum)
 {
 	struct metrics_shape shape = study_shape(s);
@@ -82,6 +100,10 @@ void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t
 	metrics_noised(&out->test, &out->test_margin, shape, loss[1], counts + length, &draws);
 	metrics_calibration(&out->validation_calibration, shape, counts);
 	metrics_calibration(&out->test_calibration, shape, counts + length);
+	if (!has_validation(&s->schema.split))
+		blank(&out->validation, &out->validation_margin, &out->validation_calibration);
+	if (!has_test(&s->schema.split))
+		blank(&out->test, &out->test_margin, &out->test_calibration);
 	free(counts);
 }
 

@@ -28,7 +28,8 @@ void outcome_denoise(double *sums, const struct study *s, const struct aggregate
 /* update[model.parameters] <- u of mechanism distributed or site, in training round `step`. */
 void outcome_noised_update(double *update, const struct study *s, uint32_t step, const struct aggregate *sum);
 
-/* The figures of both parts of a noised evaluation, with their margins. The margins' draws follow from study and round. */
+/* The figures of both parts of a noised evaluation, with their margins; a part that the contract leaves empty has 0 rows. The margins'
+ * draws follow from study and round. */
 void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t round, const struct aggregate *sum);
 
 /* The clip of the next training round: clip * exp(- clip_rate * (b - clip_quantile)), b = sum / n + 1/2 held within [0, 1] the

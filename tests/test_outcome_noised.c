@@ -430,6 +430,30 @@ static void noised_rows_below_cell_min_are_withheld(void **state)
 	study_free(&s);
 }
 
+/* Noise in the sums of a part that nobody is in is not taken for rows. */
+static void empty_parts_have_no_figures(void **state)
+{
+	struct outcome out;
+	struct study s;
+	struct split *split;
+
+	(void)state;
+	private_study(&s, PRIVACY_DISTRIBUTED);
+	split = &s.schema.split;
+	split->validation_fraction = 0;
+	evaluate(&out, &s, 9, 8000);
+	assert_true(out.validation.rows == 0 && isnan(out.validation.auc) && isnan(out.validation_margin.rows));
+	assert_true(!out.validation_calibration.known && !isnan(out.test.auc));
+	split->test_fraction = 0;
+	split->validation_fraction = 0.2;
+	evaluate(&out, &s, 9, 8000);
+	assert_true(out.test.rows == 0 && isnan(out.test.auc) && !isnan(out.validation.auc));
+	split->column = split->train = split->test = "part"; /* by column, without validation */
+	evaluate(&out, &s, 9, 8000);
+	assert_true(out.validation.rows == 0 && !isnan(out.test.auc));
+	study_free(&s);
+}
+
 static void exact_figures_have_no_margin(void **state)
 {
 	struct outcome out;
@@ -456,6 +480,7 @@ int main(void)
 		cmocka_unit_test(noise_is_that_of_all_who_took_part),
 		cmocka_unit_test(figures_come_with_margins),
 		cmocka_unit_test(noised_rows_below_cell_min_are_withheld),
+		cmocka_unit_test(empty_parts_have_no_figures),
 		cmocka_unit_test(exact_figures_have_no_margin),
 	};
 
