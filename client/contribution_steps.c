@@ -29,7 +29,7 @@ static enum err sum_sampled(const struct filling *f, const float *parameters)
 	const struct site_rows *r = f->rows;
 	struct workspace *w = f->w;
 	uint32_t *which = workspace_sampled(w, r->units.count);
-	uint32_t count = poisson_sample(which, r->units.count, p->sampling_rate, p->batch_cap, f->terms->entropy);
+	uint32_t count = poisson_sample(which, r->units.count, p->sampling_rate, f->terms->entropy);
 
 	memset(w->sum, 0, f->study->model.parameters * sizeof *w->sum);
 	return clipped_sum_add(&w->clipped, w->sum, &f->report->clipped, parameters, &r->parts[PART_TRAIN], &r->units,

@@ -26,7 +26,7 @@ static uint32_t everyone(uint32_t *which, uint32_t units)
 	return units;
 }
 
-uint32_t poisson_sample(uint32_t *which, uint32_t units, double rate, uint32_t cap, const struct entropy *entropy)
+uint32_t poisson_sample(uint32_t *which, uint32_t units, double rate, const struct entropy *entropy)
 {
 	uint8_t draws[8 * DRAWS];
 	uint32_t taken = 0;
@@ -41,5 +41,5 @@ uint32_t poisson_sample(uint32_t *which, uint32_t units, double rate, uint32_t c
 		taken = choose(which, taken, first, count, draws, threshold);
 	}
 	secret_wipe(draws, sizeof draws);
-	return taken < cap ? taken : cap;
+	return taken;
 }

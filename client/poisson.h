@@ -7,9 +7,9 @@
  *   unit u takes part when the next 64 secret bits, as an integer, are below floor(q * 2^64): never more often than q, and less
  *   often by at most 2^-64
  *
- * A batch above the plan's cap loses its last units. That costs the privacy of who moves another unit out, with a probability
- * that the plan pays for (privacy_plan.batch_cap: at most 2^-60). With q = 1 everyone takes part and nothing is drawn or cut: a
- * site with more units than the study is said to have is a matter for its approval.
+ * Nobody is cut off, however many there are: whoever moves another unit out moves the sum by twice the clip. The plan's batch_cap
+ * bounds what rounding can add to a sum (noised_gradient_error), and that grows slowly beyond it. With q = 1 everyone takes part and
+ * nothing is drawn.
  *
  * Whom the draws choose decides how long the step takes, and so does nothing else here: each unit costs the same.
  */
@@ -18,8 +18,8 @@
 
 #include "base/random.h"
 
-/* which[units] becomes the numbers of those who take part, ascending; returns how many. 0 < rate <= 1 (CHECK); cap is not looked
- * at with rate 1. O(units), 8 octets of entropy each. */
-uint32_t poisson_sample(uint32_t *which, uint32_t units, double rate, uint32_t cap, const struct entropy *entropy);
+/* which[units] becomes the numbers of those who take part, ascending; returns how many. 0 < rate <= 1 (CHECK). O(units),
+ * 8 octets of entropy each. */
+uint32_t poisson_sample(uint32_t *which, uint32_t units, double rate, const struct entropy *entropy);
 
 #endif

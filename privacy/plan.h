@@ -53,7 +53,8 @@ struct privacy_plan {
 	double statistics_multiplier; /* z_e of each of the others */
 	double evaluation_multiplier; /* z_v; 0 unless `evaluates` */
 	uint32_t
-		batch_cap; /* B_max: units of one site in one step; Pr[more] <= 2^-60 for a site that has all N patients */
+		batch_cap; /* B_max: units of one site in one step; Pr[more] <= 2^-60 for a site that has all N patients. More
+		              are added all the same (client/poisson.h) */
 };
 
 const char *privacy_mechanism_name(enum privacy_mechanism m);

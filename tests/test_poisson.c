@@ -1,6 +1,6 @@
 /*
  * client/poisson: the threshold to the last bit, with entropy that is chosen here; the rate, and that units and steps have nothing
- * to do with each other, by chi-square; the cap; q = 1.
+ * to do with each other, by chi-square; that nobody moves another in or out; q = 1.
  */
 #include "client/poisson.h"
 #include "tests/support/chi_square.h"
@@ -39,7 +39,7 @@ static bool takes(double rate, uint64_t draw)
 	struct entropy e = {fill_same, &draw};
 	uint32_t which[1];
 
-	return poisson_sample(which, 1, rate, 1, &e) == 1;
+	return poisson_sample(which, 1, rate, &e) == 1;
 }
 
 /* ---- the threshold */
@@ -90,7 +90,7 @@ static void tally_steps(struct tally *t, double rate, const struct entropy *e)
 
 	memset(t, 0, sizeof *t);
 	for (int step = 0; step < STEPS; step++) {
-		uint32_t count = poisson_sample(which, UNITS, rate, UNITS, e);
+		uint32_t count = poisson_sample(which, UNITS, rate, e);
 
 		memset(now, 0, sizeof now);
 		for (uint32_t i = 0; i < count; i++) {
@@ -139,21 +139,27 @@ static void test_the_distribution(void **state)
 
 /* ---- the edges */
 
-static void test_the_cap_keeps_the_first(void **state)
+/* One unit more or less moves nobody else in or out, however many take part: the sum then moves by that unit's part alone. */
+static void test_nobody_moves_another(void **state)
 {
 	struct rng stream;
 	struct entropy e = {fill_stream, &stream};
-	uint32_t whole[UNITS], cut[UNITS], count;
+	uint32_t with[UNITS], without[UNITS], count, most = 0;
+	uint8_t first[8];
 
 	(void)state;
-	rng_seeded(&stream, 4, "test: poisson");
-	count = poisson_sample(whole, UNITS, 0.5, UNITS, &e);
-	assert_true(count > 200 && count < 400);
-	rng_seeded(&stream, 4, "test: poisson");
-	assert_int_equal(poisson_sample(cut, UNITS, 0.5, 200, &e), 200);
-	assert_memory_equal(cut, whole, 200 * sizeof *cut);
-	rng_seeded(&stream, 4, "test: poisson");
-	assert_int_equal(poisson_sample(cut, UNITS, 0.5, count, &e), count);
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		rng_seeded(&stream, seed, "test: poisson");
+		count = poisson_sample(with, UNITS, 0.9, &e);
+		rng_seeded(&stream, seed, "test: poisson");
+		rng_octets(&stream, first, sizeof first); /* the draw of the one who is not there */
+		uint32_t there = count > 0 && with[0] == 0;
+		assert_int_equal(poisson_sample(without, UNITS - 1, 0.9, &e), count - there);
+		for (uint32_t i = there; i < count; i++)
+			assert_int_equal(without[i - there] + 1, with[i]);
+		most = count > most ? count : most;
+	}
+	assert_true(most > 500);
 }
 
 static void test_everyone(void **state)
@@ -162,7 +168,7 @@ static void test_everyone(void **state)
 	uint32_t which[UNITS];
 
 	(void)state;
-	assert_int_equal(poisson_sample(which, UNITS, 1, 10, &never), UNITS); /* and the cap is another's business */
+	assert_int_equal(poisson_sample(which, UNITS, 1, &never), UNITS);
 	for (uint32_t i = 0; i < UNITS; i++)
 		assert_int_equal(which[i], i);
 }
@@ -172,8 +178,8 @@ static void test_nobody_to_choose_from(void **state)
 	struct entropy never = {fill_never, NULL};
 
 	(void)state;
-	assert_int_equal(poisson_sample(NULL, 0, 0.5, 10, &never), 0);
-	assert_int_equal(poisson_sample(NULL, 0, 1, 10, &never), 0);
+	assert_int_equal(poisson_sample(NULL, 0, 0.5, &never), 0);
+	assert_int_equal(poisson_sample(NULL, 0, 1, &never), 0);
 }
 
 /* The system's own, once: whether it is the draws that choose. */
@@ -183,17 +189,17 @@ static void test_the_system_s_entropy(void **state)
 	uint32_t first[UNITS], second[UNITS], n, m;
 
 	(void)state;
-	n = poisson_sample(first, UNITS, 0.5, UNITS, &system);
-	m = poisson_sample(second, UNITS, 0.5, UNITS, &system);
+	n = poisson_sample(first, UNITS, 0.5, &system);
+	m = poisson_sample(second, UNITS, 0.5, &system);
 	assert_true(n != m || memcmp(first, second, n * sizeof *first) != 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_threshold),           cmocka_unit_test(test_the_distribution),
-		cmocka_unit_test(test_the_cap_keeps_the_first), cmocka_unit_test(test_everyone),
-		cmocka_unit_test(test_nobody_to_choose_from),   cmocka_unit_test(test_the_system_s_entropy),
+		cmocka_unit_test(test_the_threshold),         cmocka_unit_test(test_the_distribution),
+		cmocka_unit_test(test_nobody_moves_another),  cmocka_unit_test(test_everyone),
+		cmocka_unit_test(test_nobody_to_choose_from), cmocka_unit_test(test_the_system_s_entropy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,7 @@ static double private_epoch(struct rows *rows, struct clipped_sum *c, double *su
 	struct entropy entropy = entropy_system();
 	struct clipped_report report = {0};
 	for (int step = 0; step < rows->k->epochs * (int)steps; step++) {
-		uint32_t count = poisson_sample(which, units, expected / units, units, &entropy);
+		uint32_t count = poisson_sample(which, units, expected / units, &entropy);
 		memset(sum, 0, n * sizeof *sum);
 		CHECK(clipped_sum_add(c, sum, &report, parameters, &rows->examples, &rows->units, which, count, CLIP,
 		                      NULL, NULL) == OK);
