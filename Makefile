@@ -81,6 +81,7 @@ simulator_LIBS := $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_BASE) $(if $(MPI),$(shell mp
 ALL_LIBS := $(LIBS_NET) $(LIBS_MODEL) $(LIBS_DATA) $(LIBS_STORE) $(LIBS_BASE)
 
 TESTS := $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/test_*.c))
+TEST_ROOMS := simulator coordinator client certs protocol net data model privacy crypto base
 # An archive, so that a test links the helpers it uses and not those of every room.
 TEST_SUPPORT := $(if $(wildcard tests/support/*.c),$(O)/lib/libsupport.a)
 TEST_PROGRAMS := $(BIN)/secagg_replay $(O)/test/cohort-client $(O)/test/cohort-coordinator
@@ -88,7 +89,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(O)/bench/%,$(wildcard tests/bench/bench_
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATTED := $(wildcard $(addsuffix /*.[ch],$(ROOMS) tests tests/support tests/bench tests/fuzz))
 
-.PHONY: all test check demo bench bench-large soak evil evil-secagg fuzz ranks layers format format-check install clean help deps
+.PHONY: all test check demo bench bench-large soak evil evil-secagg evil-privacy fuzz ranks layers format format-check install clean help deps
 .DELETE_ON_ERROR:
 
 all: $(PROGRAMS) ## build the programs into build/bin
@@ -127,7 +128,7 @@ soak: $(BIN)/cohort-sim $(O)/tests/test_noise ## run 100,000 disturbed worlds, a
 	$(Q)COHORT_BUILD=$(O) NOISE_DRAWS=100000000 $(O)/tests/test_noise
 	$(Q)$(BIN)/cohort-sim faults --seeds 1..100000
 
-evil: evil-secagg $(BIN)/cohort-sim ## plant bugs in the cores, and see that the disturbed worlds find each
+evil: evil-secagg evil-privacy $(BIN)/cohort-sim ## plant bugs in the cores, and see that the disturbed worlds find each
 	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
 		ARCHIVES='$(call archives,$(simulator_ROOMS))' LIBS='$(simulator_LIBS)' tests/evil/run $(O)
 
@@ -135,6 +136,12 @@ evil: evil-secagg $(BIN)/cohort-sim ## plant bugs in the cores, and see that the
 evil-secagg: $(O)/tests/test_secagg_attacks $(O)/tests/test_secagg_found
 	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
 		ARCHIVES='$(TEST_SUPPORT) $(call archives,crypto base)' LIBS='$(LIBS_BASE) -lcmocka' tests/evil/secagg/run $(O)
+
+# privacy done otherwise than promised: the test that each patch names must notice
+EVIL_PRIVACY := $(shell sed -n 's/^caught: \([^ ]*\) .*/\1/p' tests/evil/privacy/[0-9]*.patch | sort -u)
+evil-privacy: $(addprefix $(O)/tests/,$(EVIL_PRIVACY))
+	$(Q)COMPILE='$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' LINK='$(CC) $(LDFLAGS_ALL)' \
+		ARCHIVES='$(TEST_SUPPORT) $(call archives,$(TEST_ROOMS))' LIBS='$(ALL_LIBS) -lcmocka' tests/evil/privacy/run $(O)
 
 fuzz: ## run every fuzzer for FUZZ_SECONDS (30) each, two at a time
 	$(Q)$(MAKE) --no-print-directory MODE=fuzz fuzz-run
@@ -204,7 +211,7 @@ $(eval $(call program_rule,client,cohort-client))
 $(eval $(call program_rule,certs,cohort-ca))
 $(eval $(call program_rule,simulator,cohort-sim))
 
-$(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
+$(O)/tests/test_%: $(O)/obj/tests/test_%.o $(TEST_SUPPORT) $(call archives,$(TEST_ROOMS))
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
@@ -227,7 +234,7 @@ $(O)/test/cohort-coordinator: $(O)/obj/coordinator/main.o $(O)/obj/tests/sum_log
 	$(if $(Q),@echo "  LD    $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) $(call wraps,masked_sum_finish) -o $@ $^ $(coordinator_LIBS)
 
-$(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
+$(O)/bench/bench_%: $(O)/obj/tests/bench/bench_%.o $(TEST_SUPPORT) $(call archives,$(TEST_ROOMS))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS) -lcmocka
 
@@ -237,7 +244,7 @@ $(O)/bench/slow_sync.so: tests/bench/slow_sync.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIC -shared -o $@ $<
 
-$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(TEST_SUPPORT) $(call archives,simulator coordinator client certs protocol net data model privacy crypto base)
+$(O)/fuzz/fuzz_%: $(O)/obj/tests/fuzz/fuzz_%.o $(TEST_SUPPORT) $(call archives,$(TEST_ROOMS))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ALL_LIBS)
 
