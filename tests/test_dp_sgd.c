@@ -77,12 +77,22 @@ static void add_by_itself(struct reference *r, const float *parameters, uint32_t
 		r->sum[i] += own[i];
 }
 
+static double norm_of(const double *x, size_t n)
+{
+	double squared = 0;
+
+	for (size_t i = 0; i < n; i++)
+		squared += x[i] * x[i];
+	return sqrt(squared);
+}
+
+/* The norm that is clipped by (model/row_gradients.h): a part of it is the sum of the rows' own, since rows may cancel. */
 static void add_from_formulas(struct reference *r, const float *parameters, uint32_t unit)
 {
 	const struct examples *e = &r->site->rows.parts[PART_TRAIN];
 	const struct units *u = &r->site->rows.units;
 	uint32_t rows = units_length(u, unit);
-	double mean[PARAMETERS_MAX] = {0}, logits[1], loss, squared = 0, factor;
+	double mean[PARAMETERS_MAX] = {0}, logits[1], loss, reach = 0, norm, factor;
 
 	for (uint32_t k = u->first[unit]; k < u->first[unit + 1]; k++) {
 		double gradient[PARAMETERS_MAX];
@@ -91,10 +101,11 @@ static void add_from_formulas(struct reference *r, const float *parameters, uint
 		                 e->inputs + (size_t)u->rows[k] * e->width, &e->labels[u->rows[k]], 1);
 		for (size_t i = 0; i < r->n; i++)
 			mean[i] += gradient[i] / rows;
+		reach += norm_of(gradient, r->n) / rows;
 	}
-	for (size_t i = 0; i < r->n; i++)
-		squared += mean[i] * mean[i];
-	factor = fmin(1, r->s->study.privacy.clip / sqrt(squared)) * (1 - 0x1p-20);
+	norm = norm_of(mean, r->n);
+	norm = sqrt((1 - 0x1p-12) * norm * norm + 0x1p-12 * reach * reach);
+	factor = fmin(1, r->s->study.privacy.clip / norm) * (1 - 0x1p-20);
 	for (size_t i = 0; i < r->n; i++)
 		r->sum[i] += factor * mean[i];
 }
@@ -409,7 +420,7 @@ static void check_update(struct fixture *f, int site)
 		r->sum[i] = (double)local[i] - f->s.model.parameters[i];
 		squared += (long double)r->sum[i] * r->sum[i];
 	}
-	double norm = (double)sqrtl(squared), clip = f->s.study.privacy.clip;
+	double norm = (double)sqrtl(squared), clip = f->s.clip > 0 ? f->s.clip : f->s.study.privacy.clip;
 	for (uint32_t k = 0; k < r->n; k++) {
 		double value = r->sum[k] * (norm > clip ? clip / norm : 1) * (1 - 0x1p-20);
 
@@ -420,14 +431,15 @@ static void check_update(struct fixture *f, int site)
 
 static void test_site(void **state)
 {
-	static const double clips[] = {0.02, 50}; /* clipped, and not */
+	static const double clips[] = {0.02, 50, 50}; /* clipped, and not, and by a clip of the round's own */
 
 	(void)state;
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 3; k++) {
 		struct fixture f;
 
 		fixture_make(&f, PRIVACY_SITE, UNIT_SITE, 1.5);
 		f.s.study.privacy.clip = clips[k];
+		f.s.clip = k == 2 ? 0.03 : 0;
 		fixture_begin(&f, ASK_TRAIN);
 		for (int i = 0; i < SITES; i++)
 			check_update(&f, i);

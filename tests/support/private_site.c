@@ -208,6 +208,7 @@ enum err private_site_fill(struct private_site *p, const struct private_study *s
 	                          .attempt = 1,
 	                          .step = 1,
 	                          .asks = asks,
+	                          .clip = asks & ASK_TRAIN ? s->clip : 0,
 	                          .sites = numbers,
 	                          .site_count = s->sites};
 	struct contribution_terms terms = {&plan, asks & ASK_STATISTICS ? NULL : &s->model, &p->entropy, NULL};

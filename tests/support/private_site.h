@@ -22,6 +22,7 @@ struct private_study {
 	struct study study; /* its `privacy` and whatever else may be changed before sites are made */
 	struct round_model model;
 	uint32_t sites; /* invited */
+	double clip; /* of the round; 0: the contract's */
 };
 
 /* A study with this mechanism for units of `unit`; `label` is binary, or numeric when so asked. Its numbers were not solved for:
