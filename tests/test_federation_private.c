@@ -109,7 +109,7 @@ static void judge(struct world *w, const char *site, const char *checks)
 	"assert all(s['covered'] for r in releases for s in r['segments'])\n"
 #define COMMON                                                                                                         \
 	ONCE "last = [r for r in rounds if r['kind'] == 'evaluate' and r['outcome'] == 'done'][-1]\n"                  \
-	     "assert last['accuracy_interval'][0] <= last['accuracy_interval'][1]\n"                                   \
+	     "assert last['test']['rows_interval'][0] <= last['test']['rows_interval'][1]\n"                           \
 	     "noise = {r['kind']: s['noise'] for r in releases for s in r['segments'] if s['noise']}\n"                \
 	     "assert noise['statistics']['times'] == 1 and noise['evaluation']['variance'] >= 16\n"
 
