@@ -39,7 +39,8 @@ struct contribution_report {
 	bool evaluated;
 	struct metrics validation, test; /* of the round's model on this hospital's rows */
 	uint64_t saturated; /* coordinates beyond the study's range */
-	struct clipped_report clipped; /* of a private training: units that took part, and how many were clipped */
+	struct clipped_report clipped; /* of a private training: units that took part, and how many were clipped; of
+	                                  mechanism site the hospital's own update */
 };
 
 struct contributor {

@@ -122,7 +122,7 @@ static enum err add_clipped_update(const struct filling *f)
 {
 	const struct round_plan *plan = f->terms->plan;
 	const float *global = f->terms->model->parameters;
-	double *update = f->w->sum, clip = plan->clip > 0 ? plan->clip : f->study->privacy.clip, within;
+	double *update = f->w->sum, clip = plan->clip > 0 ? plan->clip : f->study->privacy.clip;
 	size_t parameters = f->study->model.parameters;
 	enum err e;
 
@@ -133,10 +133,13 @@ static enum err add_clipped_update(const struct filling *f)
 		return e;
 	for (size_t i = 0; i < parameters; i++)
 		update[i] = (double)f->w->local[i] - global[i];
-	within = clip_update(update, parameters, clip) ? 0.5 : -0.5;
+	bool within = clip_update(update, parameters, clip);
+	const double said = within ? 0.5 : -0.5;
+	f->report->clipped.units = 1;
+	f->report->clipped.clipped = !within;
 	filling_encode(f, SEGMENT_UPDATE, update);
 	if (layout_find(f->layout, SEGMENT_WITHIN) != NULL)
-		filling_encode(f, SEGMENT_WITHIN, &within);
+		filling_encode(f, SEGMENT_WITHIN, &said);
 	f->report->weight = 1;
 	return OK;
 }

@@ -20,7 +20,11 @@ const struct command_option commands_plot_options[] = {
          "auc, accuracy, precision, recall, f1, loss, brier, r2, rmse, mae, or a column of rounds.csv; default: what "
          "the study selects its model by",
          false},
-	{"x", "WHAT", "round (training rounds; the default), bytes (up and down until then) or epsilon", false},
+	{"x", "WHAT",
+         "round (training rounds; the default), bytes (up and down until then), epsilon (spent by then), or a term of "
+         "the "
+         "contract such as privacy.epsilon: each run is then a point, its final model's figure",
+         false},
 	{"by", "KEY",
          "what distinguishes the lines: a term of the contract such as training.strategy, an option such as partition, "
          "seed, run",
@@ -84,6 +88,21 @@ static void name_by_folder(char out[PATH_SIZE], const struct plotting *p, const 
 		snprintf(out, PATH_SIZE, "%.*s", (int)length, operand); /* the operand is that folder */
 }
 
+/* A sweep is a line: its folder's own name. */
+static void name_by_operand(char out[PATH_SIZE], const char *operand)
+{
+	snprintf(out, PATH_SIZE, "%s", operand);
+	for (char *slash; (slash = strrchr(out, '/')) != NULL;) {
+		bool ends = slash[1] == '\0';
+
+		if (!ends) {
+			memmove(out, slash + 1, strlen(slash + 1) + 1);
+			break;
+		}
+		*slash = '\0';
+	}
+}
+
 static void name_by_keys(char out[PATH_SIZE], const struct plotting *p, const struct past_run *run)
 {
 	size_t length = 0;
@@ -102,28 +121,35 @@ static void name_by_keys(char out[PATH_SIZE], const struct plotting *p, const st
 	}
 }
 
+static enum err check_key(const struct plotting *p, const char *option, const char *key, const struct past_run *runs,
+                          size_t count)
+{
+	bool found = strcmp(key, "run") == 0 && strcmp(option, "by") == 0;
+	struct buf keys = {0};
+	char near[NEAREST_SIZE], hint[NEAREST_SIZE + 32] = "";
+
+	for (size_t k = 0; k < count && !found; k++)
+		found = past_run_key(&runs[k], key) != NULL;
+	if (found)
+		return OK;
+	buf_init(&keys, KEYS_MAX);
+	past_run_keys(&runs[0], &keys);
+	if (nearest_word(near, sizeof near, key, buf_text(&keys)) != NULL)
+		snprintf(hint, sizeof hint, " (did you mean %s?)", near);
+	buf_free(&keys);
+	return diag_set(p->why, ERR_USAGE,
+	                "--%s %s: no run has this term or option%s; run.json has them below \"contract\" and "
+	                "\"options\"",
+	                option, key, hint);
+}
+
 static enum err check_keys(const struct plotting *p, const struct past_run *runs, size_t count)
 {
-	for (size_t i = 0; i < p->by_count; i++) {
-		bool found = strcmp(p->by[i], "run") == 0;
-		struct buf keys = {0};
-		char near[NEAREST_SIZE], hint[NEAREST_SIZE + 32] = "";
+	enum err e = p->plot.x == PLOT_TERM ? check_key(p, "x", p->plot.term, runs, count) : OK;
 
-		for (size_t k = 0; k < count && !found; k++)
-			found = past_run_key(&runs[k], p->by[i]) != NULL;
-		if (found)
-			continue;
-		buf_init(&keys, KEYS_MAX);
-		past_run_keys(&runs[0], &keys);
-		if (nearest_word(near, sizeof near, p->by[i], buf_text(&keys)) != NULL)
-			snprintf(hint, sizeof hint, " (did you mean %s?)", near);
-		buf_free(&keys);
-		return diag_set(p->why, ERR_USAGE,
-		                "--by %s: no run has this term or option%s; run.json has them below \"contract\" and "
-		                "\"options\"",
-		                p->by[i], hint);
-	}
-	return OK;
+	for (size_t i = 0; i < p->by_count && e == OK; i++)
+		e = check_key(p, "by", p->by[i], runs, count);
+	return e;
 }
 
 /* ---- runs */
@@ -137,6 +163,8 @@ static enum err add_run(struct plotting *p, struct past_run *run, const char *op
 		fprintf(stderr, "cohort-sim: %s did not come to its end; it counts as far as it went\n", run->path);
 	if (p->by_count > 0)
 		name_by_keys(group, p, run);
+	else if (p->plot.x == PLOT_TERM)
+		name_by_operand(group, operand);
 	else
 		name_by_folder(group, p, run->path, operand);
 	e = plot_add(&p->plot, run, group, p->part, p->y, p->why);
@@ -248,8 +276,14 @@ static enum err read_options(struct plotting *p, const struct command_line *line
 	p->file = command_value(line, "o", 0);
 	p->json = command_flag(line, "json");
 	p->one_operand = line->operand_count == 1;
-	if (x != NULL && !plot_x_of(&p->plot.x, x))
-		return diag_set(p->why, ERR_USAGE, "--x %s: it is one of round, bytes, epsilon", x);
+	if (x != NULL && !plot_x_of(&p->plot.x, x)) {
+		if (strchr(x, '.') == NULL)
+			return diag_set(p->why, ERR_USAGE,
+			                "--x %s: it is one of round, bytes, epsilon, or a term such as privacy.epsilon",
+			                x);
+		p->plot.x = PLOT_TERM;
+		p->plot.term = x;
+	}
 	if (strcmp(p->part, "test") != 0 && strcmp(p->part, "validation") != 0)
 		return diag_set(p->why, ERR_USAGE, "--part %s: it is test or validation", p->part);
 	if (p->file != NULL && !ends_with(p->file, ".svg") && !ends_with(p->file, ".csv"))

@@ -89,8 +89,11 @@ static enum err enough_sites(const struct engine *e, struct diag *why)
 
 static enum err begin(struct engine *e, struct diag *why)
 {
+	const struct budget_limit limit = {e->policy.budget_epsilon, e->policy.budget_delta};
 	enum refusal no = policy_judge_study(&e->policy, e->contract, 0, why);
 
+	if (no == REFUSAL_NONE)
+		no = budget_judge_study(&e->budget, e->contract, &limit, why);
 	if (no != REFUSAL_NONE)
 		return diag_prefix(why, ERR_REFUSED, "no hospital with this policy takes part");
 	if (e->study == &e->clear) /* the contract was judged; the rounds are run without its masks */
@@ -329,6 +332,7 @@ void engine_free(struct engine *e)
 		buf_free(&e->workers[i].heard);
 		free(e->workers[i].x);
 		free(e->workers[i].y);
+		free(e->workers[i].signal);
 	}
 	free(e->workers);
 	free(e->sites);

@@ -57,6 +57,9 @@ struct engine_round {
 	uint32_t invited, contributed, late, dropped, refused; /* in a failed attempt, too, some may have contributed */
 	uint64_t bytes_up, bytes_down; /* of this attempt, as they would have travelled */
 	double training_loss; /* mean over contributions, by weight; NAN when nothing was trained */
+	/* of a private training, over its contributions; the simulator's own knowledge */
+	uint64_t units, clipped; /* units that took part in a step, and those whose part was longer than the clip */
+	double signal_to_noise; /* of the attempt's (local: last) step, simulator/engine_signal.c; NAN otherwise */
 	double seconds; /* of this machine */
 };
 

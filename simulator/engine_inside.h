@@ -1,5 +1,5 @@
 /* The inside of the engine, shared by engine.c (the study's course), engine_play.c (one attempt), engine_masked.c (the same under
- * masks), engine_models.c (what is learnt), engine_kept.c (single contributions), engine_tally.c (what became of whom), site_figures.c and
+ * masks), engine_models.c (what is learnt), engine_kept.c (single contributions), engine_signal.c (what noise hides), engine_tally.c (what became of whom), site_figures.c and
  * baseline.c (what comes after), and by nobody else. */
 #ifndef COHORT_SIMULATOR_ENGINE_INSIDE_H
 #define COHORT_SIMULATOR_ENGINE_INSIDE_H
@@ -19,6 +19,7 @@ struct engine_worker {
 	struct buf heard; /* masks: what the site at work was told */
 	uint32_t *x; /* masks: one contribution with its check words, and */
 	uint8_t *y; /* the same masked */
+	int64_t *signal; /* privacy: what it has computed in this attempt before noise, in grid units; [parameters] */
 };
 
 /* What one site did in the attempt in hand. */
@@ -30,7 +31,7 @@ struct engine_part {
 	bool silent; /* masks: sends nothing any more in this attempt */
 	uint64_t octets_up, octets_down; /* masks: messages and the masked vector */
 	double weight, loss;
-	uint64_t saturated;
+	uint64_t saturated, units, clipped;
 };
 
 /* Contributions of the attempt in hand, when the strategy looks at them one by one; those of a site that is not in the sum are
@@ -79,6 +80,8 @@ struct engine {
 	uint32_t *standing; /* those groups whose sums could be made, */
 	struct summands group_summands; /* which a strategy may look at one by one */
 	double masked_seconds[ENGINE_PARTS];
+	struct noised signal_noise; /* of one site in the attempt in hand, and */
+	double signal_to_noise; /* how long what it hides is beside it; NAN when the attempt is none of private training */
 	struct budget budget; /* of a hospital that answers every round, which is the most that any has spent */
 	uint64_t paid_round; /* the newest that it knows of, and */
 	unsigned paid_asks; /* what that asks, not yet in the budget: its attempts pay once */
@@ -111,6 +114,12 @@ enum err engine_kept_begin(struct engine *e, const struct round_plan *plan, stru
 void engine_kept_take(struct engine *e, uint32_t item, const uint8_t *octets);
 void engine_kept_end(struct engine *e, const struct round_plan *plan);
 void engine_kept_free(struct engine_kept *k);
+
+/* ---- the signal under the noise of a private training (engine_signal.c): begins with an attempt; takes one site's, as the worker's
+ * workspace has it after the contribution; the crew has computed. */
+void engine_signal_begin(struct engine *e, const struct round_plan *plan);
+void engine_signal_take(struct engine *e, struct engine_worker *w);
+void engine_signal_end(struct engine *e);
 
 /* Counts an attempt that has ended and tells of it. */
 void engine_tally(struct engine *e, const struct round_report *report);

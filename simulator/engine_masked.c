@@ -187,6 +187,8 @@ static void play_phase(struct engine *e, const struct round_plan *plan, enum sec
 	if (phase == SECAGG_SHARES)
 		keep_u1(e, plan, u1);
 	crew_run(e->crew, plan->site_count, answer_one, &c);
+	if (phase == SECAGG_INPUT)
+		engine_signal_end(e);
 	e->masked_seconds[phase] += stopwatch_seconds() - began;
 	began = stopwatch_seconds();
 	e->now_ms += PHASE_MS;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARED 4 /* numbers that ranks tell one another of a site */
+#define SHARED 6 /* numbers that ranks tell one another of a site */
 #define TRAINING_MS 1000 /* virtual time from the invitation to an upload */
 
 /* ---- judging the plan: the client's own session, for the first site invited */
@@ -100,6 +100,10 @@ void engine_contribute(struct engine *e, struct engine_worker *w, struct engine_
 	part->weight = report.weight;
 	part->loss = report.training_loss;
 	part->saturated = report.saturated;
+	part->units = report.clipped.units;
+	part->clipped = report.clipped.clipped;
+	if (part->fate == FATE_CONTRIBUTES)
+		engine_signal_take(e, w);
 }
 
 static void compute(void *context, uint32_t worker, uint32_t item)
@@ -132,7 +136,8 @@ static void share_parts(struct engine *e, uint32_t count)
 	known = mem_array((size_t)count * SHARED, sizeof *known);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct engine_part *p = &e->parts[i];
-		const double mine[SHARED] = {p->refusal, p->weight, p->loss, (double)p->saturated};
+		const double mine[SHARED] = {p->refusal,           p->weight,        p->loss,
+		                             (double)p->saturated, (double)p->units, (double)p->clipped};
 
 		if (ranks_has(p->site - 1))
 			memcpy(known + (size_t)i * SHARED, mine, sizeof mine);
@@ -146,6 +151,8 @@ static void share_parts(struct engine *e, uint32_t count)
 		p->weight = all[1];
 		p->loss = all[2];
 		p->saturated = (uint64_t)all[3];
+		p->units = (uint64_t)all[4];
+		p->clipped = (uint64_t)all[5];
 	}
 	free(known);
 }
@@ -164,6 +171,7 @@ static void compute_all(struct engine *e, const struct round_plan *plan)
 		aggregate_join(&e->sum, &e->workers[i].sum);
 	ranks_sum_integers(e->sum.sums, e->sum.layout.words);
 	share_parts(e, plan->site_count);
+	engine_signal_end(e);
 	engine_kept_end(e, plan);
 }
 
@@ -252,6 +260,7 @@ static void begin_parts(struct engine *e, const struct round_plan *plan)
 	enum refusal refusal;
 
 	pay(e, plan);
+	engine_signal_begin(e, plan);
 	refusal = judge(e, plan, &why);
 	fates_draw(fates, plan, &e->study->draws, e->options.dropout, e->options.slow);
 	for (uint32_t i = 0; i < plan->site_count; i++) {

@@ -42,6 +42,8 @@ static void tally_site(struct engine *e, struct engine_round *r, const struct en
 	if (!is_in)
 		return;
 	site->saturated += part->saturated;
+	r->units += part->units;
+	r->clipped += part->clipped;
 	if (!isnan(part->loss))
 		site->training_loss = part->loss;
 }
@@ -76,6 +78,7 @@ void engine_tally(struct engine *e, const struct round_report *report)
 		.report = report,
 		.invited = report->plan->site_count,
 		.training_loss = mean_loss(e, report),
+		.signal_to_noise = e->signal_to_noise,
 		.seconds = now - e->began,
 	};
 

@@ -108,10 +108,9 @@ static void take_points(struct plot_run *r, const struct sheet *rounds, const do
 	free(points);
 }
 
-enum err plot_add(struct plot *p, struct past_run *run, const char *group, const char *part, const char *figure,
-                  struct diag *why)
+static enum err add_rounds(struct plot_run *r, struct plot *p, struct past_run *run, const char *part,
+                           const char *figure, struct diag *why)
 {
-	struct plot_run r = {0};
 	uint32_t column = 0;
 	double *x;
 	enum err e = past_run_read_rounds(run, why);
@@ -121,14 +120,55 @@ enum err plot_add(struct plot *p, struct past_run *run, const char *group, const
 	if (e != OK)
 		return e;
 	x = x_of(p, &run->rounds);
-	take_points(&r, &run->rounds, x, column);
+	take_points(r, &run->rounds, x, column);
 	free(x);
-	if (r.count == 0) {
-		free(r.x);
-		free(r.y);
-		return diag_set(why, ERR_NOT_FOUND, "%s: %s has no value%s", run->path, p->column,
-		                p->x == PLOT_EPSILON ? " at any epsilon (is its mechanism none?)" : "");
-	}
+	if (r->count > 0)
+		return OK;
+	free(r->x);
+	free(r->y);
+	return diag_set(why, ERR_NOT_FOUND, "%s: %s has no value%s", run->path, p->column,
+	                p->x == PLOT_EPSILON ? " at any epsilon (is its mechanism none?)" : "");
+}
+
+static double number_of(const struct json *node)
+{
+	enum json_kind kind = node != NULL ? json_kind(node) : JSON_IS_NULL;
+
+	return kind == JSON_IS_INTEGER || kind == JSON_IS_REAL ? json_as_real(node) : (double)NAN;
+}
+
+/* One point: the term's value, and the final model's figure. */
+static enum err add_final(struct plot_run *r, struct plot *p, const struct past_run *run, const char *part,
+                          const char *figure, struct diag *why)
+{
+	char path[2 * NEAREST_SIZE];
+	double x = number_of(past_run_key(run, p->term));
+
+	if (figure_find(figure) == NULL)
+		return diag_set(why, ERR_USAGE, "--y %s: with --x %s it is a figure: " FIGURE_KEYS, figure, p->term);
+	snprintf(p->column, sizeof p->column, "%s_%s", part, figure);
+	snprintf(path, sizeof path, "%s.%s", strcmp(part, "test") == 0 ? "metrics" : part, figure);
+	double y = past_run_number(run, path);
+	if (!isfinite(x) || !isfinite(y))
+		return diag_set(why, ERR_NOT_FOUND, "%s: %s has no value", run->path,
+		                isfinite(x) ? p->column : p->term);
+	r->x = mem_array(1, sizeof *r->x);
+	r->y = mem_array(1, sizeof *r->y);
+	r->x[0] = x;
+	r->y[0] = y;
+	r->count = 1;
+	return OK;
+}
+
+enum err plot_add(struct plot *p, struct past_run *run, const char *group, const char *part, const char *figure,
+                  struct diag *why)
+{
+	struct plot_run r = {0};
+	enum err e = p->x == PLOT_TERM ? add_final(&r, p, run, part, figure, why)
+	                               : add_rounds(&r, p, run, part, figure, why);
+
+	if (e != OK)
+		return e;
 	if (p->run_count == p->room) {
 		p->room = p->room > 0 ? 2 * p->room : 16;
 		p->runs = mem_resize(p->runs, p->room, sizeof *p->runs);
@@ -226,7 +266,7 @@ static double value_at(const struct plot_run *r, double x, size_t *from)
 	return r->y[*from] + share * (r->y[*from + 1] - r->y[*from]);
 }
 
-static struct plot_line make_line(const struct plot_run *runs, size_t count)
+static struct plot_line make_line(const struct plot_run *runs, size_t count, enum plot_x axis)
 {
 	struct plot_line l = {.group = runs[0].group, .runs = count};
 	size_t *from = mem_array(count, sizeof *from);
@@ -246,7 +286,7 @@ static struct plot_line make_line(const struct plot_run *runs, size_t count)
 		l.low[i] = s.low;
 		l.high[i] = s.high;
 		l.n[i] = s.n;
-		l.drawn[i] = s.n == count ? s.mean : NAN;
+		l.drawn[i] = s.n == count || axis == PLOT_TERM ? s.mean : NAN;
 	}
 	free(from);
 	free(values);
@@ -261,13 +301,13 @@ void plot_compute(struct plot *p)
 	for (size_t from = 0, until; from < p->run_count; from = until) {
 		for (until = from + 1; until < p->run_count && strcmp(p->runs[until].group, p->runs[from].group) == 0;)
 			until++;
-		p->lines[p->line_count++] = make_line(p->runs + from, until - from);
+		p->lines[p->line_count++] = make_line(p->runs + from, until - from, p->x);
 	}
 }
 
 bool plot_is_cut(const struct plot *p)
 {
-	for (size_t i = 0; i < p->line_count; i++)
+	for (size_t i = 0; i < p->line_count && p->x != PLOT_TERM; i++)
 		for (size_t k = 0; k < p->lines[i].count; k++)
 			if (p->lines[i].n[k] < p->lines[i].runs)
 				return true;

@@ -8,6 +8,9 @@
  * line has the union of their positions, and a run counts at each of them by linear interpolation between its own points,
  * but never before its first or behind its last. `n` says how many counted; a line is drawn only where all did, since a mean
  * that loses a run on its way jumps without a reason.
+ *
+ * With a term of the contract as x, a run is one point: the figure of its final model. Runs of a group that have the same value
+ * are seeds there, and the line goes from mean to mean.
  */
 #ifndef COHORT_SIMULATOR_PLOT_H
 #define COHORT_SIMULATOR_PLOT_H
@@ -17,7 +20,7 @@
 
 #define PLOT_POSITIONS_MAX 2000 /* of a line; from more, this many are taken at equal distances */
 
-enum plot_x { PLOT_ROUND, PLOT_EPSILON, PLOT_BYTES };
+enum plot_x { PLOT_ROUND, PLOT_EPSILON, PLOT_BYTES, PLOT_TERM };
 
 struct plot_run {
 	char *group;
@@ -36,6 +39,7 @@ struct plot_line {
 
 struct plot {
 	enum plot_x x;
+	const char *term; /* of PLOT_TERM: a key of run.json (past_run_key); borrowed */
 	char column[PAST_RUN_VALUE_SIZE]; /* of rounds.csv: "test_auc" */
 	char by[PAST_RUN_VALUE_SIZE]; /* stands before a group that is a number in the legend: "learning rate" */
 	struct plot_run *runs;
@@ -44,12 +48,12 @@ struct plot {
 	size_t line_count;
 };
 
-/* The word of --x: "round", "epsilon", "bytes". False: none of them. */
+/* The word of --x: "round", "epsilon", "bytes". False: none of them, a term perhaps. */
 bool plot_x_of(enum plot_x *out, const char *word);
 
 /* Reads the run's rounds.csv and takes its points: `figure` is a figure's key, of which `part` ("test", "validation") says the rows,
  * or a column of rounds.csv by its own name. x: rounds of training behind the model; bytes up and down until the figure was
- * known; epsilon spent by then. Of two rows with one x the later counts. ERR_USAGE: no such column, the nearest named;
+ * known; epsilon spent by then; or the term's value, with figures alone. Of two rows with one x the later counts. ERR_USAGE: no such column, the nearest named;
  * ERR_NOT_FOUND: the column has no value in this run; ERR_DATA. */
 enum err plot_add(struct plot *p, struct past_run *run, const char *group, const char *part, const char *figure,
                   struct diag *why) MUST_USE;

@@ -86,6 +86,7 @@ void plot_draw(struct buf *out, const struct plot *p, const char *part, const ch
 	x = mem_array(points + 1, sizeof *x);
 	c.x = (struct chart_axis){.label = p->x == PLOT_ROUND     ? "training rounds"
 	                                   : p->x == PLOT_EPSILON ? "epsilon"
+	                                   : p->x == PLOT_TERM    ? p->term
 	                                                          : choose_unit(p, &scale),
 	                          .whole = p->x == PLOT_ROUND};
 	c.y = (struct chart_axis){.label = y_label(y, p, part, figure), .share = f != NULL && f->share};

@@ -96,6 +96,14 @@ void report_facts(struct report *r)
 
 /* ---- privacy */
 
+static void percent_row(struct report *r, const char *name, const char *path)
+{
+	double share = past_run_number(r->run, path);
+
+	if (isfinite(share))
+		report_row(r, name, "%.1f %%", 100 * share);
+}
+
 void report_privacy(struct report *r)
 {
 	const char *mechanism = past_run_text(r->run, "privacy.mechanism");
@@ -114,8 +122,8 @@ void report_privacy(struct report *r)
 	char e[MARKUP_NUMBER_SIZE], d[MARKUP_NUMBER_SIZE];
 	report_paragraph(
 		r,
-		"Mechanism: %s. The run as a whole is (epsilon, delta)-differentially private for each %s, with "
-		"epsilon = %s and delta = %s.",
+		"Mechanism: %s. The study as hospitals would run it is (epsilon, delta)-differentially private for "
+		"each %s, with epsilon = %s and delta = %s.",
 		mechanism, *unit ? unit : "row", markup_number(e, epsilon, 4), markup_number(d, delta, 4));
 	if (strcmp(past_run_text(r->run, "privacy.evaluation.release"), "masked") == 0)
 		report_paragraph(r, "Epsilon does not cover the figures that such a study releases: they are exact.");
@@ -126,7 +134,15 @@ void report_privacy(struct report *r)
 	term(r, "Signal-to-noise ratio of a step, at most", "privacy.signal_to_noise");
 	term(r, "Holds against", "privacy.holds_against");
 	term(r, "Releases", "privacy.releases");
+	term(r, "AUC that such a study releases, with noise", "privacy.noised.auc");
+	percent_row(r, "Share of contributions that were clipped, measured here and never released",
+	            "privacy.measured.clipped");
+	term(r, "Signal-to-noise ratio of a step, measured here and never released",
+	     "privacy.measured.signal_to_noise");
 	buf_put_text(r->out, "</table>\n");
+	report_paragraph(r, "This run's model is not private all the same: its noise follows from the study and the "
+	                    "seed, and whoever knows them can take it off. Only a federation of hospitals, each with "
+	                    "noise of its own, keeps the promise above.");
 }
 
 /* ---- warnings */

@@ -250,5 +250,8 @@ void report_baselines(struct report *r)
 		baseline_row(r, "each site alone", on, mean);
 	}
 	buf_put_text(r->out, "</tbody></table></div>\n");
-	report_paragraph(r, "All of them had the same model and the same budget of epochs.");
+	report_paragraph(r, "All of them had the same model and the same budget of epochs.%s",
+	                 isfinite(past_run_number(r->run, "privacy.epsilon"))
+	                         ? " All but the federated ones were trained without noise and without clipping."
+	                         : "");
 }

@@ -78,7 +78,8 @@ static void note_round(void *context, const struct engine_round *round)
 	r->releases += done;
 	if (done && (round->report->plan->asks & ASK_TRAIN))
 		r->rounds = round->report->plan->step;
-	run_rounds_add(&r->rounds_csv, round);
+	run_privacy_note(&r->privacy, &r->study, round);
+	run_rounds_add(&r->rounds_csv, round, run_privacy_epsilon(&r->privacy, &r->study));
 	if (q->on_round != NULL)
 		q->on_round(q->context, &r->study, round, engine_updates(r->engine));
 }
@@ -156,6 +157,7 @@ void run_free(struct run *r)
 	engine_free(r->engine);
 	federation_free(&r->federation);
 	buf_free(&r->rounds_csv);
+	run_privacy_free(&r->privacy);
 	site_figures_free(&r->test);
 	baselines_free(&r->baselines);
 	study_free(&r->study);
@@ -167,7 +169,7 @@ void run_free(struct run *r)
 
 bool run_released(const struct run *r)
 {
-	return r->study.evaluation != EVALUATION_NONE && r->test.all.rows >= r->study.sites.cell_min;
+	return r->study.evaluation == EVALUATION_MASKED && r->test.all.rows >= r->study.sites.cell_min;
 }
 
 uint64_t run_updates(const struct run *r)

@@ -7,6 +7,7 @@
 
 #include "simulator/baseline.h"
 #include "simulator/engine.h"
+#include "simulator/run_privacy.h"
 #include "simulator/site_figures.h"
 
 /* As on the command line; borrowed by the run. */
@@ -41,6 +42,7 @@ struct run {
 	double seconds; /* of playing the rounds */
 	bool complete; /* false: interrupted, before the last round or the last baseline */
 	struct buf rounds_csv;
+	struct run_privacy privacy;
 	struct hash model_sha256; /* of the best model; zero: none was made */
 	uint32_t model_step;
 	struct site_figures test; /* of the best model on all test rows; zeroed without one */
@@ -54,7 +56,8 @@ struct run {
 enum err run_perform(struct run *run, const struct run_request *request, struct diag *why) MUST_USE;
 void run_free(struct run *run); /* accepts a zeroed one */
 
-/* Whether the study's own rules would release these figures to its sites and operator. */
+/* Whether the study's own rules would release these figures to its sites and operator. Of a noised evaluation they would not: what
+ * is released has noise. */
 bool run_released(const struct run *run);
 
 uint64_t run_updates(const struct run *run); /* site updates that counted */

@@ -83,6 +83,7 @@ static struct json *baselines_json(const struct run *r)
 		return json_new_null();
 	node = json_new_object();
 	list = json_new_array();
+	json_set_bool(node, "noise", false); /* whatever the study's mechanism */
 	json_set(node, "pooled", metrics_json_of(&r->baselines.pooled));
 	for (uint32_t i = 0; i < r->baselines.count; i++) {
 		struct json *site = json_new_object();
@@ -200,6 +201,7 @@ static struct json *privacy_json(const struct run *r)
 	struct json *node = promise_json(&r->study);
 
 	json_set_integer(node, "releases", r->releases);
+	run_privacy_json(node, &r->privacy);
 	return node;
 }
 

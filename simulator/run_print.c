@@ -118,10 +118,15 @@ static void put_figures(FILE *out, const struct run *r)
 		put_headline(out, what, columns, &r->validation);
 	}
 	if (r->has_baselines)
-		put_headline(out, "pooled training on the same test rows", columns, &r->baselines.pooled);
+		put_headline(out,
+		             r->study.privacy.mechanism == PRIVACY_NONE
+		                     ? "pooled training on the same test rows"
+		                     : "pooled training, without noise, on the same test rows",
+		             columns, &r->baselines.pooled);
 	if (!run_released(r))
 		fputs("The study's own rules would not release these figures (evaluation.release, sites.cell_min).\n",
 		      out);
+	run_privacy_print(out, &r->privacy, &r->study);
 }
 
 static void put_sites(FILE *out, const struct run *r, const char *directory)

@@ -10,7 +10,8 @@ void run_rounds_begin(struct buf *out)
 {
 	buf_put_text(out,
 	             "round,attempt,asks,step,outcome,invited,contributed,late,dropped,refused,bytes_up,bytes_down,"
-	             "virtual_ms,seconds,training_loss,model_step" FIGURES("validation") FIGURES("test") ",epsilon\n");
+	             "virtual_ms,seconds,training_loss,model_step" FIGURES("validation")
+	                     FIGURES("test") ",epsilon,clipped,signal_to_noise\n");
 }
 
 void run_rounds_cell(struct buf *out, double value)
@@ -37,7 +38,7 @@ static const char *asks_name(unsigned asks)
 	return !(asks & ASK_TRAIN) ? "evaluate" : asks & ASK_EVALUATE ? "train+evaluate" : "train";
 }
 
-void run_rounds_add(struct buf *out, const struct engine_round *round)
+void run_rounds_add(struct buf *out, const struct engine_round *round, double epsilon)
 {
 	const struct metrics none = METRICS_NONE;
 	const struct round_report *r = round->report;
@@ -52,5 +53,8 @@ void run_rounds_add(struct buf *out, const struct engine_round *round)
 	run_rounds_cell(out, r->evaluated ? p->step - 1 : NAN);
 	put_figures(out, r->evaluated ? &r->validation : &none);
 	put_figures(out, r->evaluated ? &r->test : &none);
-	buf_put_text(out, ",\n"); /* epsilon: no mechanism of this version spends any */
+	run_rounds_cell(out, epsilon);
+	run_rounds_cell(out, round->units > 0 ? (double)round->clipped / (double)round->units : NAN);
+	run_rounds_cell(out, round->signal_to_noise);
+	buf_put_u8(out, '\n');
 }

@@ -9,7 +9,8 @@
 #include "simulator/engine.h"
 
 void run_rounds_begin(struct buf *out); /* the header */
-void run_rounds_add(struct buf *out, const struct engine_round *round);
+/* `epsilon`: spent until then; NAN: none. */
+void run_rounds_add(struct buf *out, const struct engine_round *round, double epsilon);
 
 /* ",0.25", or "," when it is no number: one more cell. */
 void run_rounds_cell(struct buf *out, double value);

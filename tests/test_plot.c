@@ -216,6 +216,44 @@ static void epsilon_on_the_axis(void **state)
 	tempdir_remove(&t);
 }
 
+/* Each run is a point at the term's value: final figures, two seeds at one of the two values. */
+static void a_term_on_the_axis(void **state)
+{
+	struct run_fixture f = run_fixture_default();
+	struct tempdir t;
+	char line[64];
+
+	(void)state;
+	tempdir_make(&t);
+	f.learning_rate = 0.25;
+	f.auc = 0.5;
+	f.rise = 0.1;
+	f.rounds = 2;
+	run_fixture_write(&t, "a", &f); /* .7 */
+	f.seed = 2;
+	f.rounds = 4;
+	run_fixture_write(&t, "b", &f); /* .9 */
+	f.learning_rate = 0.5;
+	f.rounds = 1;
+	run_fixture_write(&t, "c", &f); /* .6 */
+	program_run(&p, "cohort-sim", "plot '%s/' --x training.local.learning_rate", t.path);
+	program_expect(&p, 0, "");
+	assert_string_equal(p.err, ""); /* nothing is cut */
+	snprintf(line, sizeof line, "\n%s,0.25,0.8,", strrchr(t.path, '/') + 1);
+	assert_non_null(strstr(p.out, line));
+	assert_non_null(strstr(p.out, ",2\n"));
+	snprintf(line, sizeof line, "%s,0.5,0.6,,,1", strrchr(t.path, '/') + 1);
+	expect_line(line);
+	program_run(&p, "cohort-sim", "plot '%s' --x training.local.learning_rate -o '%s/a.svg'", t.path, t.path);
+	program_expect(&p, 0, "");
+	assert_non_null(strstr(tempdir_read(&t, "a.svg", NULL), "<polyline"));
+	program_run(&p, "cohort-sim", "plot '%s' --x training.local.learning_rate --y contributed", t.path);
+	program_expect(&p, 64, "--y contributed: with --x training.local.learning_rate it is a figure: ");
+	program_run(&p, "cohort-sim", "plot '%s' --x training.strategy", t.path);
+	program_expect(&p, 66, "training.strategy has no value");
+	tempdir_remove(&t);
+}
+
 /* A numeric label has no AUC. */
 static void what_the_study_selects_by_is_drawn(void **state)
 {
@@ -254,6 +292,7 @@ static void wrong_words_are_answered(void **state)
 		{"'%s/run' --y contributd", 64, "(did you mean contributed?)"},
 		{"'%s/run' --y r2", 66, "test_r2 has no value"},
 		{"'%s/run' --x rounds", 64, "one of round, bytes, epsilon"},
+		{"'%s/run' --x privcy.epsilon", 64, "--x privcy.epsilon: no run has this term"},
 		{"'%s/run' --part train", 64, "test or validation"},
 		{"'%s/run' --by training.stratgy", 64, "(did you mean training.strategy?)"},
 		{"'%s/run' --by partion", 64, "(did you mean partition?)"},
@@ -298,6 +337,7 @@ int main(void)
 		cmocka_unit_test(lines_stand_as_the_grid_was_written),
 		cmocka_unit_test(what_the_study_selects_by_is_drawn),
 		cmocka_unit_test(epsilon_on_the_axis),
+		cmocka_unit_test(a_term_on_the_axis),
 		cmocka_unit_test(wrong_words_are_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,7 @@ static const struct key keys[] = {
 	{"validation.loss", JSON_IS_REAL},
 	{"per_site", JSON_IS_ARRAY},
 	{"baselines", JSON_IS_OBJECT},
+	{"baselines.noise", JSON_IS_BOOL},
 	{"baselines.pooled.loss", JSON_IS_REAL},
 	{"baselines.local", JSON_IS_ARRAY},
 	{"privacy.mechanism", JSON_IS_STRING},
@@ -162,6 +163,8 @@ static const struct key keys[] = {
 	{"privacy.noise_multiplier", JSON_IS_NULL},
 	{"privacy.sampling_rate", JSON_IS_NULL},
 	{"privacy.releases", JSON_IS_INTEGER},
+	{"privacy.measured", JSON_IS_NULL},
+	{"privacy.noised", JSON_IS_NULL},
 	{"released", JSON_IS_BOOL},
 	{"stopped", JSON_IS_NULL},
 	{"excluded", JSON_IS_ARRAY},
@@ -549,10 +552,11 @@ static void test_the_tables_agree(void **state)
 	assert_int_equal(run_directory_make(tempdir_path(&f->dir, "out"), &made, &why), OK);
 	assert_true(made);
 	assert_int_equal(run_directory_write(tempdir_path(&f->dir, "out"), &f->run, &why), OK);
-	open_table(
-		&rounds, f, "out/rounds.csv",
-		"round,attempt,asks,step,outcome,invited,contributed,late,dropped,refused,bytes_up,bytes_down,"
-		"virtual_ms,seconds,training_loss,model_step," FIGURES("validation_") "," FIGURES("test_") ",epsilon");
+	open_table(&rounds, f, "out/rounds.csv",
+	           "round,attempt,asks,step,outcome,invited,contributed,late,dropped,refused,bytes_up,bytes_down,"
+	           "virtual_ms,seconds,training_loss,model_step," FIGURES("validation_") "," FIGURES(
+			   "test_") ",epsilon,clipped,"
+	                            "signal_to_noise");
 	while ((line = strtok_r(NULL, "\n", &rounds.next)) != NULL) {
 		bool done = strcmp(cell(&rounds, line, "outcome", text), "done") == 0;
 
@@ -568,6 +572,8 @@ static void test_the_tables_agree(void **state)
 		assert_true((cell(&rounds, line, "model_step", text) != NULL) == (done && evaluates));
 		assert_true(!done || (cell(&rounds, line, "training_loss", text) != NULL) == trains);
 		assert_null(cell(&rounds, line, "epsilon", text));
+		assert_null(cell(&rounds, line, "clipped", text));
+		assert_null(cell(&rounds, line, "signal_to_noise", text));
 	}
 	open_table(&sites, f, "out/sites.csv",
 	           "site,number,train,validation,test,weight,contributed,late,dropped,refused,bytes_up,bytes_down,"

@@ -154,6 +154,8 @@ static void write_about(struct tempdir *t, const char *name, const struct run_fi
 	                             "0001,"
 	                             "\"noise_multiplier\":1.312,\"sampling_rate\":0.1,\"releases\":10,\"clip\":0.625,"
 	                             "\"signal_to_noise\":4.375,\"holds_against\":\"everybody\","
+	                             "\"measured\":{\"clipped\":0.3125,\"signal_to_noise\":1.875},"
+	                             "\"noised\":{\"auc\":0.5625},"
 	                             "\"evaluation\":{\"release\":\"masked\",\"covered\":false}}")
 	                    : parsed("{\"mechanism\":\"none\",\"unit\":\"patient\",\"epsilon\":null,\"delta\":null,"
 	                             "\"noise_multiplier\":null,\"sampling_rate\":null,\"releases\":null}"));
