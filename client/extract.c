@@ -95,6 +95,30 @@ static enum refusal say_changed(const struct extract *x, const struct source *so
 	return REFUSAL_DATA_CHANGED;
 }
 
+/* Who was a training patient would be evaluated: the ledger takes the two for different people. */
+static bool parts_may_move(const struct study *s)
+{
+	bool within = s->privacy.mechanism != PRIVACY_NONE && s->privacy.unit != UNIT_SITE;
+
+	return within && s->evaluation != EVALUATION_NONE &&
+	       (s->schema.split.column != NULL || s->schema.patient_id == NULL);
+}
+
+static enum refusal say_moved(const struct extract *x, const struct source *source, struct diag *why)
+{
+	diag_set(why, ERR_REFUSED,
+	         "%s is not the file that was approved, and a row may come into another part of study %s's split, "
+	         "which no "
+	         "patient id decides; approve it again only if no patient has moved between training and test",
+	         source->path, x->study->name);
+	return REFUSAL_DATA_CHANGED;
+}
+
+static enum refusal refuse_changed(const struct extract *x, const struct source *source, struct diag *why)
+{
+	return parts_may_move(x->study) ? say_moved(x, source, why) : say_changed(x, source, why);
+}
+
 static void forget_rows(struct extract *x)
 {
 	table_free(&x->table);
@@ -102,8 +126,18 @@ static void forget_rows(struct extract *x)
 	x->loaded = x->refused = false;
 }
 
-/* Under privacy no cell may decide whether a round is answered: a changed file that is not the study's counts as one without rows,
- * and only this hospital's people hear of it. The coordinator gets as many words as ever, with the noise in them. */
+/* Under privacy no cell may decide whether a round is answered, or move more than its own row: a row that is not as the study says
+ * leaves by itself, for if its file did, one patient would move the sum by everybody. A changed file that is no table of the study
+ * counts as one without rows. Only this hospital's people hear of it: the coordinator gets as many words as ever, with the noise
+ * in them. */
+static void say_dropped(const struct extract *x, const struct source *source)
+{
+	log_error("study %s: %s: %llu of its rows are not as the study says and are left out; `cohort-client check "
+	          "%s` names the first",
+	          x->study->name, source->path, (unsigned long long)x->table.dictionary.dropped[DROPPED_WRONG],
+	          x->study->name);
+}
+
 static enum refusal go_on_without_rows(struct extract *x, const struct diag *why)
 {
 	log_error("study %s: %s; until this is put right the hospital answers as one without rows", x->study->name,
@@ -123,11 +157,13 @@ static enum refusal load(struct extract *x, const struct source *source, struct 
 
 	if (fingerprint_file(&fingerprint, x->config->state, source->path, why) != OK)
 		return REFUSAL_DATA_UNREADABLE;
-	if (x->config->policy.ask_on_data_change && !hash_equal(&fingerprint, &x->approved)) {
+	if ((x->config->policy.ask_on_data_change || parts_may_move(x->study)) &&
+	    !hash_equal(&fingerprint, &x->approved)) {
 		x->refused = true;
-		return say_changed(x, source, why);
+		return refuse_changed(x, source, why);
 	}
 	logged.hide_cells = true;
+	logged.drop_wrong = is_private;
 	e = read_rows(&x->table, x->study, &logged, &x->stamp, &words);
 	if (is_private && (e == ERR_DATA || e == ERR_LIMIT)) /* what it holds, and not whether it can be read */
 		return go_on_without_rows(x, &words);
@@ -135,6 +171,8 @@ static enum refusal load(struct extract *x, const struct source *source, struct 
 		diag_set(why, e, "%s", words.text);
 		return REFUSAL_DATA_UNREADABLE;
 	}
+	if (x->table.dictionary.dropped[DROPPED_WRONG] > 0)
+		say_dropped(x, source);
 	x->loaded = true;
 	return REFUSAL_NONE;
 }
@@ -150,7 +188,7 @@ enum refusal extract_refresh(struct extract *x, bool *changed, struct diag *why)
 	if (same_stamp(&now, &x->stamp) && x->loaded)
 		return REFUSAL_NONE;
 	if (same_stamp(&now, &x->stamp) && x->refused)
-		return say_changed(x, source, why);
+		return refuse_changed(x, source, why);
 	*changed = x->loaded;
 	forget_rows(x);
 	x->stamp = now;

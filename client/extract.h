@@ -45,8 +45,9 @@ void extract_free(struct extract *x); /* accepts a zeroed one */
 
 /* Makes x->table the rows of the file as it is now. `changed` is true when the rows held before are gone. REFUSAL_NONE, or
  * REFUSAL_DATA_CHANGED (the policy asks a person), REFUSAL_DATA_UNREADABLE; in words in `why`, without any cell of
- * the file: the daemon logs them. Under privacy what a file holds is no reason to refuse: then the table has no rows, and the log says
- * why. */
+ * the file: the daemon logs them. Under privacy what a row holds is no reason to refuse: it leaves by itself; and a file that is no table of
+ * the study counts as one without rows. The log says so. There a changed file is refused whatever the policy says when the study
+ * evaluates and no patient id decides who is evaluated. */
 enum refusal extract_refresh(struct extract *x, bool *changed, struct diag *why) MUST_USE;
 
 #endif

@@ -112,6 +112,7 @@ const char *dictionary_reason(enum dropped_reason r)
 		[DROPPED_LEFT_OUT] = "left out by the split column",
 		[DROPPED_NO_LABEL] = "without a label",
 		[DROPPED_FILL] = "with a missing value, dropped by `fill: drop`",
+		[DROPPED_WRONG] = "that are not as the study says",
 	};
 
 	CHECK((unsigned)r < DROPPED_COUNT);

@@ -16,7 +16,14 @@
 #define DICTIONARY_UNKNOWN_MAX 8 /* distinct unknown levels that are named: more of them is a wrong column */
 #define DICTIONARY_TEXT_SIZE 48 /* a cell as csv_quote shows it */
 
-enum dropped_reason { DROPPED_NO_PATIENT, DROPPED_LEFT_OUT, DROPPED_NO_LABEL, DROPPED_FILL, DROPPED_COUNT };
+enum dropped_reason {
+	DROPPED_NO_PATIENT,
+	DROPPED_LEFT_OUT,
+	DROPPED_NO_LABEL,
+	DROPPED_FILL,
+	DROPPED_WRONG,
+	DROPPED_COUNT
+};
 
 struct unknown_level {
 	char text[DICTIONARY_TEXT_SIZE];

@@ -51,6 +51,7 @@ struct source {
 	uint32_t missing_count;
 	bool simulated; /* no client.yaml stands behind it: messages advise on the file and the study alone */
 	bool hide_cells; /* messages are for a log, which holds no patient's value: they give the place and not the cell */
+	bool drop_wrong; /* a row that is not as the study says leaves by itself, where the whole file would be refused otherwise */
 };
 
 /* A file in the study's own words: comma, decimal point, UTF-8, nothing mapped. */

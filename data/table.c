@@ -257,13 +257,22 @@ static enum err read_row(struct loader *l)
 
 	if (e == OK && !v.dropped)
 		e = read_features(l, &v);
-	if (e != OK)
-		return e;
-	if (v.dropped) {
+	if (e == OK && !v.dropped)
+		return keep(l, &v);
+	if (e == OK)
 		l->table->dictionary.dropped[v.reason]++;
-		return OK;
-	}
-	return keep(l, &v);
+	return e;
+}
+
+/* The file as such, its quotes and its columns, is csv_next's; whatever else is wrong is wrong of this row. */
+static enum err read_or_drop_row(struct loader *l)
+{
+	enum err e = read_row(l);
+
+	if (e != ERR_DATA || !l->source->drop_wrong)
+		return e;
+	l->table->dictionary.dropped[DROPPED_WRONG]++;
+	return OK;
 }
 
 static enum err read_rows(struct loader *l)
@@ -274,7 +283,7 @@ static enum err read_rows(struct loader *l)
 	while (e == OK && more) {
 		e = csv_next(l->csv, &more, l->why);
 		if (e == OK && more)
-			e = read_row(l);
+			e = read_or_drop_row(l);
 	}
 	return e;
 }

@@ -200,13 +200,13 @@ static void keep_line(void *context, enum log_level level, const char *line)
 
 static void test_under_privacy_no_cell_refuses(void **state)
 {
-	static const char *const wrong[] = {"x,y,kind,label\n1,2,a,1\nsecret7,1,b,0\n", "x,y\n1,2\n"};
+	static const char *const wrong[] = {"x,y\n1,2\n", "x,y,kind,label\n1,2,a,1\n\"secret7,1,b,0\n"};
 	struct fixture *f = *state;
 	char line[DIAG_MAX] = "";
 
 	f->config.policy.ask_on_data_change = false;
 	f->study.privacy.mechanism = PRIVACY_DISTRIBUTED;
-	f->study.schema.outside = OUTSIDE_REFUSE;
+	f->study.evaluation = EVALUATION_NONE;
 	expect(f, REFUSAL_NONE, false, "");
 	log_capture(keep_line, line);
 	for (size_t i = 0; i < 2; i++) {
@@ -224,6 +224,51 @@ static void test_under_privacy_no_cell_refuses(void **state)
 	tempdir_write(&f->dir, "rows.csv", four_rows);
 	expect(f, REFUSAL_NONE, true, "");
 	assert_int_equal(f->extract.table.rows, 4);
+}
+
+/* Under privacy one row more or less moves nobody else's: what cannot be read leaves by itself. */
+static void test_under_privacy_a_wrong_row_leaves_alone(void **state)
+{
+	static const char *const wrong[] = {"secret7,1,b,0", "1,1,b,secret7", "1,secret7,b,1"};
+	struct fixture *f = *state;
+	char line[DIAG_MAX] = "", text[256];
+
+	f->config.policy.ask_on_data_change = false;
+	f->study.privacy.mechanism = PRIVACY_DISTRIBUTED;
+	f->study.evaluation = EVALUATION_NONE;
+	log_capture(keep_line, line);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		snprintf(text, sizeof text, "%s%s\n0,1,a,0\n", three_rows, wrong[i]);
+		tempdir_write(&f->dir, "rows.csv", text);
+		expect(f, REFUSAL_NONE, i > 0, "");
+		assert_int_equal(f->extract.table.rows, 4);
+		assert_int_equal(f->extract.table.dictionary.dropped[DROPPED_WRONG], 1);
+		assert_non_null(strstr(line, "1 of its rows"));
+		assert_null(strstr(line, "secret7"));
+	}
+	log_capture(NULL, NULL);
+	f->study.privacy.mechanism = PRIVACY_NONE; /* where nothing is promised of one row, all are told */
+	tempdir_write(&f->dir, "rows.csv", "x,y,kind,label\n1,2,a,1\nsecret7,1,b,0\n");
+	expect(f, REFUSAL_DATA_UNREADABLE, true, "x");
+}
+
+/* Who was a training patient must not be evaluated later: without an id, a patient's part is the row's place or a cell. */
+static void test_under_privacy_parts_stay(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.policy.ask_on_data_change = false;
+	f->study.privacy.mechanism = PRIVACY_DISTRIBUTED;
+	f->study.evaluation = EVALUATION_NOISED;
+	expect(f, REFUSAL_NONE, false, "");
+	tempdir_write(&f->dir, "rows.csv", four_rows);
+	expect(f, REFUSAL_DATA_CHANGED, true, "a row may come into another part");
+	expect(f, REFUSAL_DATA_CHANGED, false, "approve it again");
+	f->study.privacy.unit = UNIT_SITE; /* one and the same, whatever its part */
+	tempdir_write(&f->dir, "rows.csv", three_rows);
+	expect(f, REFUSAL_NONE, false, "");
+	tempdir_write(&f->dir, "rows.csv", four_rows);
+	expect(f, REFUSAL_NONE, true, "");
 }
 
 /* Same length, same time, another file: the inode tells. */
@@ -312,12 +357,20 @@ static void test_read_and_fingerprint_are_of_the_same_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_every_byte_counts),      CASE(test_the_key_counts),
-		CASE(test_a_broken_key),           CASE(test_the_approved_file),
-		CASE(test_a_changed_file_asks),    CASE(test_a_changed_file_that_is_unreadable_asks_first),
-		CASE(test_a_changed_file_goes_on), CASE(test_under_privacy_no_cell_refuses),
-		CASE(test_a_file_put_in_place),    CASE(test_cells_stay_out_of_the_log),
-		CASE(test_no_file_and_no_source),  CASE(test_read_and_fingerprint_are_of_the_same_bytes),
+		CASE(test_every_byte_counts),
+		CASE(test_the_key_counts),
+		CASE(test_a_broken_key),
+		CASE(test_the_approved_file),
+		CASE(test_a_changed_file_asks),
+		CASE(test_a_changed_file_that_is_unreadable_asks_first),
+		CASE(test_a_changed_file_goes_on),
+		CASE(test_under_privacy_no_cell_refuses),
+		CASE(test_under_privacy_a_wrong_row_leaves_alone),
+		CASE(test_under_privacy_parts_stay),
+		CASE(test_a_file_put_in_place),
+		CASE(test_cells_stay_out_of_the_log),
+		CASE(test_no_file_and_no_source),
+		CASE(test_read_and_fingerprint_are_of_the_same_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
