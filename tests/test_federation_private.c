@@ -119,7 +119,7 @@ static void play(struct world *w)
 	federation_wait(&w->f, "finished", LIMIT_MS);
 }
 
-/* A hospital dies in two rounds of training and comes back: what was final is sent again, and paid for once. */
+/* A hospital dies in a round of training and comes back: what was final is sent again, and paid for once. */
 static void test_distributed(void **state)
 {
 	struct world w;
@@ -128,10 +128,9 @@ static void test_distributed(void **state)
 	make(&w, "local: {learning_rate: 0.5}", "required",
 	     "mechanism: distributed, sampling_rate: 0.5, patients: 150");
 	federation_begin(&w.f);
-	for (int round = 2; round <= 3 && federation_wait_round(&w.f, round, LIMIT_MS); round++) {
-		federation_kill(&w.f, 4);
-		federation_start(&w.f, 4);
-	}
+	federation_wait_round(&w.f, 2, LIMIT_MS);
+	federation_kill(&w.f, 4);
+	federation_start(&w.f, 4);
 	federation_wait(&w.f, "finished", LIMIT_MS);
 	judge(&w, "eastgate", "mechanism, unit = 'distributed', 'patient'\n" ONCE "assert len(releases) >= 1\n");
 	for (uint32_t i = 0; i < 4; i++)
