@@ -9,8 +9,8 @@
 
 #include <math.h>
 
-#define FRACTION_FROM 6.0 /* beyond it the continued fraction is exact in FRACTION_TERMS */
-#define FRACTION_TERMS 40
+#define FRACTION_FROM 8.0 /* beyond it the continued fraction is exact in FRACTION_TERMS */
+#define FRACTION_TERMS 15
 #define MU_SMALL 0x1p-7 /* the seventh order of the difference is then below 1e-16 of it */
 #define MU_TINY 0x1p-500 /* its powers would underflow */
 #define TAIL_END 40 /* 1 - Phi(40) = e^-805 is below any double */
