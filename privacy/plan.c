@@ -47,6 +47,14 @@ const char *privacy_unit_name(enum privacy_unit u)
 
 /* ---- which terms go together */
 
+/* Cut, since the nearest digit would be above. */
+double privacy_wise_delta(uint32_t count)
+{
+	double tenth = 0.1 / count, digit = pow(10, floor(log10(tenth)));
+
+	return floor(tenth / digit) * digit;
+}
+
 /* !(x > 0) is true of NaN, too. */
 static enum err check_ranges(const struct privacy_plan *p, struct diag *why)
 {
@@ -59,9 +67,12 @@ static enum err check_ranges(const struct privacy_plan *p, struct diag *why)
 		                "privacy.delta: %g is not between 0 and 1; take a tenth of 1 / patients, or less",
 		                p->delta);
 	if (!(p->clip > 0) || isinf(p->clip))
-		return diag_set(why, ERR_DATA, "privacy.clip: %g is not above 0", p->clip);
+		return diag_set(why, ERR_DATA, "privacy.clip: %g is not above 0; 1 is common", p->clip);
 	if (!(p->sampling_rate > 0 && p->sampling_rate <= 1))
-		return diag_set(why, ERR_DATA, "privacy.sampling_rate: %g is not in (0, 1]", p->sampling_rate);
+		return diag_set(
+			why, ERR_DATA,
+			"privacy.sampling_rate: %g is not in (0, 1]; write a patient's part in a step, such as 0.1",
+			p->sampling_rate);
 	if (!(p->statistics_share > 0 && p->statistics_share < 1))
 		return diag_set(why, ERR_DATA, "privacy.statistics_share: %g is not between 0 and 1",
 		                p->statistics_share);
@@ -94,7 +105,7 @@ static enum err check_unit(const struct privacy_plan *p, struct diag *why)
 		return diag_set(why, ERR_DATA,
 		                "privacy.delta: %g is not below 1 / patients = %g: a mechanism that publishes one "
 		                "patient would be allowed; take %.1g",
-		                p->delta, 1.0 / p->patients, 0.1 / p->patients);
+		                p->delta, 1.0 / p->patients, privacy_wise_delta(p->patients));
 	return OK;
 }
 

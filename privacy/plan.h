@@ -62,6 +62,9 @@ const char *privacy_mechanism_name(enum privacy_mechanism m);
 bool privacy_mechanism_from(enum privacy_mechanism *out, const char *name);
 const char *privacy_unit_name(enum privacy_unit u); /* "record", "patient", "site" */
 
+/* A delta that is not above a tenth of 1 / count, of one digit: what is advised. count > 0. */
+double privacy_wise_delta(uint32_t count);
+
 /* OK when the terms can be promised together: ranges, and what excludes each other. ERR_DATA names the key. What was solved for
  * is not looked at. */
 enum err privacy_plan_check(const struct privacy_plan *p, struct diag *why) MUST_USE;

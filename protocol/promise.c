@@ -37,6 +37,22 @@ static void put_promise(struct buf *out, const struct study *s)
 	buf_put_text(out, ", in the sense of adding or removing one, over the whole study.\n");
 }
 
+/* Without an id a row is all that is known of a patient, and its place all that is known of a row (data/table.c). */
+static void put_rows(struct buf *out, const struct study *s)
+{
+	if (s->privacy.unit == UNIT_SITE || s->schema.patient_id != NULL)
+		return;
+	if (s->privacy.unit == UNIT_PATIENT)
+		buf_put_text(
+			out,
+			"The study names no patient_id: each row counts as a patient, and one with several rows is "
+			"promised less.\n");
+	if (s->schema.split.column == NULL)
+		buf_put_text(out,
+		             "A row's place in the file decides whether it is for training: here, to remove one is to "
+		             "empty it.\n");
+}
+
 static void put_trust(struct buf *out, const struct study *s)
 {
 	const struct privacy_plan *p = &s->privacy;
@@ -124,6 +140,7 @@ void promise_words(struct buf *out, const struct study *s)
 		return;
 	}
 	put_promise(out, s);
+	put_rows(out, s);
 	put_trust(out, s);
 	put_releases(out, s);
 	put_noise(out, s);

@@ -51,7 +51,8 @@ static void warn_delta(struct study_draft *d, const struct json *privacy, const 
 	if (json_as_real(delta) > DELTA_UNWISE * per && json_as_real(delta) < per)
 		study_draft_warn(d, "privacy.delta",
 		                 "%g is above a tenth of 1 / %s = %g: so often the promise may fail; take %.1g or less",
-		                 json_as_real(delta), of_sites ? "sites.min" : "patients", per, DELTA_UNWISE * per);
+		                 json_as_real(delta), of_sites ? "sites.min" : "patients", per,
+		                 privacy_wise_delta((uint32_t)json_as_integer(count)));
 }
 
 static void refuse_solved(struct study_draft *d, const struct json *privacy)

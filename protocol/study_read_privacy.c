@@ -106,7 +106,7 @@ static void check_delta_of_sites(const struct study_section *privacy)
 			privacy, "delta",
 			"%g is not below 1 / sites.min = %g: a mechanism that publishes one site would be allowed; "
 			"take %.1g",
-			s->privacy.delta, 1.0 / s->sites.min, 0.1 / s->sites.min);
+			s->privacy.delta, 1.0 / s->sites.min, privacy_wise_delta(s->sites.min));
 }
 
 static void read_solved(const struct study_section *privacy)

@@ -47,18 +47,19 @@ static void refuses_terms(void **state)
 	         "15:54: privacy.delta: 0 is not between 0 and 1; take a tenth of 1 / patients, or less"},
 		{"1.0e-4", "1.6e-3",
 	         "15:54: privacy.delta: 0.0016 is not below 1 / patients = 0.0015528: a mechanism that publishes one "
-	         "patient would be allowed; take 0.0002"},
+	         "patient would be allowed; take 0.0001"},
 		{"clip: 1, ", "",
 	         "15:10: privacy.clip: is missing and has no default; write the largest norm of one contribution, such "
 	         "as "
 	         "clip: 1.0"},
-		{"clip: 1, ", "clip: 0, ", "15:68: privacy.clip: 0 is not above 0"},
+		{"clip: 1, ", "clip: 0, ", "15:68: privacy.clip: 0 is not above 0; 1 is common"},
 		{"clip: 1, ", "clip: -1, ", "15:68: privacy.clip: -1 is below 0"},
 		{"sampling_rate: 0.1, ", "",
 	         "15:10: privacy.sampling_rate: is missing and has no default; write a patient's part in a step, such "
 	         "as "
 	         "0.1"},
-		{"sampling_rate: 0.1, ", "sampling_rate: 0, ", "15:86: privacy.sampling_rate: 0 is not in (0, 1]"},
+		{"sampling_rate: 0.1, ", "sampling_rate: 0, ",
+	         "15:86: privacy.sampling_rate: 0 is not in (0, 1]; write a patient's part in a step, such as 0.1"},
 		{"sampling_rate: 0.1, ", "sampling_rate: 1.1, ", "15:86: privacy.sampling_rate: 1.1 is above 1"},
 		{", patients: 644", "",
 	         "15:10: privacy.patients: is missing and has no default; write how many training patients the study "

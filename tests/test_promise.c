@@ -49,6 +49,12 @@ PRINTF_LIKE(1, 2) static void says(const char *fmt, ...)
 		fail_msg("not said: %s\n%s", wanted, buf_text(&words));
 }
 
+static void silent(const char *never)
+{
+	if (strstr(buf_text(&words), never))
+		fail_msg("said: %s\n%s", never, buf_text(&words));
+}
+
 static void distributed(void **state)
 {
 	(void)state;
@@ -116,6 +122,16 @@ static void what_is_not_covered(void **state)
 	drop_study();
 	read_study("patients: 644", "patients: 644, hospitals_per_patient: 3");
 	says("(all rows of one patient at up to 3 hospitals)");
+	silent("patient_id");
+	drop_study();
+	read_study("  patient_id: patient\n", "");
+	says("The study names no patient_id: each row counts as a patient, and one with several rows is promised "
+	     "less.\n");
+	says("A row's place in the file decides whether it is for training: here, to remove one is to empty it.\n");
+	drop_study();
+	read_study("  patient_id: patient\n", "  split: {column: part, train: a, test: b}\n");
+	says("The study names no patient_id: ");
+	silent("place in the file");
 	drop_study();
 }
 

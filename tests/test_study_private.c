@@ -190,7 +190,7 @@ static void warnings(void **state)
 	warns("1.0e-4", "1.0e-3",
 	      "study.yaml:15:54: privacy.delta: 0.001 is above a tenth of 1 / patients = 0.0015528: so often the "
 	      "promise may "
-	      "fail; take 0.0002 or less\n");
+	      "fail; take 0.0001 or less\n");
 	warns(TERMS, "{mechanism: site, epsilon: 8, delta: 0.1, clip: 1}",
 	      "study.yaml:15:47: privacy.delta: 0.1 is above a tenth of 1 / sites.min = 0.333333: so often the promise "
 	      "may "
