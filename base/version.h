@@ -2,6 +2,6 @@
 #ifndef COHORT_BASE_VERSION_H
 #define COHORT_BASE_VERSION_H
 
-#define COHORT_VERSION "0.3.0"
+#define COHORT_VERSION "0.4.0"
 
 #endif

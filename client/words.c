@@ -182,6 +182,14 @@ static void put_evaluation(struct buf *out, const struct study *s)
 	                  : "counts of patients (by class and by the model's answer)");
 }
 
+static const char *source_of_model(const struct study *s)
+{
+	if (s->privacy.mechanism == PRIVACY_DISTRIBUTED)
+		return "sum over all hospitals, divided by a public number,";
+	return s->privacy.mechanism == PRIVACY_NONE ? "weighted mean of all hospitals' changes"
+	                                            : "mean of all hospitals' changes";
+}
+
 static void put_strategy(struct buf *out, const struct study *s)
 {
 	if (study_is_robust(s))
@@ -192,10 +200,7 @@ static void put_strategy(struct buf *out, const struct study *s)
 		          s->sites.masking == MASKING_GROUPS ? "groups'" : "hospitals'",
 		          study_strategy_name(s->strategy));
 	else
-		words_say(out,
-		          "From the weighted mean of all hospitals' changes the coordinator makes the next model "
-		          "(strategy "
-		          "%s).",
+		words_say(out, "From the %s the coordinator makes the next model (strategy %s).", source_of_model(s),
 		          study_strategy_name(s->strategy));
 }
 

@@ -1,5 +1,5 @@
-/* `make demo` as a newcomer sees it: it ends well, says what it should, and leaves nothing running, also when it is interrupted. Its
- * model, made under masks with one hospital missing from one round, is the plain sum's over the same hospitals, byte for byte. */
+/* `make demo` as a newcomer sees it: it ends well, says what it should, and leaves nothing running, also when it is interrupted. Without
+ * noise its model, made under masks with one hospital missing from one round, is the plain sum's over the same hospitals, byte for byte. */
 #include "base/file.h"
 #include "base/json.h"
 #include "simulator/federation.h"
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define DEMO "COHORT_DEMO='%s/demo' examples/breast-cancer/demo"
+#define DEMO "COHORT_DEMO='%s/demo' %s examples/breast-cancer/demo"
 
 static struct program p;
 
@@ -98,7 +98,7 @@ static void expect_the_model_of_the_plain_sums(struct tempdir *t)
 	struct diag why = {{0}};
 	struct buf text;
 
-	assert_int_equal(file_read(&text, "examples/breast-cancer/study.yaml", 1u << 20, &why), OK);
+	assert_int_equal(file_read(&text, "examples/breast-cancer/study-none.yaml", 1u << 20, &why), OK);
 	assert_int_equal(study_parse(&study, buf_bytes(&text), "study.yaml", true, &why), OK);
 	assert_int_equal(federation_load(&federation, &study, &rows, &why), OK);
 	assert_int_equal(federation.count, HOSPITALS);
@@ -122,27 +122,18 @@ static void expect_the_model_of_the_plain_sums(struct tempdir *t)
 	study_free(&study);
 }
 
-static void test_ends_well_and_its_commands_work(void **state)
-{
-	struct tempdir t;
-	char *commands;
+/* ---- what it says */
 
-	(void)state;
-	tempdir_make(&t);
-	program_shell(&p, DEMO, t.path);
-	program_expect(&p, 0, "");
-	assert_non_null(strstr(p.out, "stays at the hospital\n"));
-	/* a line per training round; on a busy machine another hospital may be too slow for one, too */
-	assert_int_equal(count(p.out, " 5 of 5 ") + count(p.out, " 4 of 5 "), 30);
-	assert_in_range(count(p.out, " 4 of 5 "), 1, 5);
-	assert_non_null(strstr(p.out, "hilltop is killed in round "));
-	assert_non_null(strstr(p.out, "Its report: hilltop dropped (in phase input)\n"));
-	assert_non_null(strstr(p.out, "expected), AUC 0.99"));
+static void expect_no_long_line(const struct tempdir *t)
+{
 	for (const char *line = p.out; *line != '\0'; line += strcspn(line, "\n") + 1)
-		if (strstr(line, t.path) == NULL || strstr(line, t.path) > strchr(line, '\n')) /* a long TMPDIR */
+		if (strstr(line, t->path) == NULL || strstr(line, t->path) > strchr(line, '\n')) /* a long TMPDIR */
 			assert_true(strcspn(line, "\n") <= 80);
-	assert_true(tempdir_exists(&t, "demo/model.safetensors"));
-	expect_nothing_runs(&t);
+}
+
+static void expect_its_commands_work(void)
+{
+	char *commands;
 
 	assert_non_null(strstr(p.out, "Look around"));
 	commands = strdup(strchr(strstr(p.out, "Look around"), '\n'));
@@ -151,8 +142,66 @@ static void test_ends_well_and_its_commands_work(void **state)
 	program_expect(&p, 0, "");
 	assert_true(strlen(p.out) > 1000);
 	free(commands);
+}
 
+/* `lines`: of figures; on a busy machine another hospital may be too slow for a round, too. */
+static void expect_a_good_end(struct tempdir *t, int lines)
+{
+	program_expect(&p, 0, "");
+	assert_non_null(strstr(p.out, "stays at the hospital\n"));
+	assert_int_equal(count(p.out, " 5 of 5 ") + count(p.out, " 4 of 5 "), lines);
+	assert_non_null(strstr(p.out, "hilltop is killed in round "));
+	assert_non_null(strstr(p.out, "Its report: hilltop dropped (in phase input)\n"));
+	expect_no_long_line(t);
+	assert_true(tempdir_exists(t, "demo/model.safetensors"));
+	expect_nothing_runs(t);
+}
+
+static void test_its_study_is_private(void **state)
+{
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	program_shell(&p, DEMO, t.path, "");
+	expect_a_good_end(&t, 10);
+	assert_non_null(strstr(p.out, "epsilon 3, delta 0.0001 for each patient"));
+	assert_non_null(strstr(p.out, "NOT covered by epsilon"));
+	assert_non_null(strstr(p.out, "expected), AUC 0.9"));
+	expect_its_commands_work();
+	program_run(&p, "cohort-client", "ledger --study breast-cancer --config '%s/demo/lakeview/client.yaml'",
+	            t.path);
+	program_expect(&p, 0, "");
+	assert_non_null(strstr(p.out, "All studies together: epsilon 2."));
+	tempdir_remove(&t);
+}
+
+static void test_without_noise_its_model_is_that_of_plain_sums(void **state)
+{
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	program_shell(&p, DEMO, t.path, "PRIVACY=none");
+	expect_a_good_end(&t, 30);
+	assert_in_range(count(p.out, " 4 of 5 "), 1, 5);
+	assert_non_null(strstr(p.out, "expected), AUC 0.99"));
+	assert_null(strstr(p.out, "epsilon 3"));
 	expect_the_model_of_the_plain_sums(&t);
+	tempdir_remove(&t);
+}
+
+static void test_what_it_cannot_do_is_refused_at_once(void **state)
+{
+	struct tempdir t;
+
+	(void)state;
+	tempdir_make(&t);
+	program_shell(&p, DEMO, t.path, "PRIVACY=some");
+	program_expect(&p, 64, "PRIVACY=some: distributed or none are possible");
+	program_shell(&p, DEMO, t.path, "EPSILON=much");
+	program_expect(&p, 64, "EPSILON=much: a number above 0 is needed");
+	expect_nothing_runs(&t);
 	tempdir_remove(&t);
 }
 
@@ -176,7 +225,9 @@ static void test_interrupted_it_leaves_nothing_running(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ends_well_and_its_commands_work),
+		cmocka_unit_test(test_its_study_is_private),
+		cmocka_unit_test(test_without_noise_its_model_is_that_of_plain_sums),
+		cmocka_unit_test(test_what_it_cannot_do_is_refused_at_once),
 		cmocka_unit_test(test_interrupted_it_leaves_nothing_running),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void test_the_breast_cancer_example(void **state)
 	struct diag why = {{0}};
 
 	(void)state;
-	if (study_load(&study, "examples/breast-cancer/study.yaml", false, &why) != OK)
+	if (study_load(&study, "examples/breast-cancer/study-none.yaml", false, &why) != OK)
 		fail_msg("%s", why.text);
 	for (int i = 0; i < 5; i++) {
 		struct source source;
