@@ -28,4 +28,7 @@ int commands_figures(const struct command_line *line, struct diag *why); /* comm
 int commands_status(const struct command_line *line, struct diag *why); /* commands_status.c */
 int commands_export(const struct command_line *line, struct diag *why); /* commands_export.c */
 
+int commands_privacy_epsilon(const struct command_line *line, struct diag *why); /* commands_privacy.c */
+int commands_privacy_noise(const struct command_line *line, struct diag *why);
+
 #endif

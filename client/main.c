@@ -57,6 +57,24 @@ static const struct command_option export_options[] = {
 	{"json", NULL, "print the answer as JSON", false},
 	{NULL, NULL, NULL, false},
 };
+static const struct command_option epsilon_options[] = {
+	{"noise-multiplier", "Z", "deviation of the noise, in clips", false},
+	{"sampling-rate", "Q", "chance of a unit to be in a step; 1 without sampling", false},
+	{"steps", "T", "how many such steps", false},
+	{"part", "Q,Z,T", "further steps of another kind", true},
+	{"delta", "D", "probability of failing; below 1 / patients", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
+static const struct command_option noise_options[] = {
+	{"epsilon", "E", "what may be spent", false},
+	{"sampling-rate", "Q", "chance of a unit to be in a step; 1 without sampling", false},
+	{"steps", "T", "how many such steps", false},
+	{"part", "Q,Z,T", "steps of another kind that are spent beside them", true},
+	{"delta", "D", "probability of failing; below 1 / patients", false},
+	{"json", NULL, "print the answer as JSON", false},
+	{NULL, NULL, NULL, false},
+};
 static const struct command_option run_options[] = {
 	{"config", "FILE", "the hospital's configuration; default: client.yaml here", false},
 	{"verbose", NULL, "log more", false},
@@ -91,6 +109,12 @@ static const struct command commands[] = {
 	{"figures", "STUDY", 1, 1, config_options, "show this hospital's own figures, which stay here", NULL,
          commands_figures},
 	{"export", "STUDY", 1, 1, export_options, "write a study's model as safetensors", NULL, commands_export},
+	{"privacy epsilon", "", 0, 0, epsilon_options, "what steps with noise cost: epsilon at a delta",
+         "  --part may be given more than once, instead of the three options of one kind of step or beside them.\n",
+         commands_privacy_epsilon},
+	{"privacy noise", "", 0, 0, noise_options, "the noise that an epsilon needs",
+         "  --part: what is released beside these steps, with its own noise; may be given more than once.\n",
+         commands_privacy_noise},
 };
 
 static const struct command_program program = {

@@ -12,8 +12,10 @@
  * All is judged at delta (1 - 2^-10) - T h 2^-60: the first for what is neglected by treating lattice noise as continuous, the
  * second for a sample that is larger than the batch cap.
  */
+#include "privacy/calibrate.h"
+
+#include "privacy/account.h"
 #include "privacy/gaussian.h"
-#include "privacy/plan.h"
 #include "privacy/rdp.h"
 
 #include <math.h>
@@ -21,7 +23,7 @@
 #define DIGITS 1000.0 /* of a multiplier: rounded up to four */
 #define MULTIPLIER_MIN 0.01 /* no epsilon that a study may have asks for less */
 #define MULTIPLIER_MAX 1e9
-#define SOLVE_STEPS 64 /* of bisection: each halves the logarithm's interval */
+#define LADDER 1.1 /* from one multiplier to the next, downwards from what Renyi sums allow */
 #define CAP_EXCEEDED 0x1p-60
 
 static double delta_of(const struct privacy_plan *p)
@@ -39,38 +41,22 @@ static struct account_steps seen(const struct privacy_plan *p, double rate, doub
 	return (struct account_steps){rate < 1 ? -expm1(h * log1p(-rate)) : 1, multiplier / h, count};
 }
 
-static void costs(struct privacy_spent *out, const struct account_steps *list, size_t count, double delta)
-{
-	struct rdp sums = {{0}};
-	double mu = 0;
-	bool sampled = false;
-
-	for (size_t i = 0; i < count; i++) {
-		rdp_add(&sums, &list[i]);
-		sampled = sampled || !(list[i].sampling_rate == 1);
-		mu += (double)list[i].count / (list[i].noise_multiplier * list[i].noise_multiplier);
-	}
-	out->epsilon_rdp = rdp_epsilon(&sums, delta);
-	out->epsilon_pld = sampled ? out->epsilon_rdp : gaussian_epsilon(sqrt(mu), delta);
-	out->epsilon = fmin(out->epsilon_rdp, out->epsilon_pld);
-}
-
-static void training_costs(struct privacy_spent *out, const struct privacy_plan *p)
+static void training_costs(struct account *out, const struct privacy_plan *p)
 {
 	const struct account_steps list[] = {
 		seen(p, p->sampling_rate, p->noise_multiplier, p->steps),
 		seen(p, 1, p->statistics_multiplier, p->others),
 	};
 
-	costs(out, list, sizeof list / sizeof *list, delta_of(p));
+	account_epsilon(out, list, sizeof list / sizeof *list, delta_of(p));
 }
 
 static double evaluation_costs(const struct privacy_plan *p)
 {
 	const struct account_steps once = seen(p, 1, p->evaluation_multiplier, 1);
-	struct privacy_spent spent = {0};
+	struct account spent;
 
-	costs(&spent, &once, 1, delta_of(p));
+	account_epsilon(&spent, &once, 1, delta_of(p));
 	return spent.epsilon;
 }
 
@@ -120,31 +106,89 @@ static double spread(const struct privacy_plan *p)
 	return p->mechanism == PRIVACY_LOCAL ? sqrt(p->hospitals_per_patient) : p->hospitals_per_patient;
 }
 
-static bool affordable(struct privacy_plan *p, double multiplier)
-{
-	struct privacy_spent spent = {0};
+/* What is being solved for, the last of the parts, next to those that are fixed. */
+struct search {
+	struct account_steps parts[CALIBRATE_FIXED_MAX + 1];
+	size_t count;
+	double epsilon, delta;
+};
 
-	p->noise_multiplier = multiplier;
-	training_costs(&spent, p);
-	return spent.epsilon <= p->epsilon;
+static bool renyi_allows(struct search *s, double multiplier)
+{
+	struct rdp sums = {{0}};
+
+	s->parts[s->count - 1].noise_multiplier = multiplier;
+	for (size_t i = 0; i < s->count; i++)
+		rdp_add(&sums, &s->parts[i]);
+	return rdp_epsilon(&sums, s->delta) <= s->epsilon;
 }
 
-static enum err solve_training(struct privacy_plan *p, struct diag *why)
+static bool allows(struct search *s, double multiplier)
 {
-	double low = log(MULTIPLIER_MIN), high = log(MULTIPLIER_MAX);
+	struct account spent;
 
-	if (!affordable(p, MULTIPLIER_MAX))
-		return diag_set(why, ERR_DATA, "privacy.epsilon: %g at delta %g cannot be met with any noise",
-		                p->epsilon, p->delta);
-	for (int i = 0; i < SOLVE_STEPS; i++) {
-		double middle = (low + high) / 2;
+	s->parts[s->count - 1].noise_multiplier = multiplier;
+	account_epsilon(&spent, s->parts, s->count, s->delta);
+	return spent.epsilon <= s->epsilon;
+}
 
-		if (affordable(p, exp(middle)))
+/* Halves the interval of logarithms of which the upper end is allowed and the lower is not, until they are `close`. */
+static double halve(struct search *s, bool (*allowed)(struct search *, double), double low, double high, double close)
+{
+	while (high / low > 1 + close) {
+		double middle = sqrt(low * high);
+
+		if (allowed(s, middle))
 			high = middle;
 		else
 			low = middle;
 	}
-	p->noise_multiplier = rounded_up(exp(high));
+	return high;
+}
+
+/* Renyi sums, which are cheap, give a multiplier that is enough; the sharper bound is then asked downwards from there. */
+static double search(struct search *s)
+{
+	double high = MULTIPLIER_MAX, low = MULTIPLIER_MIN;
+
+	if (renyi_allows(s, high))
+		high = halve(s, renyi_allows, low, high, 1e-3);
+	else if (!allows(s, high))
+		return INFINITY;
+	for (low = high / LADDER; low > MULTIPLIER_MIN && allows(s, low); low /= LADDER)
+		high = low;
+	high = rounded_up(halve(s, allows, low, high, 1 / (10 * DIGITS)));
+	while (!allows(s, high)) /* rounding up is enough, but for what one grid's bound lies above another's */
+		high = rounded_up(high * (1 + 1 / (10 * DIGITS)));
+	return high;
+}
+
+double calibrate_multiplier(double epsilon, double delta, double sampling_rate, uint64_t steps,
+                            const struct account_steps *fixed, size_t count)
+{
+	struct search s = {.count = count + 1, .epsilon = epsilon, .delta = delta};
+
+	CHECK(count <= CALIBRATE_FIXED_MAX);
+	if (steps == 0)
+		return 0;
+	if (!(epsilon > 0))
+		return INFINITY;
+	for (size_t i = 0; i < count; i++)
+		s.parts[i] = fixed[i];
+	s.parts[count] = (struct account_steps){sampling_rate, 1, steps};
+	return search(&s);
+}
+
+static enum err solve_training(struct privacy_plan *p, struct diag *why)
+{
+	const struct account_steps training = seen(p, p->sampling_rate, 1, p->steps);
+	const struct account_steps others = seen(p, 1, p->statistics_multiplier, p->others);
+	double z = calibrate_multiplier(p->epsilon, delta_of(p), training.sampling_rate, training.count, &others, 1);
+
+	if (isinf(z))
+		return diag_set(why, ERR_DATA, "privacy.epsilon: %g at delta %g cannot be met with any noise",
+		                p->epsilon, p->delta);
+	p->noise_multiplier = rounded_up(z / training.noise_multiplier);
 	return OK;
 }
 
@@ -180,7 +224,12 @@ enum err privacy_plan_judge(struct privacy_spent *out, const struct privacy_plan
 	*out = (struct privacy_spent){0};
 	if (p->mechanism == PRIVACY_NONE)
 		return OK;
-	training_costs(out, p);
+	struct account spent;
+
+	training_costs(&spent, p);
+	out->epsilon = spent.epsilon;
+	out->epsilon_rdp = spent.epsilon_rdp;
+	out->epsilon_pld = spent.epsilon_pld;
 	if (!(out->epsilon <= p->epsilon))
 		return diag_set(why, ERR_REFUSED,
 		                "privacy.noise_multiplier: %g, with %g for other releases, costs epsilon %g of each "
