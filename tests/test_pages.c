@@ -135,8 +135,11 @@ static void check_command(const char *page, char *line)
 	if (!word)
 		return;
 	snprintf(command, sizeof(command), "%s", word);
-	if (strcmp(word, "study") == 0)
-		snprintf(command, sizeof(command), "study %s", strtok_r(NULL, " ", &rest));
+	if (strcmp(word, "study") == 0 || strcmp(word, "privacy") == 0) { /* commands of two words */
+		const char *second = strtok_r(NULL, " ", &rest);
+		snprintf(command, sizeof(command), "%s %.*s", word, second ? (int)strcspn(second, "`,.;") : 0,
+		         second ? second : "");
+	}
 	program_run(&p, name, "%s --help", command);
 	if (p.exit_code)
 		fail_msg("%s: there is no %s %s", page, name, command);
