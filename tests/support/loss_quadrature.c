@@ -106,10 +106,10 @@ static void multiply(struct total *t, const struct steps *p)
 			double ar = creal(at[i]), ai = cimag(at[i]), br = creal(turn[i]), bi = cimag(turn[i]);
 			re += ar;
 			im += ai;
-			at[i] = CMPLX(ar * br - ai * bi, ar * bi + ai * br);
+			at[i] = (ar * br - ai * bi) + I * (ar * bi + ai * br);
 		}
 		size = p->times / 2 * log(re * re + im * im);
-		t->value[m] *= cexp(CMPLX(size, p->times * (atan2(im, re) + t->du * (double)m * mean)));
+		t->value[m] *= cexp(size + I * (p->times * (atan2(im, re) + t->du * (double)m * mean)));
 	}
 }
 
