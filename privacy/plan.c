@@ -11,6 +11,7 @@
 #define DEVIATION_MIN 4 /* of a share, in grid units: then n of them are one Gaussian within 10 (n-1) exp(-16 pi^2) */
 #define ROUNDING_SHARE 64 /* rounding should add at most C / 64 to the sensitivity, where words have the room */
 #define CANCELLING 64 /* P / norm of a unit's rows, at most (model/row_gradients.h) */
+#define CLIP_MIN 1e-9 /* below it a float32 parameter of 1 does not move */
 #define LN2 0.6931471805599453
 
 static const char *const mechanisms[PRIVACY_MECHANISM_COUNT] = {
@@ -68,6 +69,9 @@ static enum err check_ranges(const struct privacy_plan *p, struct diag *why)
 		                p->delta);
 	if (!(p->clip > 0) || isinf(p->clip))
 		return diag_set(why, ERR_DATA, "privacy.clip: %g is not above 0; 1 is common", p->clip);
+	if (p->clip < CLIP_MIN)
+		return diag_set(why, ERR_DATA, "privacy.clip: %g is below %g, where no parameter moves; 1 is common",
+		                p->clip, CLIP_MIN);
 	if (!(p->sampling_rate > 0 && p->sampling_rate <= 1))
 		return diag_set(
 			why, ERR_DATA,

@@ -102,6 +102,7 @@ static void terms_out_of_range_name_their_key(void **state)
 	}
 	REFUSED(good, epsilon, INFINITY, "privacy.epsilon");
 	REFUSED(good, clip, INFINITY, "privacy.clip");
+	REFUSED(good, clip, 0.99e-9, "privacy.clip"); /* a far smaller one has no grid that a double could hold */
 	REFUSED(good, sampling_rate, 1.01, "privacy.sampling_rate");
 	REFUSED(good, statistics_share, 1, "privacy.statistics_share");
 	REFUSED(good, delta, 1, "privacy.delta");
