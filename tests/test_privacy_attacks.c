@@ -63,7 +63,7 @@ static void parse(struct study *out, bool is_private)
 	struct buf file;
 	struct diag why = {{0}};
 
-	if (file_read(&file, "examples/breast-cancer/study.yaml", 1 << 16, &why) != OK)
+	if (file_read(&file, "examples/breast-cancer/study-none.yaml", 1 << 16, &why) != OK)
 		fail_msg("%s", why.text);
 	char *text = mem_copy_text(buf_text(&file));
 	edit(&text, "{epochs: 1, batch: 32, optimizer: adam, learning_rate: 0.001}",
