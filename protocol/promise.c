@@ -122,6 +122,10 @@ static void put_evaluation(struct buf *out, const struct study *s)
 		           "are nobody's training rows (noise multiplier %g, cost epsilon %.6g).\n",
 		           p->evaluation_epsilon, p->delta, privacy_unit_name(p->unit), p->evaluation_multiplier,
 		           s->spent.evaluation_epsilon);
+	if (s->evaluation != EVALUATION_NONE && p->hospitals_per_patient > 1)
+		buf_put_text(out,
+		             "A patient of several hospitals may be for training at one and for testing at another: "
+		             "then both count.\n");
 }
 
 void promise_warning(struct buf *out, const struct study *s)

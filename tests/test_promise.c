@@ -122,7 +122,12 @@ static void what_is_not_covered(void **state)
 	drop_study();
 	read_study("patients: 644", "patients: 644, hospitals_per_patient: 3");
 	says("(all rows of one patient at up to 3 hospitals)");
+	says("A patient of several hospitals may be for training at one and for testing at another: then both "
+	     "count.\n");
 	silent("patient_id");
+	drop_study();
+	read_study("privacy: {", "evaluation: {release: none}\nprivacy: {hospitals_per_patient: 3, ");
+	silent("several hospitals");
 	drop_study();
 	read_study("  patient_id: patient\n", "");
 	says("The study names no patient_id: each row counts as a patient, and one with several rows is promised "
