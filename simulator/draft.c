@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #define CAP_DEFAULT 5000 /* patients at one site, where a study says nothing else */
+#define PRIVATE_PATIENTS_MIN 100 /* for fewer, noise leaves little; and delta would have to be large */
 #define SHOWN_LEVELS 6 /* counts in a comment */
 
 struct draft {
@@ -316,6 +317,22 @@ static uint64_t round_up(uint64_t n)
 	return (n + unit - 1) / unit * unit;
 }
 
+/* The same study with noise, as a comment: about how many train, and what else would have to change. */
+static void write_private(struct draft *d)
+{
+	unsigned long long patients = d->profile->rows * 7 / 10;
+
+	if (patients < PRIVATE_PATIENTS_MIN)
+		return;
+	buf_printf(
+		d->out,
+		"# With noise, instead, and with training: {rounds: 100, local: {learning_rate: 0.5}}\n"
+		"# privacy: {mechanism: distributed, epsilon: 3, delta: %.1e, clip: 1, sampling_rate: 0.1, patients: "
+		"%llu}\n",
+		0.09 / (double)patients, patients);
+	put_comment(d->out, "", "patients: how many train at least, a public number, and no more precise than that");
+}
+
 static void write_training(struct draft *d)
 {
 	const struct guess *label = &d->roles->guesses[d->roles->label];
@@ -337,6 +354,7 @@ static void write_training(struct draft *d)
 	                     "hospital's update.\n"
 	                     "# What the sums tell of patients is bounded by a mechanism of privacy only.\n"
 	                     "privacy: {mechanism: none}\n");
+	write_private(d);
 }
 
 void draft_write(struct buf *out, const struct roles *r, const struct draft_options *o)

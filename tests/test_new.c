@@ -105,6 +105,28 @@ static void test_the_draft_runs(void **state)
 	assert_non_null(strstr(p.out, "\"sites\":4"));
 }
 
+/* With its comments about noise put in place of what they are instead of. */
+static void test_the_draft_runs_with_noise(void **state)
+{
+	struct fixture *f = *state;
+
+	program_shell(&p, "cat '%s' >'%s/large.csv' && tail -n +2 '%s' >>'%s/large.csv'", f->csv, f->dir.path, f->csv,
+	              f->dir.path);
+	program_run(&p, "cohort-sim", "new --from '%s/large.csv' --label ill --out '%s/private.yaml'", f->dir.path,
+	            f->dir.path);
+	program_expect(&p, 0, "");
+	program_shell(&p,
+	              "sed -i -e '/^training:/,/learning_rate/d' -e '/^privacy: /d' -e 's/^# privacy: /privacy: /' -e "
+	              "'s/^# With noise.* training: /training: /' '%s/private.yaml'",
+	              f->dir.path);
+	program_run(&p, "cohort-sim", "run '%s/private.yaml' --data '%s/large.csv' --partition iid --sites 4",
+	            f->dir.path, f->dir.path);
+	program_expect(&p, 0, "privacy: distributed: epsilon 3, delta ");
+	assert_null(strstr(p.err, "privacy.delta")); /* no warning */
+	assert_non_null(strstr(p.out, "100 of 100 rounds"));
+	assert_non_null(strstr(p.out, "This model is not private: "));
+}
+
 static void test_refusals_write_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -134,6 +156,7 @@ int main(void)
 		TEST(test_what_is_like_the_label_gets_a_question),
 		TEST(test_a_file_is_never_overwritten_unasked),
 		TEST(test_the_draft_runs),
+		TEST(test_the_draft_runs_with_noise),
 		TEST(test_refusals_write_nothing),
 	};
 
