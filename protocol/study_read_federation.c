@@ -83,6 +83,22 @@ static bool read_groups(uint32_t *out, const char *text)
 	return true;
 }
 
+/* Where masks may be left off, that is the way out; where each site adds but a share of the noise, there is none. */
+static void reject_robust(const struct study_section *top)
+{
+	const struct study *s = top->reading->out;
+	struct study_section training = {top->reading, json_get(top->node, "training"), "training"};
+	if (s->privacy.mechanism == PRIVACY_DISTRIBUTED || s->privacy.mechanism == PRIVACY_SITE)
+		study_reject(&training, "strategy",
+		             "%s looks at single updates, and under mechanism %s only their noised sum is seen; write "
+		             "fedavg",
+		             study_strategy_name(s->strategy), privacy_mechanism_name(s->privacy.mechanism));
+	study_reject(top, "masking",
+	             "strategy %s looks at single updates, which masking: required hides; write masking: groups "
+	             "of G, or masking: off",
+	             study_strategy_name(s->strategy));
+}
+
 static void read_masking(const struct study_section *top)
 {
 	const char *text = study_text(top, "masking");
@@ -98,11 +114,7 @@ static void read_masking(const struct study_section *top)
 	else if (strcmp(text, "required") != 0)
 		study_reject(top, "masking", "\"%s\" is unknown; write required, off or groups of 8", text);
 	else if (study_is_robust(top->reading->out))
-		study_reject(
-			top, "masking",
-			"strategy %s looks at single updates, which masking: required hides; write masking: groups "
-			"of G, or masking: off",
-			study_strategy_name(top->reading->out->strategy));
+		reject_robust(top);
 }
 
 void study_read_federation(const struct study_section *top)

@@ -169,9 +169,9 @@ static void refuses_training(void **state)
 	         "is "
 	         "one; write fedavg"},
 		{"rounds: 100", "rounds: 100\n  strategy: krum",
-	         "1:1: masking: strategy krum looks at single updates, which masking: required hides; write masking: "
-	         "groups "
-	         "of G, or masking: off"},
+	         "15:13: training.strategy: krum looks at single updates, and under mechanism distributed only their "
+	         "noised "
+	         "sum is seen; write fedavg"},
 		{"rounds: 100", "rounds: 100\n  weights: {by: equal, cap: 7}",
 	         "15:29: training.weights.cap: belongs to by: patients; leave it out"},
 		{"privacy: {mechanism: distributed,", "privacy: {mechanism: local,",
