@@ -157,6 +157,16 @@ static void share_parts(struct engine *e, uint32_t count)
 	free(known);
 }
 
+/* The noise in it goes by how many were added. */
+static void share_sum(struct engine *e)
+{
+	int64_t added = e->sum.added;
+
+	ranks_sum_integers(e->sum.sums, e->sum.layout.words);
+	ranks_sum_integers(&added, 1);
+	e->sum.added = (uint32_t)added;
+}
+
 static void compute_all(struct engine *e, const struct round_plan *plan)
 {
 	const struct layout *layout = campaign_layout(e->campaign);
@@ -169,7 +179,7 @@ static void compute_all(struct engine *e, const struct round_plan *plan)
 	crew_run(e->crew, plan->site_count, compute, e);
 	for (uint32_t i = 0; i < crew_size(e->crew); i++)
 		aggregate_join(&e->sum, &e->workers[i].sum);
-	ranks_sum_integers(e->sum.sums, e->sum.layout.words);
+	share_sum(e);
 	share_parts(e, plan->site_count);
 	engine_signal_end(e);
 	engine_kept_end(e, plan);

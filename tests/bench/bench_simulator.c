@@ -7,6 +7,9 @@
  *   simulator_mlp_6_rows           the same with 6 rows                                                          PyTorch
  *   simulator_mlp_6_rows_all       the same, all 100 sites in each round                                         PyTorch
  *   simulator_logistic_57_rows     logistic regression on 30 inputs, 57 rows, 100 sites, all in each round       NumPy
+ *   simulator_private_logistic     the same logistic regression under mechanism distributed, 10 patients of 57 a step; reference:
+ *                                  without privacy, one step on a batch of 10
+ *   simulator_private_mlp          the network likewise, 12,289 parameters: their noise is most of the work
  *   simulator_10000_sites          the network, 10,000 sites of 57 rows, 100 per round; reference: 100 of 100 sites
  *   simulator_site_octets          memory that one more site takes beside its rows; reference: the bound, 1 KiB
  *   simulator_two_workers          100 of 100 sites with two workers, by the wall; reference: with one
@@ -32,6 +35,8 @@ struct load {
 	const char *layers;
 	uint32_t sites, rows, sites_per_round; /* training rows */
 	uint32_t rounds, workers;
+	uint32_t step; /* 0: an epoch in batches of 32; else one step of about so many rows */
+	bool is_private;
 };
 
 /* ---- the study */
@@ -47,13 +52,25 @@ static void write_study(struct buf *out, const struct load *l)
 	           "  fill: mean\n" /* no flags of what is missing: as many inputs as features */
 	           "  split: {test_fraction: 0, validation_fraction: 0, seed: 1}\n"
 	           "model: {layers: [%s]}\n"
-	           "training: {rounds: %u, evaluate_every: 0, local: {epochs: 1, batch: 32, optimizer: sgd, "
+	           "training: {rounds: %u, evaluate_every: 0, local: {",
+	           l->layers, l->rounds);
+	if (l->step == 0)
+		buf_put_text(out, "epochs: 1, batch: 32, optimizer: sgd, ");
+	else if (!l->is_private)
+		buf_printf(out, "steps: 1, batch: %u, ", l->step);
+	buf_printf(out,
 	           "learning_rate: 0.05}}\n"
 	           "evaluation: {release: none}\n"
 	           "sites: {min: 2, max_dropouts: 0, cell_min: 1}\n"
-	           "masking: off\n"
-	           "privacy: {mechanism: none}\n",
-	           l->layers, l->rounds);
+	           "masking: %s\n",
+	           l->is_private ? "required" : "off");
+	if (l->is_private)
+		buf_printf(out,
+		           "privacy: {mechanism: distributed, epsilon: 3, delta: 1.0e-5, clip: 1, sampling_rate: %g, "
+		           "patients: %u, spare_rounds: 0}\n",
+		           (double)l->step / l->rows, l->sites * l->rows);
+	else
+		buf_put_text(out, "privacy: {mechanism: none}\n");
 }
 
 /* ---- one run */
@@ -150,9 +167,10 @@ static double reference(const char *script, const char *arguments)
 
 int main(void)
 {
-	const struct load mlp_57 = {MLP, 100, 57, 10, 800, 1}, mlp_6 = {MLP, 100, 6, 10, 2000, 1},
-			  mlp_6_all = {MLP, 100, 6, 100, 200, 1}, logistic = {"dense 1", 100, 57, 100, 2000, 1};
-	struct load all = {MLP, 100, 57, 100, 80, 1};
+	const struct load mlp_57 = {MLP, 100, 57, 10, 800, 1, 0, false}, mlp_6 = {MLP, 100, 6, 10, 2000, 1, 0, false},
+			  mlp_6_all = {MLP, 100, 6, 100, 200, 1, 0, false},
+			  logistic = {"dense 1", 100, 57, 100, 2000, 1, 0, false};
+	struct load all = {MLP, 100, 57, 100, 80, 1, 0, false};
 	secret_init();
 	figure("simulator_mlp_57_rows", measure(mlp_57).best_processor, "updates/s",
 	       reference("reference_torch.py", "mlp 57"));
@@ -161,6 +179,12 @@ int main(void)
 	figure("simulator_mlp_6_rows_all", measure(mlp_6_all).best_processor, "updates/s", torch);
 	figure("simulator_logistic_57_rows", measure(logistic).best_processor, "updates/s",
 	       reference("reference_numpy.py", "57"));
+	struct load step = {"dense 1", 100, 57, 100, 200, 1, 10, false},
+		    mlp_step = {MLP, 10, 57, 10, 200, 1, 10, false};
+	double plain = measure(step).best_processor, mlp_plain = measure(mlp_step).best_processor;
+	step.is_private = mlp_step.is_private = true;
+	figure("simulator_private_logistic", measure(step).best_processor, "updates/s", plain);
+	figure("simulator_private_mlp", measure(mlp_step).best_processor, "updates/s", mlp_plain);
 	struct run hundred = measure(all);
 	all.workers = 2;
 	struct run pair = measure(all);
