@@ -25,6 +25,7 @@ struct row_products {
 	struct model_spec spec;
 	const real *parameters; /* that are loaded; borrowed */
 	real *forward[MODEL_LAYERS_MAX], *backward[MODEL_LAYERS_MAX]; /* panels of each dense layer */
+	const struct row_tile *tile; /* the fastest here (model/row_tile.h) */
 	real *memory; /* holds all of them: about twice the parameters */
 };
 

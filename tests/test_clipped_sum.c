@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <float.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 #include "tests/support/close.h"
 #include "tests/support/kernels.h"
 #include "tests/support/models.h"
+#include "tests/support/sanitized.h"
 
 #define ROWS 300 /* of the examples at most */
 
@@ -309,6 +310,30 @@ static void the_same_bits_whatever_was_before(void **state)
 	}
 }
 
+static size_t heap(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	return m.uordblks + m.hblkhd;
+}
+
+static void nothing_is_allocated_after_the_largest(void **state)
+{
+	(void)state;
+	static const uint32_t sizes[] = {3, 1, 2, 70, 1, 100, 0};
+	struct setup t;
+	setup(&t, 3);
+	make_units(&t, sizes);
+	size_t before = heap();
+	sum_of_all(&t, 1);
+	size_t after = heap();
+	for (int round = 0; round < 3; round++) {
+		sum_of_all(&t, 1);
+		assert_true(heap() == after);
+	}
+	assert_true(SANITIZED || after > before); /* the first made the vector for large units */
+	teardown(&t);
+}
+
 static void cancelling_is_an_error(void **state)
 {
 	(void)state;
@@ -562,6 +587,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(sums_are_those_of_the_reference),
 		cmocka_unit_test(a_sum_is_added_to_what_is_there),
 		cmocka_unit_test(the_same_bits_whatever_was_before),
+		cmocka_unit_test(nothing_is_allocated_after_the_largest),
 		cmocka_unit_test(cancelling_is_an_error),
 		cmocka_unit_test(no_unit_adds_more_than_the_clip),
 		cmocka_unit_test(no_unit_adds_more_than_a_clip_of_its_norm),

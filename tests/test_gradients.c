@@ -1,5 +1,5 @@
 /*
- * Every gradient against central finite differences of what it claims to be the derivative of, in float64. The three
+ * Every gradient against central finite differences of what it claims to be the derivative of, in float64. The
  * sources below are the product's own, compiled in double: the formulas that are proven here are the ones that run.
  *
  *   (f(x + h) - f(x - h)) / 2h with h = 1e-5 max(1, |x|) differs from f'(x) by about 1e-10: a wrong term cannot hide.
@@ -19,6 +19,7 @@
 #include "model/loss.c"
 #include "model/network.c"
 #include "model/row_products.c"
+#include "model/row_tile.c"
 
 #include "tests/support/models.h"
 

@@ -1,6 +1,6 @@
 /*
- * model/row_products, as this machine runs it and as one without fused multiply-add would: against loops in double, row by row
- * the same bits as alone, for every number of rows up to some blocks, and nothing written beyond them.
+ * model/row_products, with each of its tiles that this machine can run: against loops in double, row by row the same bits as alone, for
+ * every number of rows up to some blocks, and nothing written beyond them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,43 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The same source once more, without FUSED. */
-#define ROW_PRODUCTS_PLAIN
-#define row_products_init plain_init
-#define row_products_free plain_free
-#define row_products_load plain_load
-#define row_products_forward plain_forward
-#define row_products_backward plain_backward
-#define row_products_dot plain_dot
-#include "model/row_products.c"
-#undef row_products_init
-#undef row_products_free
-#undef row_products_load
-#undef row_products_forward
-#undef row_products_backward
-#undef row_products_dot
-
+#include "base/vec.h"
+#include "model/row_products.h"
+#include "model/row_tile.h"
 #include "tests/support/models.h"
 
-void row_products_init(struct row_products *p, const struct model_spec *spec);
-void row_products_free(struct row_products *p);
-void row_products_load(struct row_products *p, const real *parameters);
-void row_products_forward(real *y, const real *x, const struct row_products *p, uint32_t layer, uint32_t rows);
-void row_products_backward(real *dx, const real *dy, const struct row_products *p, uint32_t layer, uint32_t rows);
-double row_products_dot(const real *x, const real *y, size_t n);
+static const struct row_tile *tiles[ROW_TILES_MAX];
+static size_t tile_count;
 
-static const struct build {
-	const char *name;
-	void (*init)(struct row_products *, const struct model_spec *);
-	void (*free)(struct row_products *);
-	void (*load)(struct row_products *, const real *);
-	void (*forward)(real *, const real *, const struct row_products *, uint32_t, uint32_t);
-	void (*backward)(real *, const real *, const struct row_products *, uint32_t, uint32_t);
-} builds[] = {
-	{"here", row_products_init, row_products_free, row_products_load, row_products_forward, row_products_backward},
-	{"plain", plain_init, plain_free, plain_load, plain_forward, plain_backward},
-};
-#define BUILDS (sizeof builds / sizeof builds[0])
+static int find_tiles(void **state)
+{
+	(void)state;
+	tile_count = row_tiles(tiles);
+	return 0;
+}
 
 #define ROWS_MAX 70
 #define BEYOND 7 /* floats behind the last row that must stay as they are */
@@ -62,7 +39,6 @@ static const struct shape {
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
 struct product {
-	const struct build *build;
 	struct model_spec spec;
 	struct row_products products;
 	float *parameters, *in, *out;
@@ -88,14 +64,14 @@ static void run(const struct product *p, uint32_t rows)
 {
 	for (size_t i = 0; i < ROWS_MAX * width_out(p) + BEYOND; i++)
 		p->out[i] = MARK;
-	(p->backward ? p->build->backward : p->build->forward)(p->out, p->in, &p->products, 2, rows);
+	(p->backward ? row_products_backward : row_products_forward)(p->out, p->in, &p->products, 2, rows);
 	for (size_t i = rows * width_out(p); i < ROWS_MAX * width_out(p) + BEYOND; i++)
 		assert_true(p->out[i] == MARK);
 }
 
-static struct product product_new(const struct build *build, struct shape s, bool backward)
+static struct product product_new(const struct row_tile *tile, struct shape s, bool backward)
 {
-	struct product p = {.build = build, .backward = backward};
+	struct product p = {.backward = backward};
 	struct rng r;
 	char layers[64];
 	snprintf(layers, sizeof layers, "dense %u, relu, dense %u, relu, dense 1", s.inputs, s.outputs);
@@ -106,15 +82,17 @@ static struct product product_new(const struct build *build, struct shape s, boo
 	p.out = vec_f32(ROWS_MAX * width_out(&p) + BEYOND);
 	models_normal(p.parameters, p.spec.parameters, 1, &r);
 	models_normal(p.in, ROWS_MAX * width_in(&p), 1, &r);
-	build->init(&p.products, &p.spec);
-	build->load(&p.products, p.parameters);
+	row_products_init(&p.products, &p.spec);
+	assert_ptr_equal(p.products.tile, tiles[0]);
+	p.products.tile = tile;
+	row_products_load(&p.products, p.parameters);
 	return p;
 }
 
 static void product_free(struct product *p)
 {
-	p->build->free(&p->products);
-	p->build->free(&p->products);
+	row_products_free(&p->products);
+	row_products_free(&p->products);
 	free(p->parameters);
 	free(p->in);
 	free(p->out);
@@ -133,10 +111,10 @@ static double expected(const struct product *p, uint32_t row, uint32_t column)
 
 static void for_all(void (*check)(struct product *))
 {
-	for (size_t b = 0; b < BUILDS; b++)
+	for (size_t b = 0; b < tile_count; b++)
 		for (size_t s = 0; s < SHAPES; s++)
 			for (int backward = 0; backward < 2; backward++) {
-				struct product p = product_new(&builds[b], shapes[s], backward);
+				struct product p = product_new(tiles[b], shapes[s], backward);
 				check(&p);
 				product_free(&p);
 			}
@@ -149,7 +127,7 @@ static void assert_close_to_loops(struct product *p)
 		for (uint32_t column = 0; column < width_out(p); column++) {
 			double found = (double)p->out[row * width_out(p) + column], wanted = expected(p, row, column);
 			if (!(fabs(found - wanted) <= 1e-6 * (double)(width_in(p) + 4)))
-				fail_msg("%s: %.9g is not %.9g", p->build->name, found, wanted);
+				fail_msg("%s: %.9g is not %.9g", p->products.tile->name, found, wanted);
 		}
 }
 
@@ -186,15 +164,34 @@ static void a_row_is_the_same_as_alone(void **state)
 	for_all(assert_rows_alone);
 }
 
+/* One step after the other for each element, so the width of a vector does not matter. */
+static void fused_tiles_have_the_same_bits(void **state)
+{
+	(void)state;
+	assert_true(tile_count > 0 && !tiles[tile_count - 1]->fused);
+	for (size_t b = 1; b + 1 < tile_count; b++)
+		for (size_t s = 0; s < SHAPES; s++)
+			for (int backward = 0; backward < 2; backward++) {
+				struct product p = product_new(tiles[0], shapes[s], backward),
+					       q = product_new(tiles[b], shapes[s], backward);
+				assert_true(tiles[b]->fused && tiles[0]->fused);
+				run(&p, ROWS_MAX);
+				run(&q, ROWS_MAX);
+				assert_memory_equal(p.out, q.out, ROWS_MAX * width_out(&p) * sizeof *p.out);
+				product_free(&p);
+				product_free(&q);
+			}
+}
+
 static void parameters_are_loaded_anew(void **state)
 {
 	(void)state;
 	for (size_t s = 0; s < SHAPES; s++)
 		for (int backward = 0; backward < 2; backward++) {
-			struct product p = product_new(&builds[0], shapes[s], backward);
+			struct product p = product_new(tiles[0], shapes[s], backward);
 			for (size_t i = 0; i < p.spec.parameters; i++)
 				p.parameters[i] = -2 * p.parameters[i] + 1;
-			p.build->load(&p.products, p.parameters);
+			row_products_load(&p.products, p.parameters);
 			assert_close_to_loops(&p);
 			product_free(&p);
 		}
@@ -213,17 +210,15 @@ static void dots_are_exact_but_for_double(void **state)
 		for (size_t i = 0; i < n; i++)
 			sum += (long double)x[i] * y[i];
 		assert_true(fabsl(row_products_dot(x, y, n) - sum) <= 1e-14L);
-		assert_true(row_products_dot(x, y, n) == plain_dot(x, y, n));
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(products_are_those_of_loops),
-		cmocka_unit_test(a_row_is_the_same_as_alone),
-		cmocka_unit_test(parameters_are_loaded_anew),
+		cmocka_unit_test(products_are_those_of_loops),    cmocka_unit_test(a_row_is_the_same_as_alone),
+		cmocka_unit_test(fused_tiles_have_the_same_bits), cmocka_unit_test(parameters_are_loaded_anew),
 		cmocka_unit_test(dots_are_exact_but_for_double),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, find_tiles, NULL);
 }
