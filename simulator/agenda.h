@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_HOLD, /* the coordinator has held request `number` long enough */
 	EVENT_START, /* the program of `who` starts again */
 	EVENT_LEAVE, /* `who` tells that it withdraws */
+	EVENT_PUT_BACK, /* `who` gets its newest state back, whichever it was set back to */
 	EVENT_CUT, /* sites lose their line */
 	EVENT_CLOCK, /* a wall clock jumps */
 	EVENT_CALM, /* from here on nothing is disturbed any more */

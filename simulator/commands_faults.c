@@ -62,7 +62,7 @@ static void show_progress(void *context, uint64_t done)
 static void print_summary(const struct faults_tally *t, const struct faults_options *o, double seconds)
 {
 	printf("seeds %" PRIu64 "..%" PRIu64 ": %" PRIu64 " world%s, %" PRIu64 " studies finished, %" PRIu64
-	       " were stopped, %" PRIu64 " lost their statistics; %" PRIu64 " events, %" PRIu64
+	       " were stopped, %" PRIu64 " lost what may not be asked for again; %" PRIu64 " events, %" PRIu64
 	       " world%s run twice; %.1f s, %.0f worlds/s\n\n",
 	       o->from, o->to, t->seeds, t->seeds == 1 ? "" : "s", t->finished, t->stopped, t->lost, t->events,
 	       t->repeated, t->repeated == 1 ? "" : "s", seconds,

@@ -18,6 +18,7 @@ static const char *const faults[FAULT_COUNT] = {
 	[FAULT_SYNC] = "fsync fails",
 	[FAULT_FORWARD] = "clock forward",
 	[FAULT_BACKWARD] = "clock backward",
+	[FAULT_RESTORE] = "restore",
 };
 
 static const char *const phases[DURING_COUNT] = {
@@ -79,6 +80,8 @@ static bool is_of_the_line(enum fault f)
 
 static const char *impossible_at_coordinator(enum fault f, enum during d)
 {
+	if (f == FAULT_RESTORE)
+		return "marks guard what hospitals spend; the coordinator spends nothing";
 	if (is_of_the_line(f) && (d == DURING_OPENING || d == DURING_CLOSING))
 		return "answers leave after the commit that a turn ends with";
 	if (f == FAULT_SLOW && d != DURING_COLLECTING && d != DURING_SUMMING && d != DURING_OUTCOME &&
@@ -95,6 +98,8 @@ static const char *impossible_at_site(enum fault f, enum during d)
 	bool final = d == DURING_PERSISTING || d == DURING_RECORDING;
 	bool writes = d == DURING_FETCHING || final || d == DURING_OVER;
 
+	if (f == FAULT_RESTORE && (d == DURING_JOINING || d == DURING_OVER))
+		return "it has released nothing yet, or releases nothing any more";
 	if (f == FAULT_SLOW)
 		return d == DURING_COMPUTING ? NULL : "only training takes long";
 	if (f == FAULT_FULL || f == FAULT_SYNC)

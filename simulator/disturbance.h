@@ -25,6 +25,7 @@ enum fault {
 	FAULT_SYNC, /* fsync fails: the program dies, and what it wrote last is on disk or not */
 	FAULT_FORWARD, /* the wall clock jumps forward, perhaps beyond the study's last day */
 	FAULT_BACKWARD, /* or backward, perhaps before 1970 */
+	FAULT_RESTORE, /* of a private study: the state of a program is set back to an older copy, for a while */
 	FAULT_COUNT
 };
 

@@ -8,12 +8,14 @@
 #include "simulator/world.h"
 
 #define FAULT_SITES_MAX 5
-#define FAULT_STUDIES 10 /* four of them masked */
+#define FAULT_STUDIES 14 /* four of them masked, and four more private */
 
 struct fault_field {
 	struct policy policy; /* permits all of them */
 	struct study studies[FAULT_STUDIES];
 	struct table tables[FAULT_STUDIES][FAULT_SITES_MAX];
+	struct table twins[FAULT_STUDIES]
+			  [FAULT_SITES_MAX]; /* the same, but for the values of one patient of each site */
 };
 
 void fault_field_make(struct fault_field *f);

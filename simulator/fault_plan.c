@@ -7,11 +7,11 @@
 
 /* Seldom, often, and so often that little else happens; each fault in its own unit (struct world_odds). */
 static const double strengths[FAULT_COUNT][3] = {
-	[FAULT_LOSS] = {0.02, 0.1, 0.3},   [FAULT_COPY] = {0.02, 0.1, 0.3},   [FAULT_OVERTAKEN] = {0.05, 0.2, 0.5},
-	[FAULT_DELAY] = {0.02, 0.05, 0.2}, [FAULT_CUT] = {0.2, 1, 4},         [FAULT_DEAF] = {0.2, 1, 4},
-	[FAULT_DAMAGE] = {0.02, 0.1, 0.3}, [FAULT_SLOW] = {0.02, 0.1, 0.3},   [FAULT_CRASH] = {0.002, 0.01, 0.04},
-	[FAULT_FULL] = {0.02, 0.1, 0.3},   [FAULT_SYNC] = {0.01, 0.05, 0.15}, [FAULT_FORWARD] = {0.5, 3, 12},
-	[FAULT_BACKWARD] = {0.5, 3, 12},
+	[FAULT_LOSS] = {0.02, 0.1, 0.3},   [FAULT_COPY] = {0.02, 0.1, 0.3},    [FAULT_OVERTAKEN] = {0.05, 0.2, 0.5},
+	[FAULT_DELAY] = {0.02, 0.05, 0.2}, [FAULT_CUT] = {0.2, 1, 4},          [FAULT_DEAF] = {0.2, 1, 4},
+	[FAULT_DAMAGE] = {0.02, 0.1, 0.3}, [FAULT_SLOW] = {0.02, 0.1, 0.3},    [FAULT_CRASH] = {0.002, 0.01, 0.04},
+	[FAULT_FULL] = {0.02, 0.1, 0.3},   [FAULT_SYNC] = {0.01, 0.05, 0.15},  [FAULT_FORWARD] = {0.5, 3, 12},
+	[FAULT_BACKWARD] = {0.5, 3, 12},   [FAULT_RESTORE] = {0.05, 0.2, 0.5},
 };
 
 static void draw_odds(struct world_odds *odds, struct rng *r)
@@ -24,12 +24,13 @@ static void draw_odds(struct world_odds *odds, struct rng *r)
 		}
 }
 
-/* A masked round takes many exchanges: in a storm that is always heavy its last phases would hardly be reached. */
+/* A masked round takes many exchanges, and a private study has few rounds to lose: in a storm that is always heavy its last phases would
+ * hardly be reached. What sets a state back finds none at first. */
 static void soften(struct world_odds *odds)
 {
 	for (int f = 0; f < FAULT_COUNT; f++)
 		for (int s = 0; s < SIDE_COUNT; s++)
-			odds->of[f][s] /= 4;
+			odds->of[f][s] /= f == FAULT_RESTORE ? 1 : 4;
 }
 
 /* ---- people */
@@ -51,7 +52,7 @@ static bool is_there(const struct world_plan *p, uint32_t i)
 
 static bool is_of_no_use(const struct world_plan *p, uint32_t i)
 {
-	return p->absent[i] || p->refuses[i];
+	return p->absent[i] || p->refuses[i] || p->affords[i] > 0;
 }
 
 /* Can those who are always there make rounds, though some of all may be of no use? */
@@ -90,6 +91,11 @@ static void refuse(struct world_plan *p, uint32_t i, struct rng *r)
 	p->refuses[i] = true;
 }
 
+static void be_poor(struct world_plan *p, uint32_t i, struct rng *r)
+{
+	p->affords[i] = 1 + (uint32_t)rng_below(r, 3);
+}
+
 static void come_late(struct world_plan *p, uint32_t i, struct rng *r)
 {
 	p->joins_after[i] = 1 + (uint32_t)rng_below(r, 4);
@@ -113,6 +119,8 @@ static void draw_people(struct world_plan *p, const struct study *s, uint32_t si
 	for (size_t k = 0; k < sizeof changes / sizeof *changes; k++)
 		if (THIRD(r))
 			perhaps(p, s, sites, r, changes[k]);
+	if (s->privacy.mechanism != PRIVACY_NONE && THIRD(r))
+		perhaps(p, s, sites, r, be_poor);
 	p->unapproved = rng_below(r, 4) == 0;
 	p->leaves_last[rng_below(r, sites)] = THIRD(r);
 	if (rng_below(r, 6) == 0) { /* who is of no use might be all that is drawn */
@@ -160,6 +168,10 @@ void fault_field_draw(struct world_setting *setting, struct world_plan *plan, co
 	draw_orders(plan, &r);
 	plan->phase_ms = joins_ms[rng_below(&r, 3)];
 	plan->renews = rng_below(&r, 2) == 0;
-	if (setting->study->sites.masking != MASKING_OFF && !THIRD(&r))
+	if (setting->study->privacy.mechanism != PRIVACY_NONE) {
+		plan->pause_ms = 5 + (int64_t)rng_below(&r, 10); /* it doubles with each attempt */
 		soften(&plan->odds);
+	} else if (setting->study->sites.masking != MASKING_OFF && !THIRD(&r)) {
+		soften(&plan->odds);
+	}
 }

@@ -107,6 +107,23 @@ static void run_twice(struct faults_tally *t, const struct fault_field *field, u
 		violate(t, seed, "trace: the same seed went another way the second time");
 }
 
+/* Another patient with other values: nobody may tell by what happens. */
+static void run_twin(struct faults_tally *t, const struct fault_field *field, uint64_t seed,
+                     const struct world_result *first, struct world_result *second)
+{
+	struct world_setting setting;
+	struct world_plan plan;
+
+	fault_field_draw(&setting, &plan, field, seed);
+	if (setting.study->privacy.mechanism == PRIVACY_NONE)
+		return;
+	setting.tables = field->twins[setting.study - field->studies];
+	world_run(second, &setting, &plan);
+	t->repeated++;
+	if (second->conduct != first->conduct)
+		violate(t, seed, "blind: the same seed went another way with another patient");
+}
+
 static void work(struct shared *s, struct worker *w, const struct faults_options *o, uint64_t from)
 {
 	struct fault_field *field = mem_alloc(sizeof *field);
@@ -118,6 +135,8 @@ static void work(struct shared *s, struct worker *w, const struct faults_options
 		run_seed(&results[0], field, seed, NULL);
 		if (seed % REPEAT_EVERY == 0)
 			run_twice(&w->tally, field, seed, &results[0], &results[1]);
+		if (seed % REPEAT_EVERY == REPEAT_EVERY / 2)
+			run_twin(&w->tally, field, seed, &results[0], &results[1]);
 		take_in(&w->tally, seed, &results[0]);
 		if (w->tally.violated == FAULTS_KEPT_MAX)
 			break;

@@ -27,7 +27,7 @@ struct faults_violation {
 
 struct faults_tally {
 	uint64_t seeds, finished, stopped, lost,
-		events; /* lost: statistics that a masked study may not ask for again */
+		events; /* lost: statistics that may not be asked for again, or more rounds than a private study has paid for */
 	uint64_t repeated; /* seeds that were run twice, to compare their traces */
 	struct disturbances disturbances;
 	uint32_t violated; /* at most FAULTS_KEPT_MAX */

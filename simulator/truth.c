@@ -27,6 +27,16 @@ static const struct {
 	[CHECK_OPENED] = {"opened",
                           "a site opens a round in one attempt only, and there in one way; statistics once in a study"},
 	[CHECK_SEALED] = {"sealed", "in an attempt that failed nobody has given a share away"},
+	[CHECK_NOISE] = {"noise",
+                         "what leaves a private study has noise of its own, and is never made anew once it is final"},
+	[CHECK_LEDGER] = {"ledger",
+                          "what leaves is in the hospital's books before, once for each round, at what it costs"},
+	[CHECK_BUDGET] = {"budget",
+                          "nobody releases more than was paid for, or than its budget permits, or refuses earlier"},
+	[CHECK_SPARES] = {"spares", "after more lost rounds than were paid for a study ends, and says so"},
+	[CHECK_STANDING] = {"standing",
+                            "a hospital with an older copy of its books is silent, and no other one is refused"},
+	[CHECK_BLIND] = {"blind", "no message, refusal or size depends on the values of a patient"},
 	[CHECK_PROGRESS] = {"progress", "undisturbed, a study makes progress within 20 round times"},
 	[CHECK_END] = {"end", "every study finishes, and every hospital hears of it"},
 };
@@ -122,9 +132,17 @@ static void final_is_durable(struct world *w, const struct host *h)
 		               (unsigned long long)r->round);
 }
 
+/* In a private study pauses double with each attempt. */
+static int64_t pause_ms(const struct world *w)
+{
+	if (!world_private(w) || !w->office.up)
+		return 0;
+	return world_config(w).pause_ms << campaign_plan(w->office.campaign)->attempt;
+}
+
 void truth_of_step(struct world *w)
 {
-	int64_t limit_ms = ROUND_TIMES * world_wait_ms(w);
+	int64_t limit_ms = ROUND_TIMES * world_wait_ms(w) + pause_ms(w);
 
 	if (w->now_ms < w->before_ms)
 		truth_violated(w, CHECK_NUMBERS, "time went back");
@@ -162,7 +180,7 @@ void truth_of_run(struct world *w)
 	enum campaign_state state = campaign_state(w->office.campaign);
 
 	if (state != CAMPAIGN_FINISHED && !(state == CAMPAIGN_STOPPED && may_be_stopped(w)) &&
-	    !(state == CAMPAIGN_FAILED && statistics_are_lost(w)))
+	    !(state == CAMPAIGN_FAILED && (statistics_are_lost(w) || truth_is_spent(w))))
 		truth_violated(w, CHECK_END, "the study is %s", campaign_state_name(w->office.campaign));
 	for (uint32_t i = 0; i < w->setting->site_count; i++)
 		if (host_takes_part(w, &w->hosts[i]) && !w->hosts[i].over)

@@ -25,6 +25,12 @@ enum check {
 	CHECK_FRESH,
 	CHECK_OPENED,
 	CHECK_SEALED,
+	CHECK_NOISE,
+	CHECK_LEDGER,
+	CHECK_BUDGET,
+	CHECK_SPARES,
+	CHECK_STANDING,
+	CHECK_BLIND,
 	CHECK_PROGRESS,
 	CHECK_END,
 	CHECK_COUNT
@@ -67,5 +73,15 @@ void truth_of_failed(struct world *w, const struct world_end *end); /* an attemp
 bool truth_has_masked(const struct world *w, const struct office_disk *d, enum secagg_phase phase,
                       uint32_t site); /* the open attempt's row; `site` 0: the set that opens the phase, of any group */
 bool truth_sent_masked(const struct host *h, uint64_t round, uint32_t attempt, const struct hash *y);
+
+/* truth_privacy.c: what a private study spends */
+double truth_cost(const struct study *s, unsigned asks); /* Renyi divergence at order 1 */
+void truth_of_spent(struct world *w, struct host *h, const struct release_record *r); /* in the books */
+void truth_of_computed(struct world *w, struct host *h, const struct round_plan *plan, const struct hash *content,
+                       uint64_t drawn); /* octets of randomness */
+void truth_of_leaving(struct world *w, const struct host *h, const struct letter *l); /* a vector, or a message */
+void truth_of_refusal(struct world *w, const struct host *h, enum refusal refusal);
+void truth_of_losses(struct world *w, const struct round_plan *plan); /* told for the first time */
+bool truth_is_spent(const struct world *w); /* too much was lost for the study to go on */
 
 #endif

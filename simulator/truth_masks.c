@@ -71,6 +71,7 @@ void truth_of_say(struct world *w, struct host *h, const struct letter *l)
 	struct sent_masked *s = attempt_of(h, l);
 	struct hash content;
 
+	truth_of_leaving(w, h, l);
 	sha256_of(&content, buf_bytes(&l->body));
 	says_the_same(w, h, s, l->phase, &content);
 	if (l->phase == SECAGG_KEYS)

@@ -58,7 +58,7 @@ void truth_of_sum(struct world *w, const struct round_plan *plan, const struct r
 	for (uint32_t i = 0; i < now->participant_count; i++) {
 		const struct host *h = world_host(w, now->participants[i]);
 
-		if (h->record.round == now->round && h->truth_vector.len == layout_octets(l))
+		if (h->truth_round == now->round && h->truth_vector.len == layout_octets(l))
 			continue;
 		truth_violated(w, CHECK_SUM, "site %u takes part in round %llu, which it has not released", h->number,
 		               (unsigned long long)now->round);
@@ -98,6 +98,7 @@ void truth_of_outcome(struct world *w, const struct round_plan *plan, const stru
 		truth_violated(w, CHECK_MODEL, "round %llu made another model than its sum gives",
 		               (unsigned long long)plan->round);
 	w->made_model = again.model_sha256;
+	w->made_clip = again.clip;
 	free(w->made_moments);
 	w->made_moments = again.moments;
 	again.moments = NULL;
@@ -108,6 +109,8 @@ void truth_of_outcome(struct world *w, const struct round_plan *plan, const stru
 static void publish(struct world *w)
 {
 	w->progress_ms = w->now_ms;
+	if (w->made_clip > 0)
+		w->published_clip = w->made_clip;
 	if (hash_is_zero(&w->made_model))
 		return;
 	w->published_model = w->made_model;
@@ -208,7 +211,7 @@ static const char *false_reason(struct world *w, const struct round_report *r, c
 	case SITE_EXPECT_JOIN:
 		if (c->joined[h->index])
 			return "absent, though it has joined";
-		return r->outcome != OUTCOME_DONE || (s->absent && open_ms >= config.join_ms)
+		return r->outcome != OUTCOME_DONE || c->past_joining || (s->absent && open_ms >= config.join_ms)
 		               ? NULL
 		               : "not waited for, though it could still join";
 	case SITE_EXPECT_CONTRIBUTION:

@@ -21,6 +21,7 @@ void truth_of_release(struct world *w, struct host *h, const struct release_reco
 		               hash_equal(&h->truth[r->round], &r->content) ? "" : ", with two vectors");
 	h->has_truth[r->round] = true;
 	h->truth[r->round] = r->content;
+	h->truth_round = r->round;
 }
 
 /* Are these the octets that the site made final for that round? */
@@ -34,7 +35,7 @@ static bool is_final(const struct host *h, const struct letter *l)
 		sha256_of(&content, buf_bytes(&l->body));
 		return truth_sent_masked(h, l->round, l->attempt, &content);
 	}
-	if (h->record.round == l->round)
+	if (h->truth_round == l->round)
 		return bytes_equal(buf_bytes(&l->body), buf_bytes(&h->truth_vector));
 	sha256_of(&content, buf_bytes(&l->body));
 	return hash_equal(&content, &h->truth[l->round]);
@@ -44,6 +45,7 @@ void truth_of_upload(struct world *w, struct host *h, const struct letter *l)
 {
 	if (world_masked(w))
 		truth_of_masked_upload(w, h, l);
+	truth_of_leaving(w, h, l);
 	if (!is_final(h, l))
 		truth_violated(w, CHECK_FINAL, "site %u sends to round %llu what it has not made final", h->number,
 		               (unsigned long long)l->round);
@@ -58,6 +60,17 @@ void truth_of_staged(struct world *w, const struct host *h, const struct letter 
 
 /* ---- messages */
 
+/* Where the clip follows the updates, it is the one that the newest sum made. */
+static void clip_is_published(struct world *w, const struct round_plan *plan)
+{
+	const struct study *s = w->setting->study;
+	double clip = w->published_clip > 0 ? w->published_clip : s->privacy.clip;
+
+	if (round_plan_adapts(s) && (plan->asks & ASK_TRAIN) && plan->clip != clip)
+		truth_violated(w, CHECK_MODEL, "round %llu clips at %.17g, and the newest sum made %.17g",
+		               (unsigned long long)plan->round, plan->clip, clip);
+}
+
 /* The plan is the same in all attempts, and in all words about it. */
 static void plan_is_one(struct world *w, const struct round_plan *plan)
 {
@@ -70,6 +83,10 @@ static void plan_is_one(struct world *w, const struct round_plan *plan)
 	round_plan_hash(&now, plan);
 	if (!hash_is_zero(first) && !hash_equal(first, &now))
 		truth_violated(w, CHECK_NUMBERS, "round %llu has two plans", (unsigned long long)plan->round);
+	if (hash_is_zero(first)) {
+		truth_of_losses(w, plan);
+		clip_is_published(w, plan);
+	}
 	*first = now;
 	for (uint32_t i = 0; i < plan->site_count; i++)
 		if (w->office.disk.answers[world_host(w, plan->sites[i])->index] == ANSWER_COUNT)

@@ -113,6 +113,7 @@ static void begin_host(struct world *w, uint32_t i)
 	snprintf(h->name, sizeof h->name, "site-%u", i);
 	buf_init(&h->staged, MODEL_FILE_MAX);
 	secrets_begin(w, h);
+	books_begin(w, h);
 	w->office.disk.answers[i] = h->joined && !w->plan->unapproved ? ANSWER_APPROVED : ANSWER_COUNT;
 }
 
@@ -198,6 +199,7 @@ static void calm_down(struct world *w)
 	w->office.wall_s = 0;
 	for (uint32_t i = 0; i < w->setting->site_count; i++) {
 		w->hosts[i].clock_s = 0;
+		books_put_back(w, &w->hosts[i]);
 		memset(w->hosts[i].deaf_until_ms, 0, sizeof w->hosts[i].deaf_until_ms);
 	}
 }
@@ -240,7 +242,9 @@ static void at_host(struct world *w, const struct event *e)
 		people_leave(w, h);
 		return;
 	}
-	if (e->boot != h->boot)
+	if (e->kind == EVENT_PUT_BACK)
+		books_put_back(w, h);
+	if (e->boot != h->boot || e->kind == EVENT_PUT_BACK)
 		return;
 	if (e->kind == EVENT_START)
 		host_start(w, h);

@@ -15,6 +15,7 @@
  *     world_host.c         a hospital's program: the session's actions, its disk
  *     world_wire.c         a hospital's requests: asked, given up, asked again, answered
  *     world_secrets.c      a hospital under masks: its identity, its record, its masked vector
+ *     world_books.c        a hospital's ledger in a private study, and older copies of it
  *     world_sums.c         the coordinator under masks: rows, sums, unmasking
  *     world_people.c       the operator, the authority, who comes and goes
  *     truth*.c             what must hold
@@ -64,7 +65,7 @@ struct world_order { /* of the operator, who repeats it until it is on disk; one
 };
 
 /* How often each fault comes: a probability per letter (LOSS, COPY, OVERTAKEN, DELAY, DAMAGE), per job (SLOW), per step
- * (CRASH), per write (FULL, SYNC); and how many times per second of virtual time (CUT, DEAF, FORWARD, BACKWARD). */
+ * (CRASH, RESTORE), per write (FULL, SYNC); and how many times per second of virtual time (CUT, DEAF, FORWARD, BACKWARD). */
 struct world_odds {
 	double of[FAULT_COUNT][SIDE_COUNT];
 };
@@ -87,6 +88,7 @@ struct world_plan {
 	bool refuses[WORLD_SITES_MAX]; /* its policy permits no round */
 	uint32_t joins_after[WORLD_SITES_MAX]; /* approves when so many attempts have ended */
 	uint32_t leaves_after[WORLD_SITES_MAX]; /* withdraws then; 0: stays */
+	uint32_t affords[WORLD_SITES_MAX]; /* of a private study: its budget is for so many releases; 0: for all */
 	bool leaves_last[WORLD_SITES_MAX]; /* withdraws when the study has ended */
 	uint32_t revoked_after[WORLD_SITES_MAX]; /* its certificate is revoked then; 0: never */
 	FILE *trace; /* NULL, or where each step is written down */
@@ -110,6 +112,7 @@ struct world_result {
 	uint32_t crashes, orders; /* of the plan, how many came to pass */
 	uint32_t events; /* of the agenda */
 	int64_t ended_ms; /* virtual */
+	uint64_t conduct; /* hash over who did what and when, and how large what sites sent was, without its content */
 	uint64_t trace; /* hash over every step: who, what, when, and its content */
 	struct disturbances disturbances;
 	char violation[320]; /* "" when every check held; else the check's name, a colon, and words */

@@ -27,6 +27,8 @@ struct letter *desk_reply(struct world *w, struct letter *request, enum reply ho
 	l->request = request->request;
 	l->reply = how;
 	l->content = request->content;
+	if (l->kind == LETTER_POLL)
+		l->mark = c->cache.marks[l->site];
 	c->leaving[c->leaving_count++] = l;
 	post_free(request);
 	return l;
@@ -286,6 +288,7 @@ static void upload(struct world *w, struct letter *l)
 {
 	enum upload_verdict verdict;
 
+	books_take(w, l);
 	if (settles(w, l, wants(w, l)))
 		return;
 	if (disk_can_fail(w, FAULT_FULL) && world_befalls(w, FAULT_FULL, SIDE_COORDINATOR, l->site)) {

@@ -104,14 +104,22 @@ static void print_note(const struct world *w, uint32_t who, const char *what, ui
 
 void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content)
 {
-	uint64_t h = w->out->trace;
+	uint64_t step = mix(who, (uint64_t)w->now_ms);
 
-	h = mix(h, (uint64_t)w->now_ms);
-	h = mix(h, who);
-	h = mix(h, world_digest(bytes_text(what)));
-	h = mix(h, a);
-	h = mix(h, b);
-	w->out->trace = mix(h, content);
+	step = mix(step, world_digest(bytes_text(what)));
+	step = mix(step, a);
+	step = mix(step, b);
+	w->out->conduct = mix(w->out->conduct, step);
+	w->out->trace = mix(mix(w->out->trace, step), content);
 	if (w->plan->trace != NULL)
 		print_note(w, who, what, a, b, content);
+}
+
+/* Of a refusal all of it: there is nothing but the reason in it. */
+void world_note_size(struct world *w, const struct letter *l)
+{
+	uint64_t h = mix(w->out->conduct, l->body.len);
+
+	h = mix(h, l->octets);
+	w->out->conduct = mix(h, l->kind == LETTER_REFUSAL ? world_digest(buf_bytes(&l->body)) : 0);
 }

@@ -68,6 +68,7 @@ void host_start(struct world *w, struct host *h)
 	}
 	secrets_configure(w, h, &config);
 	contributor_init(&h->contributor, w->setting->study, &w->setting->tables[h->index], h->name);
+	books_configure(w, h);
 	h->session = session_new(&config);
 	if (h->has_record)
 		session_restore(h->session, &h->record);
@@ -105,6 +106,8 @@ void host_crash(struct world *w, struct host *h)
 
 bool host_dies(struct world *w, struct host *h)
 {
+	if (books_set_back(w, h))
+		return true;
 	if (!world_befalls(w, FAULT_CRASH, SIDE_SITE, h->index))
 		return false;
 	host_crash(w, h);
@@ -116,7 +119,7 @@ void host_free(struct host *h)
 	host_stop(h);
 	buf_free(&h->chore.say);
 	secrets_free(h);
-	budget_free(&h->budget);
+	books_free(h);
 	buf_free(&h->staged);
 	buf_free(&h->vector);
 	buf_free(&h->model);
@@ -128,11 +131,12 @@ void host_free(struct host *h)
 static void store(struct world *w, struct host *h, const struct release_record *r)
 {
 	truth_of_release(w, h, r);
+	books_enter(w, h, r);
 	h->record = *r;
 	h->has_record = true;
-	budget_spend(&h->budget, &r->study_hash, &r->debit);
 	world_put(&h->vector, buf_bytes(&h->staged));
 	world_put(&h->truth_vector, buf_bytes(&h->staged));
+	truth_of_spent(w, h, r);
 }
 
 /* False: the program has died of it. */
@@ -164,10 +168,11 @@ static void give_chore(struct host *h, const struct session_action *a)
 	h->chore.bare = true;
 }
 
-static void refuse(struct host *h, const struct session_action *a)
+static void refuse(struct world *w, struct host *h, const struct session_action *a)
 {
 	const struct round_plan *p = session_plan(h->session);
 
+	truth_of_refusal(w, h, a->refusal);
 	h->said[h->said_count++ % SAID_MAX] = (struct said){p->round, p->attempt, a->refusal};
 	give_chore(h, a);
 }
@@ -214,7 +219,7 @@ static bool execute(struct world *w, struct host *h, const struct session_action
 	case SESSION_PERSIST:
 		return persist(w, h, refusal);
 	case SESSION_REFUSE:
-		refuse(h, a);
+		refuse(w, h, a);
 		break;
 	case SESSION_CANCEL:
 		cancel(w, h);
@@ -319,6 +324,7 @@ static enum refusal compute(struct world *w, struct host *h, struct hash *conten
 	const struct round_plan *p = &h->chore.plan;
 	struct contribution_report report;
 	struct diag why = {{0}};
+	uint64_t drawn = h->drawn;
 	struct bytes model = hash_is_zero(&p->model) ? bytes_of(NULL, 0) : buf_bytes(&h->model);
 
 	if (contribution_compute(&h->contributor, &h->staged, &report, p, model, NULL, &why) != OK) {
@@ -327,6 +333,7 @@ static enum refusal compute(struct world *w, struct host *h, struct hash *conten
 		return REFUSAL_INTERNAL;
 	}
 	sha256_of(content, buf_bytes(&h->staged));
+	truth_of_computed(w, h, p, content, h->drawn - drawn);
 	return REFUSAL_NONE;
 }
 

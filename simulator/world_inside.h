@@ -65,6 +65,7 @@ struct letter {
 	uint32_t attempt;
 	enum secagg_phase phase; /* SAY, LISTEN */
 	uint8_t signature[KEYS_SIGNATURE_SIZE]; /* UPLOAD under masks */
+	struct ledger_mark mark; /* of a private study: UPLOAD: of the sender's books; to POLL: the newest known */
 	uint64_t octets; /* UPLOAD: as the request says, and so */
 	struct hash content; /* is this; MODEL: which one */
 	struct buf body;
@@ -102,6 +103,14 @@ struct sent_masked {
 	bool statistics;
 };
 
+struct ledger_copy { /* of a hospital's state */
+	bool has_record;
+	struct release_record record;
+	uint64_t entries;
+	struct budget budget;
+	struct buf vector, record_of_masks;
+};
+
 struct said { /* a refusal */
 	uint64_t round;
 	uint32_t attempt;
@@ -134,6 +143,9 @@ struct host {
 	struct hash model_sha256; /* zero: none */
 	struct buf record_of_masks;
 	bool knows_roster; /* and has it when it starts */
+	uint64_t entries; /* of its ledger, in a private study */
+	struct ledger_copy older, newest; /* a copy that was made; what it is set back from */
+	bool has_older, set_back;
 	/* under masks */
 	uint8_t identity[KEYS_IDENTITY_SECRET_SIZE];
 	struct rng draws;
@@ -144,7 +156,15 @@ struct host {
 	/* the truth */
 	bool has_truth[WORLD_ROUNDS_MAX];
 	struct hash truth[WORLD_ROUNDS_MAX];
-	struct buf truth_vector; /* of record.round */
+	uint64_t truth_round; /* newest */
+	struct buf truth_vector; /* of it */
+	struct hash heads[WORLD_ROUNDS_MAX]; /* of the ledger's chain, by entry */
+	struct rng noise;
+	uint64_t drawn; /* octets, over all boots */
+	uint64_t computed_round; /* newest */
+	struct hash computed;
+	uint32_t releases[BUDGET_WHATS]; /* final ones that spend */
+	double cost, evaluation_cost; /* theirs, at order 1 */
 	uint64_t accepted_round; /* newest acknowledged upload; 0: none */
 	uint32_t accepted_attempt;
 	struct said said[SAID_MAX];
@@ -172,6 +192,7 @@ struct office_disk { /* one transaction's worth */
 	enum site_answer answers[WORLD_SITES_MAX]; /* ANSWER_COUNT: none */
 	struct round_site rows[WORLD_SITES_MAX]; /* of the attempt below */
 	bool has_row[WORLD_SITES_MAX];
+	struct ledger_mark marks[WORLD_SITES_MAX]; /* newest of each site's books */
 	uint32_t masked_begin, masked_end; /* its rows under masks, of office.masked_rows */
 	uint64_t rows_round;
 	uint32_t rows_attempt;
@@ -261,6 +282,7 @@ struct office {
 	/* the truth */
 	bool joined[WORLD_SITES_MAX]; /* a poll of it was counted since the open attempt began, */
 	bool awaited[WORLD_SITES_MAX]; /* and while contributions were taken */
+	bool past_joining; /* who takes part in it was on disk by then: it went on after a restart */
 	int64_t opened_ms; /* when it did, on the world's clock */
 	bool expired; /* the wall clock passed the last day */
 	enum during was; /* what it was doing when it died */
@@ -285,9 +307,11 @@ struct world {
 	struct buf told_texts[MESSAGE_TYPE_COUNT]; /* of the record on disk, by type; empty: null */
 	uint64_t told[TOLD_MAX]; /* hash of the message with this sequence number; 0: not told yet */
 	struct hash plans[WORLD_ROUNDS_MAX]; /* round_plan_hash of what was told; zero: not told yet */
+	unsigned asks[WORLD_ROUNDS_MAX]; /* what was told, of a private study */
 	struct world_end made; /* the attempt whose sum was last found right */
 	struct hash made_model; /* and the model that was made of it; zero: none */
 	float *made_moments;
+	double made_clip, published_clip; /* of the next round; 0: the contract's */
 	struct hash published_model;
 	float *published_moments; /* of it; NULL: none */
 	int64_t progress_ms; /* since when it must go on */
@@ -307,6 +331,7 @@ bool world_crashes(struct world *w, enum side s, uint32_t site, uint32_t step, e
 void world_disturb_again(struct world *w); /* the study has ended: its last words are favoured, too */
 void world_note(struct world *w, uint32_t who, const char *what, uint64_t a, uint64_t b, uint64_t content);
 uint64_t world_digest(struct bytes content); /* for notes */
+void world_note_size(struct world *w, const struct letter *l); /* what a site sends */
 struct event world_event(const struct world *w, enum event_kind kind, uint32_t who, int64_t after_ms);
 int64_t world_wall_s(const struct world *w, int64_t wrong_s); /* Unix time */
 int64_t world_wait_ms(const struct world *w); /* the longest that a calm round takes */
@@ -394,6 +419,18 @@ void secrets_configure(struct world *w, struct host *h, struct session_config *c
 bool secrets_persist(struct world *w, struct host *h, enum refusal *refusal); /* false: the program has died of it */
 void secrets_mask(struct world *w, struct host *h); /* y is made */
 void secrets_renew_roster(struct world *w); /* without those who are revoked */
+
+/* world_books.c: a hospital's ledger in a private study */
+bool world_private(const struct world *w);
+void books_begin(struct world *w, struct host *h);
+void books_configure(struct world *w, struct host *h); /* the contributor's draws */
+void books_free(struct host *h);
+void books_enter(struct world *w, struct host *h, const struct release_record *r);
+void books_sign(struct world *w, struct host *h, struct ledger_mark *out);
+void books_hear(struct world *w, struct host *h, const struct ledger_mark *told);
+void books_take(struct world *w, const struct letter *l); /* at the coordinator */
+bool books_set_back(struct world *w, struct host *h); /* by the odds, if it has a copy that is older than its mark */
+void books_put_back(struct world *w, struct host *h);
 
 /* world_sums.c: the coordinator's rows and sums under masks */
 void sums_begin(struct world *w);

@@ -87,6 +87,7 @@ static void opened(struct world *w)
 
 	memset(c->joined, 0, sizeof c->joined);
 	memset(c->awaited, 0, sizeof c->awaited);
+	c->past_joining = world_masked(w) && truth_has_masked(w, &c->cache, SECAGG_SHARES, 0);
 	c->opened_ms = w->now_ms;
 }
 

@@ -103,6 +103,8 @@ void post_send(struct world *w, struct letter *l)
 	enum side from = is_request(l) ? SIDE_SITE : SIDE_COORDINATOR;
 	int64_t after_ms = (int64_t)world_below(w, NEAR_MS);
 
+	if (from == SIDE_SITE)
+		world_note_size(w, l);
 	l->during = from == SIDE_COORDINATOR ? office_during(w) : host_during(&w->hosts[l->site]);
 	if (is_cut(w, l) || world_befalls(w, FAULT_LOSS, from, l->site)) {
 		lose(w, l);

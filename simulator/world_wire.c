@@ -95,6 +95,7 @@ static void send_contribution(struct world *w, struct host *h)
 	l->content = r->content;
 	buf_put(&l->body, buf_bytes(world_masked(w) ? &h->masked : &h->vector));
 	memcpy(l->signature, h->chore.signature, sizeof l->signature);
+	books_sign(w, h, &l->mark);
 	truth_of_upload(w, h, l);
 	send_off(w, l);
 }
@@ -247,6 +248,7 @@ static void polled(struct world *w, struct host *h, const struct letter *l)
 	if (e == OK) {
 		h->lanes[LANE_POLL].request = 0;
 		h->lanes[LANE_POLL].tries = 0;
+		books_hear(w, h, &l->mark);
 		e = session_polled(h->session, messages, count, l->reply == REPLY_MISSED, world_wall_s(w, h->clock_s),
 		                   &why);
 		if (e != OK)

@@ -51,7 +51,7 @@ static void test_every_promise_holds(void **state)
 	assert_kept(t);
 	assert_int_equal(t->seeds, SEEDS);
 	assert_int_equal(t->finished + t->stopped + t->lost, SEEDS);
-	assert_true(t->finished > SEEDS * 8 / 10);
+	assert_true(t->finished > SEEDS * 3 / 4); /* private studies have few rounds to lose */
 	assert_true(t->repeated >= SEEDS / 20);
 	if (t->seeds >= FAULTS_TABLE_SEEDS && faults_wrong_cells(wrong, sizeof wrong, &t->disturbances) > 0)
 		fail_msg("never, or against all reason: %s", wrong);
@@ -122,7 +122,7 @@ static void test_a_world_that_stands_still_is_told(void **state)
 static void test_plans_can_be_fulfilled(void **state)
 {
 	struct fault_field *field = calloc(1, sizeof *field);
-	uint32_t absent = 0, left = 0, studies[FAULT_STUDIES] = {0};
+	uint32_t absent = 0, left = 0, poor = 0, studies[FAULT_STUDIES] = {0};
 
 	(void)state;
 	fault_field_make(field);
@@ -134,7 +134,8 @@ static void test_plans_can_be_fulfilled(void **state)
 		fault_field_draw(&setting, &plan, field, seed);
 		for (uint32_t i = 0; i < setting.site_count; i++) {
 			there += plan.joins_after[i] == 0 && plan.leaves_after[i] == 0 && plan.revoked_after[i] == 0;
-			useless += plan.absent[i] || plan.refuses[i];
+			useless += plan.absent[i] || plan.refuses[i] || plan.affords[i] > 0;
+			poor += plan.affords[i] > 0;
 			absent += plan.absent[i];
 			left += plan.leaves_after[i] > 0;
 		}
@@ -142,9 +143,9 @@ static void test_plans_can_be_fulfilled(void **state)
 		assert_true(plan.join_ms < plan.deadline_ms && plan.calm_from_ms > 0);
 		studies[setting.study - field->studies]++;
 	}
-	assert_true(absent > 100 && left > 100);
+	assert_true(absent > 100 && left > 100 && poor > 50);
 	for (uint32_t k = 0; k < FAULT_STUDIES; k++)
-		assert_true(studies[k] > 200);
+		assert_true(studies[k] > 150);
 	fault_field_free(field);
 	free(field);
 }
