@@ -19,7 +19,7 @@ static enum during during(const struct world *w, enum side s, uint32_t site)
 bool world_draws(struct world *w, enum fault f, enum side s, uint32_t site)
 {
 	static const double favours[DURING_COUNT] = {
-		[DURING_JOINING] = 3,  [DURING_SUMMING] = 4,    [DURING_OUTCOME] = 6,      [DURING_SURVIVORS] = 4,
+		[DURING_JOINING] = 3,  [DURING_SUMMING] = 4,    [DURING_OUTCOME] = 12,     [DURING_SURVIVORS] = 4,
 		[DURING_ANSWERS] = 10, [DURING_UNMASKING] = 10, [DURING_AT_SURVIVORS] = 4, [DURING_AT_OPENING] = 6,
 		[DURING_BETWEEN] = 4,  [DURING_OVER] = 8};
 	double p = w->calm ? 0 : w->plan->odds.of[f][s];
