@@ -64,6 +64,8 @@ void phases_say(struct world *w, struct letter *l)
 	if (v == UPLOAD_MALFORMED && !l->damaged)
 		truth_violated(w, CHECK_FRESH, "a message of site %u is not taken: %s", world_number(l->site),
 		               why.text);
+	/* what ends the attempt by its lateness is not taken either, and waits for that end */
+	in_turn = in_turn && campaign_state(w->office.campaign) == CAMPAIGN_EXPECT_ROUND;
 	if (l->damaged && in_turn && (v == UPLOAD_PENDING || v == UPLOAD_ACCEPTED))
 		truth_violated(w, CHECK_CLEAN, "a damaged message of site %u to round %llu was taken",
 		               world_number(l->site), (unsigned long long)l->round);
