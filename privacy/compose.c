@@ -53,7 +53,7 @@ void compose_window_make(struct compose_window *out, const struct saddle *s, dou
 	double chernoff = saddle_beyond(s, 0, 1, log(delta)), theta = choose_theta(s, chernoff, log(delta));
 	double beyond = saddle_beyond(s, 0, 1, log(delta) + LOG_LITTLE);
 	struct cumulants here = saddle_total(s, theta);
-	double higher = saddle_total(s, saddle_beyond(s, theta, 1, LOG_LITTLE)).mean;
+	double above = saddle_beyond(s, theta, 1, LOG_LITTLE), higher = saddle_total(s, above).mean;
 	double lower = saddle_total(s, saddle_beyond(s, theta, -1, LOG_LITTLE)).mean;
 	double bottom = fmax(0, here.mean - 4 / theta);
 
@@ -61,6 +61,7 @@ void compose_window_make(struct compose_window *out, const struct saddle *s, dou
 	out->bound = (saddle_total(s, chernoff).k - log(delta)) / chernoff;
 	out->bottom = bottom;
 	out->beyond = beyond;
+	out->above = above;
 	out->top = (saddle_total(s, beyond).k - log(delta) - LOG_LITTLE) / beyond;
 	/* what comes back at the top is little because the tilted distribution has little there, or because the tilt is undone */
 	out->width = fmin(out->top - lower, (-log(delta) - LOG_LITTLE) / theta);
@@ -105,6 +106,19 @@ static double top_of(const struct saddle *s, const struct saddle_part *parts, co
 	for (size_t j = 0; j < count; j++)
 		total += parts[j].count * tilt(NULL, 0, 0, &masses[j], beyond, saddle_step(s, j, beyond).k);
 	return ceil((total - log(delta) - LOG_LITTLE) / beyond / masses[0].step);
+}
+
+/* A loss above which the distribution tilted by theta has at most e^LOG_LITTLE. Grids end a little above the losses that the window was
+ * made of, and where steps are rare that little may rule the tilted distribution, whose sums would come round the cycle. */
+static double reach_of(const struct saddle *s, const struct saddle_part *parts, const struct loss_masses *masses,
+                       size_t count, const struct compose_window *w)
+{
+	double grown = 0;
+
+	for (size_t j = 0; j < count; j++)
+		grown += parts[j].count * (tilt(NULL, 0, 0, &masses[j], w->above, saddle_step(s, j, w->above).k) -
+		                           tilt(NULL, 0, 0, &masses[j], w->theta, saddle_step(s, j, w->theta).k));
+	return (grown - LOG_LITTLE) / (w->above - w->theta);
 }
 
 /* The transform of one part's tilted step, to the power of its count, times the product. */
@@ -211,7 +225,8 @@ static double left_of(const struct saddle_part *parts, const struct loss_masses 
 double compose_epsilon(const struct saddle *s, const struct saddle_part *parts, const struct loss_masses *masses,
                        size_t count, const struct compose_window *w, double delta)
 {
-	double step = masses[0].step, left = left_of(parts, masses, count, delta), epsilon, bottom, k;
+	double step = masses[0].step, left = left_of(parts, masses, count, delta);
+	double epsilon, bottom, width, k;
 	double highest = top_of(s, parts, masses, count, w->beyond, delta);
 	int64_t top, shift;
 	size_t n = 1024;
@@ -219,7 +234,8 @@ double compose_epsilon(const struct saddle *s, const struct saddle_part *parts, 
 	if (!(left > 0 && fabs(highest) < PLACE_MAX))
 		return INFINITY;
 	top = (int64_t)highest;
-	while ((double)n * step < fmax(w->width, step * highest - w->bottom) && n < COMPOSE_LENGTH_MAX)
+	width = fmax(w->width, fmax(step * highest, reach_of(s, parts, masses, count, w)) - w->bottom);
+	while ((double)n * step < width && n < COMPOSE_LENGTH_MAX)
 		n *= 2;
 	do {
 		struct work work;

@@ -23,6 +23,7 @@ struct compose_window {
 	double bottom, top; /* epsilon lies between, but for odd cases; delta at top is less than e^-21 of delta */
 	double width; /* of the cycle: top - bottom or more */
 	double beyond; /* the tilt of Chernoff's bound at top */
+	double above; /* the tilt at which Chernoff bounds what the distribution tilted by theta has far above */
 };
 
 void compose_window_make(struct compose_window *out, const struct saddle *s, double delta);
