@@ -424,7 +424,7 @@ static void test_a_model_needs_its_labels_scaling(void **state)
 
 	hash_hex(hex, &f->study.hash);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		const struct checkpoint_about about = {f->study.name, hex, 0, cases[i].label, inputs, INPUTS};
+		const struct checkpoint_about about = {f->study.name, hex, 0, cases[i].label, inputs, INPUTS, NULL};
 		struct round_model model;
 		struct diag why = {{0}};
 		struct buf file;

@@ -36,6 +36,7 @@
 
 #define layout_begin other_layout_begin
 #define layout_add other_layout_add
+#define layout_add_noised other_layout_add_noised
 #define layout_find other_layout_find
 #define layout_octets other_layout_octets
 #define segment_name other_segment_name
@@ -46,6 +47,7 @@
 #include "protocol/vector.c"
 #undef layout_begin
 #undef layout_add
+#undef layout_add_noised
 #undef layout_find
 #undef layout_octets
 #undef segment_name
