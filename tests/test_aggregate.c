@@ -210,6 +210,8 @@ static void test_the_largest_words_of_all_sites_fit(void **state)
 		assert_parts_add_up(&a, octets);
 		for (enum segment_kind kind = 0; kind < SEGMENT_KIND_COUNT; kind++) {
 			const struct segment *s = layout_find(&l, kind);
+			if (s == NULL) /* noised ones have words of their own: tests/test_private_layout.c */
+				continue;
 			uint32_t step = s->coding == CODING_WIDE ? 2 : 1;
 
 			aggregate_values(values, &a, kind);

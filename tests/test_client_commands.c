@@ -84,7 +84,8 @@ static void test_a_wrong_command_line(void **state)
 	} cases[] = {
 		{"", "which command?"},
 		{"aprove x", "no command \"aprove\" (did you mean approve?)"},
-		{"privacy epsilon", "no command \"privacy\""}, /* of a later version */
+		{"privacy epsilon", "--noise-multiplier is missing"},
+		{"privacy", "no command \"privacy\""},
 		{"approve", "approve: something is missing"},
 		{"approve x", "approve: --hash is needed"},
 		{"approve x --hsh 7", "no option --hsh (did you mean --hash?)"},

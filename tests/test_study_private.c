@@ -295,7 +295,10 @@ static void noise_beyond_use_is_refused(void **state)
 	static const struct contract_refusal cases[] = {
 		{TERMS, "{mechanism: site, epsilon: 1.0e-7, delta: 1.0e-7, clip: 1}",
 	         "15:37: privacy.epsilon: 1e-07 needs noise of "},
-		{"epsilon: 3", "epsilon: 1.0e-9", "15:44: privacy.epsilon: "},
+		{TERMS,
+	         "{mechanism: distributed, epsilon: 1.0e-9, delta: 1.0e-12, clip: 1, sampling_rate: 0.1, patients: "
+	         "644}",
+	         "15:44: privacy.epsilon: "},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct study s;
