@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "privacy/calibrate.h"
 #include "privacy/plan.h"
 #include "privacy/rdp.h"
 #include "tests/support/page.h"
@@ -112,21 +113,29 @@ static void its_example_of_two_studies_is_what_the_accountant_says(void **state)
 	page_close(&page);
 }
 
+/* Statistics and steps calibrated together, against steps that have nine tenths of epsilon. */
+static void its_example_of_a_share_is_what_the_solver_says(void **state)
+{
+	const double mu = 1 / calibrate_multiplier(3, 1e-5, 1, 1, NULL, 0);
+	const struct account_steps statistics = {1, sqrt(1 / 0.1) / mu, 1};
+	struct page page;
+	char text[64];
+
+	(void)state;
+	snprintf(text, sizeof text, "need z %.2f instead of %.2f", calibrate_multiplier(2.7, 1e-5, 0.1, 300, NULL, 0),
+	         calibrate_multiplier(3, 1e-5, 0.1, 300, &statistics, 1));
+	says(whole(&page), text);
+	page_close(&page);
+}
+
 static void its_bounds_of_the_noise_are_those_of_the_code(void **state)
 {
-	struct noised_terms t = {
-		.clip = 1, .multiplier = 1, .most = 1, .least = 1, .dimensions = 1, .sites = 1, .sharers = 1};
-	struct noised noised;
 	struct page page;
 
 	(void)state;
 	says(whole(&page), "C / gamma >= 256 and 4 grid steps of deviation in each share");
 	says(buf_text(&page.text), "(rows of a table + 3) 2^-53 64 B_max C");
 	assert_true(noised_gradient_error(10, 2) == (CSV_ROWS_MAX + 3) * 0x1p-53 * 64 * 10 * 2);
-	t.sites = t.sharers = 1u << 20; /* a share of 1/1024 of the noise on a grid of at most 2^-11 */
-	t.multiplier = 1;
-	if (noised_make(&noised, &t, NULL) == OK)
-		assert_true(noised.variance >= 16 && noised.grid * 256 <= t.clip);
 	page_close(&page);
 }
 
@@ -138,6 +147,7 @@ int main(void)
 		cmocka_unit_test(its_orders_are_the_accountants),
 		cmocka_unit_test(its_example_of_two_studies_is_what_the_accountant_says),
 		cmocka_unit_test(its_bounds_of_the_noise_are_those_of_the_code),
+		cmocka_unit_test(its_example_of_a_share_is_what_the_solver_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
