@@ -68,16 +68,6 @@ static void seed_draws(struct rng *r, const struct study *s, uint64_t round)
 }
 
 /* Of a part that the contract leaves empty the sums are noise alone, which may look like many rows. */
-static bool has_validation(const struct split *split)
-{
-	return split->column != NULL ? split->validation != NULL : split->validation_fraction > 0;
-}
-
-static bool has_test(const struct split *split)
-{
-	return split->column != NULL || split->test_fraction > 0;
-}
-
 static void blank(struct metrics *m, struct metrics *margin, struct calibration *c)
 {
 	*m = *margin = METRICS_NONE;
@@ -100,9 +90,9 @@ void outcome_noised_figures(struct outcome *out, const struct study *s, uint64_t
 	metrics_noised(&out->test, &out->test_margin, shape, loss[1], counts + length, &draws);
 	metrics_calibration(&out->validation_calibration, shape, counts);
 	metrics_calibration(&out->test_calibration, shape, counts + length);
-	if (!has_validation(&s->schema.split))
+	if (!schema_has_part(&s->schema, PART_VALIDATION))
 		blank(&out->validation, &out->validation_margin, &out->validation_calibration);
-	if (!has_test(&s->schema.split))
+	if (!schema_has_part(&s->schema, PART_TEST))
 		blank(&out->test, &out->test_margin, &out->test_calibration);
 	free(counts);
 }

@@ -146,15 +146,6 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static bool wants_part(const struct split *s, enum split_part part)
-{
-	if (part == PART_TRAIN)
-		return true;
-	if (s->column)
-		return part == PART_TEST || s->validation;
-	return part == PART_TEST ? s->test_fraction > 0 : s->validation_fraction > 0;
-}
-
 static void warn_parts(struct listener *l, const struct dictionary *d)
 {
 	static const char *const names[PART_COUNT] = {"training", "validation", "test"};
@@ -162,7 +153,7 @@ static void warn_parts(struct listener *l, const struct dictionary *d)
 	uint32_t seen = 0;
 
 	for (int part = 0; part < PART_COUNT; part++)
-		if (d->part_rows[part] == 0 && wants_part(&d->schema->split, (enum split_part)part))
+		if (d->part_rows[part] == 0 && schema_has_part(d->schema, (enum split_part)part))
 			say(l, "no %s row", names[part]);
 	for (uint32_t i = 0; i < schema_classes(d->schema); i++)
 		seen += classes[i] > 0;

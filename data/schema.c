@@ -8,6 +8,15 @@
 #include <math.h>
 #include <stdio.h>
 
+bool schema_has_part(const struct schema *s, enum split_part part)
+{
+	if (part == PART_TRAIN)
+		return true;
+	if (s->split.column != NULL)
+		return part == PART_TEST || s->split.validation != NULL;
+	return (part == PART_TEST ? s->split.test_fraction : s->split.validation_fraction) > 0;
+}
+
 uint32_t schema_feature_width(const struct feature *f)
 {
 	return f->type == COLUMN_CATEGORICAL ? f->levels.count - 1 : 1;

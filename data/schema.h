@@ -73,6 +73,9 @@ struct schema {
 	enum scale_rule scale;
 };
 
+/* Whether the split may put anybody into the part; into the training part always. */
+bool schema_has_part(const struct schema *s, enum split_part part);
+
 uint32_t schema_feature_width(const struct feature *f); /* inputs of one feature, without its flag */
 uint32_t schema_inputs(const struct schema *s); /* the model's input width */
 uint32_t

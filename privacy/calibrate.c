@@ -31,21 +31,11 @@ static double delta_of(const struct privacy_plan *p)
 	return p->delta * (1 - 0x1p-10) - (double)p->steps * p->hospitals_per_patient * CAP_EXCEEDED;
 }
 
-/* One kind of release as a unit sees it, at all its hospitals. */
-static struct account_steps seen(const struct privacy_plan *p, double rate, double multiplier, uint64_t count)
-{
-	uint32_t h = p->hospitals_per_patient;
-
-	if (p->mechanism == PRIVACY_LOCAL)
-		return (struct account_steps){rate, multiplier, count * h};
-	return (struct account_steps){rate < 1 ? -expm1(h * log1p(-rate)) : 1, multiplier / h, count};
-}
-
 static void training_costs(struct account *out, const struct privacy_plan *p)
 {
 	const struct account_steps list[] = {
-		seen(p, p->sampling_rate, p->noise_multiplier, p->steps),
-		seen(p, 1, p->statistics_multiplier, p->others),
+		privacy_plan_seen(p, p->sampling_rate, p->noise_multiplier, p->steps),
+		privacy_plan_seen(p, 1, p->statistics_multiplier, p->others),
 	};
 
 	account_epsilon(out, list, sizeof list / sizeof *list, delta_of(p));
@@ -53,7 +43,7 @@ static void training_costs(struct account *out, const struct privacy_plan *p)
 
 static double evaluation_costs(const struct privacy_plan *p)
 {
-	const struct account_steps once = seen(p, 1, p->evaluation_multiplier, 1);
+	const struct account_steps once = privacy_plan_seen(p, 1, p->evaluation_multiplier, 1);
 	struct account spent;
 
 	account_epsilon(&spent, &once, 1, delta_of(p));
@@ -181,8 +171,8 @@ double calibrate_multiplier(double epsilon, double delta, double sampling_rate, 
 
 static enum err solve_training(struct privacy_plan *p, struct diag *why)
 {
-	const struct account_steps training = seen(p, p->sampling_rate, 1, p->steps);
-	const struct account_steps others = seen(p, 1, p->statistics_multiplier, p->others);
+	const struct account_steps training = privacy_plan_seen(p, p->sampling_rate, 1, p->steps);
+	const struct account_steps others = privacy_plan_seen(p, 1, p->statistics_multiplier, p->others);
 	double z = calibrate_multiplier(p->epsilon, delta_of(p), training.sampling_rate, training.count, &others, 1);
 
 	if (isinf(z))

@@ -7,14 +7,13 @@
 
 #include <math.h>
 
-/* Of the units that are drawn with probability q. */
-static struct account_steps part(const struct privacy_plan *p, double q, double multiplier)
+struct account_steps privacy_plan_seen(const struct privacy_plan *p, double q, double multiplier, uint64_t count)
 {
 	uint32_t h = p->hospitals_per_patient;
 
 	if (p->mechanism == PRIVACY_LOCAL)
-		return (struct account_steps){q, multiplier, h};
-	return (struct account_steps){h == 1 || q == 1 ? q : -expm1(h * log1p(-q)), multiplier / h, 1};
+		return (struct account_steps){q, multiplier, count * h};
+	return (struct account_steps){h == 1 || q == 1 ? q : -expm1(h * log1p(-q)), multiplier / h, count};
 }
 
 uint32_t privacy_plan_debit(struct account_steps out[PRIVACY_DEBIT_MAX], const struct privacy_plan *p,
@@ -23,16 +22,16 @@ uint32_t privacy_plan_debit(struct account_steps out[PRIVACY_DEBIT_MAX], const s
 	if (p->mechanism == PRIVACY_NONE)
 		return 0;
 	if (what == DEBIT_STATISTICS || (what == DEBIT_EVALUATION && p->unit == UNIT_SITE)) {
-		out[0] = part(p, 1, p->statistics_multiplier);
+		out[0] = privacy_plan_seen(p, 1, p->statistics_multiplier, 1);
 		return 1;
 	}
 	if (what == DEBIT_EVALUATION) {
-		out[0] = part(p, 1, p->evaluation_multiplier);
+		out[0] = privacy_plan_seen(p, 1, p->evaluation_multiplier, 1);
 		return 1;
 	}
-	out[0] = part(p, p->sampling_rate, p->noise_multiplier);
+	out[0] = privacy_plan_seen(p, p->sampling_rate, p->noise_multiplier, 1);
 	if (!(p->clip_rate > 0))
 		return 1;
-	out[1] = part(p, 1, p->statistics_multiplier); /* whether the update was within the clip */
+	out[1] = privacy_plan_seen(p, 1, p->statistics_multiplier, 1); /* whether the update was within the clip */
 	return 2;
 }

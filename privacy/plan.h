@@ -92,6 +92,9 @@ enum err privacy_plan_solve(struct privacy_plan *p, struct diag *why) MUST_USE;
 /* What the plan's multipliers really cost. ERR_REFUSED when that is more than it promises, or a cap is too small. */
 enum err privacy_plan_judge(struct privacy_spent *out, const struct privacy_plan *p, struct diag *why) MUST_USE;
 
+/* `count` releases as a unit sees them at all its hospitals together: of a masked sum (1 - (1-q)^h, z / h), `local` h times as many. */
+struct account_steps privacy_plan_seen(const struct privacy_plan *p, double q, double multiplier, uint64_t count);
+
 enum privacy_debit { DEBIT_STATISTICS, DEBIT_TRAINING, DEBIT_EVALUATION };
 
 /* What one release costs a unit, hospitals_per_patient taken into account; how many parts (privacy/debit.c). Of training under `local`:

@@ -88,7 +88,7 @@ static void read_noised(const struct study_section *evaluation)
 	if (s->evaluate_every != 0)
 		study_reject(&training, "evaluate_every",
 		             "noised figures are released once, at the end; write 0 or leave it out");
-	if (by_column ? s->schema.split.validation != NULL : s->schema.split.validation_fraction > 0)
+	if (schema_has_part(&s->schema, PART_VALIDATION))
 		study_reject(&split, by_column ? "validation" : "validation_fraction",
 		             "validation rows choose among models, and noised figures are released once; %s",
 		             by_column ? "leave it out" : "write 0 or leave it out");
